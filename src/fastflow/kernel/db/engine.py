@@ -1,0 +1,182 @@
+"""The one database: SQLite in WAL mode by default, PostgreSQL when `DATABASE_URL` says so.
+
+Every feature reads with `Database.read()` and changes with `Database.write()`; both hand out a SQLAlchemy Core
+connection inside one transaction. Nothing here knows a feature's tables.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from fastflow.kit.errors import InvalidInput, Unavailable
+
+SQLITE_BUSY_TIMEOUT_SECONDS = 15.0
+_DISK_FULL_MARKS = ("database or disk is full", "disk I/O error", "No space left", "DiskFull")
+
+
+class Database:
+    """Connections and transactions of the product's one database.
+
+    Args:
+        url: a SQLAlchemy URL; `postgresql://` is taken to mean the pg8000 driver.
+
+    Raises:
+        InvalidInput: the URL cannot be read or names a database we do not support.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = _normalise(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine: Engine = _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self.url)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection in a read transaction: one consistent snapshot; nothing written is kept.
+
+        Raises:
+            Unavailable: the database cannot be reached.
+        """
+        with _translated(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A connection in a write transaction: committed on leaving, rolled back on any exception.
+
+        On SQLite the write lock is taken at once (`BEGIN IMMEDIATE`), so a transaction that reads and then writes
+        never fails half-way because another writer came between.
+
+        Raises:
+            Unavailable: the database cannot be reached, stays locked, or the disk is full.
+        """
+        with _translated(), self.engine.connect() as connection:
+            connection = connection.execution_options(fastflow_write=True)
+            with connection.begin():
+                yield connection
+
+    def ping(self) -> None:
+        """Return when the database answers.
+
+        Raises:
+            Unavailable: it does not.
+        """
+        with self.read() as connection:
+            connection.execute(text("SELECT 1"))
+
+    def lock(self, connection: Connection, name: str) -> None:
+        """Hold the named lock until the transaction ends (SQLite's write transaction is that lock already)."""
+        if not self.is_sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"fastflow:{name}"})
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.engine.dispose()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn "the database is away" in its many forms into our Unavailable; leave every other error alone."""
+    try:
+        yield
+    except PoolTimeoutError as error:
+        raise _unavailable("every database connection is in use", error) from error
+    except (OperationalError, InterfaceError) as error:
+        raise _unavailable(str(error.orig), error) from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise _unavailable(str(error.orig), error) from error
+        raise
+
+
+def _unavailable(why: str, _error: Exception) -> Unavailable:
+    first_line = why.strip().splitlines()[0] if why.strip() else "no reason given"
+    if any(mark in first_line for mark in _DISK_FULL_MARKS):
+        return Unavailable(
+            f"The database cannot write: {first_line}.",
+            code="disk_full",
+            hint="Free space on the disk that holds the database; nothing was half-written.",
+            retry_after_seconds=30,
+        )
+    return Unavailable(
+        f"The database does not answer: {first_line}.",
+        code="database_unavailable",
+        hint="Check DATABASE_URL and that the database runs; the request can be repeated.",
+        retry_after_seconds=2,
+    )
+
+
+def _normalise(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+    except (ArgumentError, ValueError) as error:
+        raise _bad_url("it is not a database URL") from error
+    if backend == "sqlite":
+        if not parsed.database or parsed.database == ":memory:":
+            raise _bad_url("an in-memory SQLite is not shared by the server's processes")
+        return parsed.set(drivername="sqlite+pysqlite")
+    if backend in ("postgresql", "postgres"):
+        return parsed.set(drivername="postgresql+pg8000")
+    raise _bad_url(f"{backend} is not supported")
+
+
+def _bad_url(problem: str) -> InvalidInput:
+    return InvalidInput(
+        f"DATABASE_URL cannot be used: {problem}.",
+        code="invalid_setting",
+        hint="Use sqlite:////absolute/path.db or postgresql://user:password@host:5432/dbname, or leave it unset.",
+        fields={"DATABASE_URL": problem},
+    )
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    Path(cast("str", url.database)).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        url,
+        pool_size=8,
+        max_overflow=40,
+        pool_timeout=30,
+        connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None  # the driver must not open transactions of its own: we say BEGIN ourselves
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA cache_size=-16000")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        is_write = connection.get_execution_options().get("fastflow_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
+
+    return engine
+
+
+def _postgres_engine(url: URL) -> Engine:
+    try:
+        return create_engine(
+            url,
+            pool_size=8,
+            max_overflow=40,
+            pool_timeout=30,
+            pool_pre_ping=True,
+            # psycopg-style options of a URL's query are not known to pg8000; the socket folder comes as unix_sock.
+            connect_args={},
+        )
+    except ModuleNotFoundError as error:
+        raise InvalidInput(
+            "DATABASE_URL names PostgreSQL, but its driver is not installed.",
+            code="invalid_setting",
+            hint="Install the extra: `pip install 'fastflow-orchestrator[postgres]'`.",
+            fields={"DATABASE_URL": "driver pg8000 is missing"},
+        ) from error

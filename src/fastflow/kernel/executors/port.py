@@ -1,0 +1,192 @@
+"""The executor port: where a run's supervisor is started, and the records that cross it.
+
+Whatever the kind, a run is a small supervisor and the user's process under it. The supervisor alone writes the log,
+enforces the limits, stops the tree and records the exit; it outlives server and runner. Executors differ only in where
+they start it. One contract suite (`fastflow.testing.executor_contract`) runs over every kind.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+Reason = Literal["exit", "timeout", "cancelled", "oom", "setup", "lost"]
+"""Why a run that did not succeed ended."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What a run may use; None means no limit of ours.
+
+    Attributes:
+        cpus: processors' worth of CPU time, such as 0.5 or 2.
+        memory_bytes: memory of the whole process tree.
+        pids: processes and threads.
+        file_size_bytes: size of any one file it writes.
+    """
+
+    cpus: float | None = None
+    memory_bytes: int | None = None
+    pids: int | None = None
+    file_size_bytes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunKey:
+    """One attempt to execute a run: the run's id and the fencing token of the lease it is executed under."""
+
+    run_id: str
+    token: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSpec:
+    """All an executor needs to start a run. `env` and `secrets` hold secret values: never log or store a spec.
+
+    Attributes:
+        key: run and fencing token.
+        pipeline_name: for messages and labels.
+        code_dir: immutable folder with the pipeline's code, readable by the run, never writable.
+        script: file to run, relative to `code_dir`.
+        python: the environment's interpreter.
+        environment: content hash of the environment; the warm start is kept per hash.
+        env: every environment variable the run gets from us (parameters, secrets); nothing else is inherited.
+        secrets: values to mask in the log, in any of their encoded forms.
+        params: the parameters, written to the file `$FASTFLOW_PARAMS` names.
+        log_path: the append-only log file, in the CRI form (`docs/reference/log-format.md`).
+        artifacts_dir: what the run leaves in `$FASTFLOW_ARTIFACTS` is found here after the end.
+        log_max_bytes: size at which the log is cut, visibly; None means never.
+        limits: resources.
+        run_timeout: seconds the user's process may take; None means no limit.
+        idle_timeout: seconds without any output; None means no limit.
+        grace: seconds between SIGTERM and SIGKILL.
+        network: False gives the run no network at all.
+        warm_modules: modules worth preloading for this environment (the script's own imports).
+    """
+
+    key: RunKey
+    pipeline_name: str
+    code_dir: Path
+    script: str
+    python: Path
+    environment: str
+    env: Mapping[str, str] = field(repr=False)
+    secrets: Sequence[str] = field(repr=False, default=())
+    params: Mapping[str, Any] = field(default_factory=dict)
+    log_path: Path
+    artifacts_dir: Path
+    log_max_bytes: int | None = None
+    limits: Limits = field(default_factory=Limits)
+    run_timeout: float | None = None
+    idle_timeout: float | None = None
+    grace: float = 10.0
+    network: bool = True
+    warm_modules: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handle:
+    """A launched run, found again by its key after any restart.
+
+    Attributes:
+        started_at: when the supervisor started the user's process.
+        isolation: what isolation is in force, e.g. `{"user": "65533", "namespaces": ["mount", "pid", "ipc"], "cgroup": "v1",
+            "network": True, "read_only_root": True, "start": "warm"}`.
+    """
+
+    key: RunKey
+    started_at: datetime
+    isolation: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exit:
+    """How a run ended. Written once by its supervisor, or stated by the executor when the supervisor is gone.
+
+    Attributes:
+        reason: None when it succeeded.
+        reason_text: one sentence for people; None when it succeeded.
+        exit_code: the script's exit code; minus the signal's number; None when it never ran or nobody saw the end.
+    """
+
+    key: RunKey
+    reason: Reason | None
+    reason_text: str | None
+    exit_code: int | None
+    started_at: datetime | None
+    finished_at: datetime
+    peak_memory_bytes: int | None = None
+    cpu_seconds: float | None = None
+    isolation: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToldEvent:
+    """A `::fastflow::` line, or a resource sample, as the supervisor recorded it.
+
+    Attributes:
+        offset: byte offset in the supervisor's event file: the event's identity within the attempt.
+        kind: progress, metric, output, sample or note.
+    """
+
+    key: RunKey
+    offset: int
+    at: datetime
+    kind: str
+    data: Mapping[str, Any]
+
+
+class Executor(Protocol):
+    """Starts, watches and stops runs. Every method may be called again after a crash of the caller."""
+
+    kind: str
+
+    async def open(self) -> None:
+        """Get ready (start helpers, sweep what earlier crashes left); called once before any other method."""
+        ...
+
+    async def launch(self, spec: RunSpec) -> Handle:
+        """Start the run's supervisor and, under it, the user's process; returns once that process exists.
+
+        Not idempotent: one key is launched once.
+
+        Raises:
+            LaunchFailed: it could not be started and never will be under this key; the reason is in words.
+        """
+        ...
+
+    async def wait(self, key: RunKey) -> Exit:
+        """The run's end. Idempotent; may be called for a run launched by an earlier process. Cancelling the wait
+        does not touch the run. A supervisor that died without a record gives `reason="lost"`, with its tree killed."""
+        ...
+
+    def follow(self, key: RunKey, after_offset: int) -> AsyncIterator[ToldEvent]:
+        """What the run tells, in order, from the first event whose offset is greater than `after_offset` (-1: all);
+        ends when the run has ended and all was given."""
+        ...
+
+    async def stop(self, key: RunKey, *, reason: Reason, reason_text: str, grace: float) -> None:
+        """Ask the supervisor to end the run: SIGTERM to the tree, `grace` seconds, SIGKILL. Returns at once; the end
+        shows in `wait` with the given reason. Idempotent; a run that has ended already keeps its own exit."""
+        ...
+
+    async def find_all(self) -> Sequence[RunKey]:
+        """Every attempt this executor still holds anything of: running ones and ended ones not yet discarded."""
+        ...
+
+    async def seal(self, key: RunKey) -> bool:
+        """True: the user's process of this key has not started, and from now on cannot. False: it has (use `wait`)."""
+        ...
+
+    async def discard(self, key: RunKey) -> None:
+        """Forget an ended attempt and remove what it left (never its log or artifacts). Idempotent."""
+        ...
+
+    def describe(self) -> Mapping[str, Any]:
+        """What isolation and limits are in force on this machine and why others are not; for doctor and /health."""
+        ...
+
+    async def close(self) -> None:
+        """Let go without touching any run."""
+        ...

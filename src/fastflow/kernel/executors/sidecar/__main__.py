@@ -1,0 +1,29 @@
+"""`python -I -S FOLDER COMMAND ORDER`: the ways into the sidecar; ORDER is a JSON object."""
+
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+
+def main():
+    """Dispatch to enter, zygote or probe."""
+    command, order = sys.argv[1], json.loads(sys.argv[2])
+    if command == "enter":
+        import sandbox
+
+        sandbox.enter(order)
+    elif command == "zygote":
+        import zygote
+
+        zygote.serve(order)
+    elif command == "probe":
+        import probe
+
+        probe.main(order)
+    else:
+        raise SystemExit("unknown command {!r}".format(command))
+
+
+main()

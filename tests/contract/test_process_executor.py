@@ -1,0 +1,75 @@
+"""The process executor keeps the executor contract."""
+
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import uv
+
+from fastflow.kernel.executors.port import Executor
+from fastflow.kernel.executors.process.executor import ProcessExecutor
+from fastflow.testing.executor_contract import ExecutorContract, ExecutorLab
+
+
+@pytest.fixture(scope="session")
+def empty_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment with nothing in it."""
+    folder = tmp_path_factory.mktemp("env") / "empty"
+    subprocess.run([uv.find_uv_bin(), "venv", "-q", "--python", sys.executable, str(folder)], check=True)
+    return folder / "bin" / "python"
+
+
+@pytest.fixture
+async def lab(tmp_path: Path, empty_environment: Path) -> AsyncIterator[ExecutorLab]:
+    """An opened process executor in a data folder of its own."""
+    data = tmp_path / "data"
+    data.mkdir(mode=0o711)
+    environment = data / "envs" / "contract"
+    environment.parent.mkdir()
+    subprocess.run(["cp", "-a", str(empty_environment.parent.parent), str(environment)], check=True)
+
+    async def opened() -> Executor:
+        executor = ProcessExecutor(data_dir=data)
+        await executor.open()
+        return executor
+
+    made = [await opened()]
+
+    async def reopen() -> Executor:
+        await made[-1].close()
+        made.append(await opened())
+        return made[-1]
+
+    laboratory = ExecutorLab(
+        executor=made[0], reopen=reopen, folder=data, python=environment / "bin" / "python"
+    )
+    yield laboratory
+    for key in await laboratory.executor.find_all():
+        await laboratory.executor.stop(key, reason="cancelled", reason_text="the test is over", grace=0)
+        await laboratory.executor.discard(key)
+    await laboratory.executor.close()
+
+
+class TestProcessExecutor(ExecutorContract):
+    """Every statement of the contract."""
+
+    async def test_user_when_server_is_root_then_run_is_not(self, lab: ExecutorLab) -> None:
+        outcome = await lab.run("import os\nprint(os.getuid(), os.geteuid())")
+        assert outcome.text("stdout").split()[0] != b"0"
+        assert outcome.exit.isolation["user"] != 0
+
+    async def test_server_files_when_run_looks_then_not_readable(self, lab: ExecutorLab) -> None:
+        secret = lab.folder / "encryption.key"
+        secret.write_text("key")
+        secret.chmod(0o600)
+        script = (
+            f"import os\nfor path in ({str(secret)!r}, '/proc/{os.getpid()}/environ', '/etc/shadow'):\n"
+            "    try:\n        open(path).read(); print('READ', path)\n    except OSError as e:\n        print(type(e).__name__)\n"
+            "try:\n    open('/etc/written', 'w')\n    print('WROTE')\nexcept OSError as e:\n    print(type(e).__name__)"
+        )
+        outcome = await lab.run(script)
+        assert b"READ" not in outcome.text("stdout") and b"WROTE" not in outcome.text("stdout")
+        assert outcome.exit.reason is None
