@@ -1,25 +1,15 @@
 """The process executor keeps the executor contract."""
 
 import os
-import subprocess
-import sys
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import uv
 
 from fastflow.kernel.executors.port import Executor
 from fastflow.kernel.executors.process.executor import ProcessExecutor
 from fastflow.testing.executor_contract import ExecutorContract, ExecutorLab
-
-
-@pytest.fixture(scope="session")
-def empty_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of an environment with nothing in it."""
-    folder = tmp_path_factory.mktemp("env") / "empty"
-    subprocess.run([uv.find_uv_bin(), "venv", "-q", "--python", sys.executable, str(folder)], check=True)
-    return folder / "bin" / "python"
 
 
 @pytest.fixture
@@ -28,8 +18,7 @@ async def lab(tmp_path: Path, empty_environment: Path) -> AsyncIterator[Executor
     data = tmp_path / "data"
     data.mkdir(mode=0o711)
     environment = data / "envs" / "contract"
-    environment.parent.mkdir()
-    subprocess.run(["cp", "-a", str(empty_environment.parent.parent), str(environment)], check=True)
+    shutil.copytree(empty_environment.parent.parent, environment, symlinks=True)
 
     async def opened() -> Executor:
         executor = ProcessExecutor(data_dir=data)
@@ -43,9 +32,7 @@ async def lab(tmp_path: Path, empty_environment: Path) -> AsyncIterator[Executor
         made.append(await opened())
         return made[-1]
 
-    laboratory = ExecutorLab(
-        executor=made[0], reopen=reopen, folder=data, python=environment / "bin" / "python"
-    )
+    laboratory = ExecutorLab(executor=made[0], reopen=reopen, folder=data, python=environment / "bin" / "python")
     yield laboratory
     for key in await laboratory.executor.find_all():
         await laboratory.executor.stop(key, reason="cancelled", reason_text="the test is over", grace=0)

@@ -156,7 +156,9 @@ class ExecutorContract:
             ("import ctypes; ctypes.string_at(0)", -11),
         ],
     )
-    async def test_exit_when_not_zero_then_reason_exit_with_code(self, lab: ExecutorLab, script: str, code: int) -> None:
+    async def test_exit_when_not_zero_then_reason_exit_with_code(
+        self, lab: ExecutorLab, script: str, code: int
+    ) -> None:
         outcome = await lab.run(script)
         assert (outcome.exit.reason, outcome.exit.exit_code) == ("exit", code)
         assert outcome.exit.reason_text
@@ -285,7 +287,7 @@ class ExecutorContract:
     async def test_restart_when_running_then_found_again_without_gap_or_repeat(self, lab: ExecutorLab) -> None:
         script = (
             "import os, time\nfor i in range(30):\n    print(i, flush=True)\n"
-            "    print('::fastflow::{\"metric\": {\"i\": %d}}' % i, flush=True)\n    time.sleep(0.03)"
+            '    print(\'::fastflow::{"metric": {"i": %d}}\' % i, flush=True)\n    time.sleep(0.03)'
         )
         spec = lab.spec(script)
         await lab.launch(spec)

@@ -56,8 +56,8 @@ class Database:
         Raises:
             Unavailable: the database cannot be reached, stays locked, or the disk is full.
         """
-        with _translated(), self.engine.connect() as connection:
-            connection = connection.execution_options(fastflow_write=True)
+        with _translated(), self.engine.connect() as plain:
+            connection = plain.execution_options(fastflow_write=True)
             with connection.begin():
                 yield connection
 

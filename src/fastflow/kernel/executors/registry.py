@@ -1,8 +1,8 @@
 """The kinds of executor there are; each brings its factory. The rest of the product knows executors by name only."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from fastflow.kernel.executors.port import Executor
 from fastflow.kit.errors import InvalidInput

@@ -30,6 +30,7 @@ class Attempt:
         self.control = folder / "ctl"
         self.started: asyncio.Future[Mapping[str, Any] | None] = loop.create_future()
         self.exit: asyncio.Future[Mapping[str, Any] | None] = loop.create_future()
+        self.refused: str | None = None
         self._news = asyncio.Event()
         self._writer: asyncio.StreamWriter | None = None
         self._task: asyncio.Task[None] | None = None
@@ -75,6 +76,7 @@ class Attempt:
         if "started" in message and not self.started.done():
             self.started.set_result(message["started"])
         if "failed" in message and not self.started.done():
+            self.refused = message["failed"]
             self.started.set_result(None)
         if "exit" in message:
             self._end(message["exit"])

@@ -101,7 +101,7 @@ def _set_limits(version: int, folders: Mapping[str, Path], limits: Limits) -> No
             if (memory / "memory.swap.max").exists():
                 (memory / "memory.swap.max").write_text("0")
     if limits.pids is not None and pids:
-        (pids / "pids.max").write_text(str(limits.pids + 1))  # the init is no process of the user's
+        (pids / "pids.max").write_text(str(limits.pids))
     if limits.cpus is not None and cpu:
         quota = max(1000, int(limits.cpus * CPU_PERIOD_MICROSECONDS))
         if version == 1:
@@ -221,5 +221,5 @@ def remove_eventually(tree: CgroupTree, key: str, seconds: float = 2.0) -> bool:
     while not tree.remove(key):
         if time.monotonic() >= deadline:
             return False
-        time.sleep(0.005)  # the kernel offers no event for "the last zombie has left the group"
+        time.sleep(0.005)  # noqa: TID251  the kernel offers no event for "the last zombie has left the group"
     return True

@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 START_SECONDS = 60.0
 """How long a supervisor may take until the user's process exists; only a machine out of breath takes that long."""
 LAUNCH_TRIES = 3
+_DOCTOR_HINT = "`fastflow doctor` tells what isolation this machine allows."
 _SIZE = struct.Struct("!I")
 
 
@@ -84,7 +85,7 @@ class ProcessExecutor:
         (self._data_dir / "run").mkdir(exist_ok=True)
         name = f"fastflow-{_folder_tag(self._data_dir)}"
         self._tree = await asyncio.to_thread(find_tree, name)
-        plan = await self._factory.probe(self._supervised)
+        plan = self._factory.plan = await self._factory.probe(self._supervised)
         self._around = Surroundings(
             user=self._user, hidden=self._hidden, readable=self._readable, writable=self._writable, plan=plan
         )
@@ -138,7 +139,7 @@ class ProcessExecutor:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
             ours.setblocking(False)
             try:
-                await zygote.fork([theirs.fileno(), *descriptors])
+                await zygote.fork([theirs.fileno(), *descriptors], network=spec.network)
             except OSError as error:
                 log.warning("executor.zygote_died", extra={"zygote": zygote.name, "why": str(error)})
                 self._stable.forget(zygote)
@@ -158,6 +159,8 @@ class ProcessExecutor:
                 if told is not None or (folder / "ctl" / "started").exists():
                     self._attempts[spec.key] = attempt
                     return attempt, told
+            if attempt.refused:
+                raise LaunchFailed(f"The supervisor could not be started: {attempt.refused}.", hint=_DOCTOR_HINT)
             # the zygote died before its child had begun: nothing has started, so another try is safe
             log.warning("executor.start_again", extra={"run_id": spec.key.run_id, "attempt": attempt_number + 1})
             (folder / "ctl" / "control.sock").unlink(missing_ok=True)
@@ -286,8 +289,7 @@ class ProcessExecutor:
 
 def _has_variable(process: str, mark: bytes) -> bool:
     try:
-        with open(f"{process}/environ", "rb") as file:
-            return mark in file.read().split(b"\0")
+        return mark in Path(process, "environ").read_bytes().split(b"\0")
     except OSError:
         return False  # ended meanwhile, or not ours
 

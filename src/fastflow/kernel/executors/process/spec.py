@@ -56,13 +56,15 @@ def prepare_folders(spec: RunSpec, folder: Path, user: RunUser) -> None:
     (folder / "params.json").write_text(json.dumps(dict(spec.params)))
     for entry in os.scandir(spec.code_dir):
         if entry.name != "__pycache__":
-            os.symlink(entry.path, folder / "work" / entry.name)
+            (folder / "work" / entry.name).symlink_to(entry.path)
     if user.uid is not None and user.gid is not None:
         for place in (folder / "ctl", folder / "work", folder / "tmp", spec.artifacts_dir):
             os.chown(place, user.uid, user.gid)
 
 
-def build_order(spec: RunSpec, folder: Path, around: Surroundings, group: RunGroup | None, tree: CgroupTree) -> dict[str, Any]:
+def build_order(
+    spec: RunSpec, folder: Path, around: Surroundings, group: RunGroup | None, tree: CgroupTree
+) -> dict[str, Any]:
     """The JSON object a supervisor is sent."""
     has_mounts = bool(around.plan["mount"])
     return {
@@ -140,5 +142,5 @@ def remove_folder(folder: Path) -> None:
         shutil.rmtree(folder)
     except PermissionError:
         for root, _folders, _files in os.walk(folder):
-            os.chmod(root, 0o700)
+            Path(root).chmod(0o700)
         shutil.rmtree(folder)

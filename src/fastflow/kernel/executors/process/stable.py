@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -59,20 +60,21 @@ class ZygoteStable:
         prefix = interpreter_prefix(python)
         async with self._starting.setdefault(prefix, asyncio.Lock()):
             zygote = self._cold.get(prefix)
-            if zygote is None or not zygote.alive:
-                zygote = await self._factory.start(f"cold {prefix}", python.resolve(), (), warm=False)
+            if zygote is not None and not zygote.alive:
+                self.forget(zygote)
+                zygote = None
+            if zygote is None:
+                zygote = await self._factory.start(f"cold {prefix}", Path(os.path.realpath(python)), (), warm=False)
                 self._cold[prefix] = zygote
         return zygote
 
     def _begin_warming(self, spec: RunSpec) -> None:
         modules = tuple(sorted({*spec.warm_modules, *self._known_modules(spec.environment)}))
-        if (
-            not self._limit
-            or spec.environment in self._warming
-            or (spec.environment, modules) in self._unfit
-        ):
+        if not self._limit or spec.environment in self._warming or (spec.environment, modules) in self._unfit:
             return
-        task = asyncio.get_running_loop().create_task(self._make_warm(spec, modules), name=f"warm {spec.environment[:12]}")
+        task = asyncio.get_running_loop().create_task(
+            self._make_warm(spec, modules), name=f"warm {spec.environment[:12]}"
+        )
         self._warming[spec.environment] = task
         task.add_done_callback(lambda _task: self._warming.pop(spec.environment, None))
 

@@ -54,8 +54,8 @@ class Zygote:
         """Whether its process still runs."""
         return self.process.poll() is None
 
-    async def fork(self, descriptors: Sequence[int]) -> None:
-        """Have it fork a supervisor that gets the descriptors.
+    async def fork(self, descriptors: Sequence[int], *, network: bool) -> None:
+        """Have it fork a supervisor that gets the descriptors, born into a network namespace unless `network`.
 
         Raises:
             OSError: the zygote has died.
@@ -65,7 +65,7 @@ class Zygote:
         async with self.lock:
             while True:
                 try:
-                    self.channel.sendmsg([b"launch"], rights)
+                    self.channel.sendmsg([b"network" if network else b"no network"], rights)
                     return
                 except BlockingIOError:
                     await _writable(self.channel)
@@ -80,7 +80,12 @@ class Zygote:
 async def _writable(channel: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     ready: asyncio.Future[None] = loop.create_future()
-    loop.add_writer(channel.fileno(), lambda: ready.done() or ready.set_result(None))
+
+    def tell() -> None:
+        if not ready.done():
+            ready.set_result(None)
+
+    loop.add_writer(channel.fileno(), tell)
     try:
         await ready
     finally:
@@ -94,9 +99,13 @@ class ZygoteFactory:
         user: whom to become (needs root) or nobody else.
         reach: paths that user must be able to reach, whatever folders lie on the way.
         log_path: where their stderr goes.
+
+    Attributes:
+        plan: which namespaces runs get; set once the machine has been probed.
     """
 
     def __init__(self, *, user: RunUser, reach: Sequence[Path], log_path: Path) -> None:
+        self.plan: Mapping[str, Any] = {}
         self._user = user
         self._reach = [str(path) for path in reach]
         self._log_path = log_path
@@ -122,11 +131,11 @@ class ZygoteFactory:
             LaunchFailed: it ended or did not get ready in time.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        order = {"channel": theirs.fileno(), "modules": list(modules), "warm": warm}
+        order = {"channel": theirs.fileno(), "modules": list(modules), "warm": warm, "plan": dict(self.plan)}
         flags = ["-I"] if warm else ["-I", "-S"]
         argv = [str(python), *flags, str(SIDECAR), "zygote", json.dumps(order)]
         with self._log_path.open("ab") as stderr:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: ASYNC220  a zygote outlives no loop of its own: it needs no watcher
                 self.command(argv, reach=[interpreter_prefix(python)], nice=nice),
                 stdin=subprocess.DEVNULL,
                 stdout=stderr,

@@ -1,4 +1,4 @@
-"""`python -I -S FOLDER COMMAND ORDER`: the ways into the sidecar; ORDER is a JSON object."""
+"""`python -I -S FOLDER COMMAND ORDER [WORD …]`: the ways into the sidecar; ORDER is a JSON object."""
 
 import json
 import os
@@ -13,7 +13,7 @@ def main():
     if command == "enter":
         import sandbox
 
-        sandbox.enter(order)
+        sandbox.enter(order, sys.argv[3:])
     elif command == "zygote":
         import zygote
 

@@ -1,7 +1,8 @@
-"""Starts the user's process under a small init, in namespaces as far as the plan says.
+"""Starts the user's process, in namespaces as far as the plan says.
 
-supervisor ── init (first process of the PID namespace; reaps, passes SIGTERM on) ── the user's process
-Without a PID namespace the init is the tree's subreaper instead, so no descendant escapes it either way.
+The supervisor is born into the run's user, PID, IPC and network namespaces and is the PID namespace's first process: it
+adopts every orphan of the run, and with it the whole tree dies. The mount namespace belongs to the user's process alone,
+so the supervisor keeps sight of its control folder. Without a PID namespace the supervisor is the tree's subreaper.
 """
 
 import atexit
@@ -22,7 +23,7 @@ import syscalls
 import user_main
 
 OOM_SCORE = "500"
-"""The kernel shall take the user's processes before the init, so that the end can be told."""
+"""The kernel shall take the user's processes before anything else, so that the end can be told."""
 library_descriptors = frozenset()
 """Descriptors that preloaded libraries hold open; set by the zygote, kept open for the user's process."""
 
@@ -32,75 +33,76 @@ class StartError(Exception):
 
 
 class Process:
-    """The started process as the supervisor sees it."""
+    """The started process as the supervisor sees it; the supervisor is its parent and its PID namespace's init."""
 
-    def __init__(self, init_pid, outputs, status_descriptor, isolation, has_pid_namespace):
+    def __init__(self, pid, outputs, isolation, has_pid_namespace):
         self.outputs = outputs
-        self.status_descriptor = status_descriptor
         self.isolation = isolation
-        self._init_pid = init_pid
+        self._pid = pid
         self._has_pid_namespace = has_pid_namespace
 
     def pids(self):
-        """Ids of all living processes of the run."""
-        return [self._init_pid] + resources.descendants(self._init_pid)
+        """Ids of all living processes of the run (as /proc outside the namespace counts them)."""
+        return resources.descendants("self")
 
     def terminate(self):
-        """SIGTERM to the whole tree (the init passes it on)."""
-        self._signal(self._init_pid, signal.SIGTERM)
+        """SIGTERM to the whole tree."""
+        self._signal_all(signal.SIGTERM)
 
     def kill(self):
-        """SIGKILL to the whole tree; the PID namespace dies with its init."""
-        if self._has_pid_namespace:
-            self._signal(self._init_pid, signal.SIGKILL)
-            return
-        for pid in resources.descendants(self._init_pid):
-            self._signal(pid, signal.SIGKILL)
+        """SIGKILL to the whole tree."""
+        self._signal_all(signal.SIGKILL)
 
-    def kill_rest(self):
-        """After the user's process ended: nothing of the run stays behind."""
-        for _ in range(100):
-            rest = resources.descendants(os.getpid())
-            if not rest:
-                return
-            for pid in rest:
-                if pid != self._init_pid or not self._ends_by_itself():
-                    self._signal(pid, signal.SIGKILL)
-            while _reap():
-                pass
+    def _signal_all(self, number):
+        # as init, -1 is everybody in the namespace but ourselves, also those who left the session
+        for pid in [-1] if self._has_pid_namespace else resources.descendants("self"):
+            _kill(pid, number)
 
-    def _ends_by_itself(self):
-        """The init exits right after it told the status; give it that moment."""
-        deadline = time.monotonic() + 1.0
-        while time.monotonic() < deadline:
-            pid, _status = os.waitpid(self._init_pid, os.WNOHANG)
-            if pid:
-                return True
-            os.sched_yield() if hasattr(os, "sched_yield") else None
-        return False
-
-    def take_status(self):
-        """{"code", "cpu_seconds", "max_rss_bytes"}; a missing status means that the init itself was killed."""
-        data = b""
+    def reap(self):
+        """Take in everybody who has ended; the status of the user's process when it is among them, else None."""
+        found = None
         while True:
-            piece = os.read(self.status_descriptor, 4096)
-            if not piece:
-                break
-            data += piece
-        return json.loads(data) if data else {"code": -signal.SIGKILL}
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return found
+            if pid == 0:
+                return found
+            if pid == self._pid:
+                found = {
+                    "code": os.waitstatus_to_exitcode(status),
+                    "cpu_seconds": usage.ru_utime + usage.ru_stime,
+                    "max_rss_bytes": usage.ru_maxrss * 1024,
+                }
 
-    def _signal(self, pid, number):
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            pass  # it has ended by itself: just as well
+    def end_rest(self):
+        """After the user's process ended: nothing of the run stays behind."""
+        while True:
+            self.kill()
+            try:
+                os.waitpid(-1, 0)
+            except ChildProcessError:
+                return
 
 
-def _reap():
+def _kill(pid, number):
     try:
-        return os.waitpid(-1, os.WNOHANG)[0]
-    except ChildProcessError:
-        return 0
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass  # it has ended by itself: just as well
+
+
+def namespace_flags(plan, network):
+    """The namespaces a supervisor is born into; the mount namespace is made later, by the user's process."""
+    flags = 0
+    for wanted, flag in (
+        (plan["user"], syscalls.CLONE_NEWUSER),
+        (plan["pid"], syscalls.CLONE_NEWPID),
+        (plan["ipc"], syscalls.CLONE_NEWIPC),
+        (plan["network"] and not network, syscalls.CLONE_NEWNET),
+    ):
+        flags |= flag if wanted else 0
+    return flags
 
 
 def start(spec, cgroup_descriptors, warm):
@@ -110,87 +112,47 @@ def start(spec, cgroup_descriptors, warm):
         StartError: with the step that failed.
     """
     plan = spec["plan"]
+    if not spec["network"] and not plan["network"]:
+        raise StartError("network = false, but this machine allows no network namespace to this user")
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
-    status_read, status_write = os.pipe()
     report_read, report_write = os.pipe()
-    alive_read, alive_write = os.pipe()
-    syscalls.adopt_orphans()
-    try:
-        isolated = _leave_namespaces(spec, plan)
-    except OSError as error:
-        raise StartError("the run's namespaces could not be made: {}".format(error)) from error
-    init_pid = os.fork()
-    if init_pid == 0:
-        os.close(alive_write)
-        for descriptor in (out_read, err_read, status_read, report_read):
-            os.close(descriptor)
-        pipes = {"out": out_write, "err": err_write, "status": status_write, "report": report_write, "alive": alive_read}
-        _init_main(spec, isolated, pipes, cgroup_descriptors, warm)  # never returns
-    for descriptor in [out_write, err_write, status_write, report_write, alive_read] + list(cgroup_descriptors):
+    if not plan["pid"]:
+        syscalls.adopt_orphans()
+    pid = os.fork()
+    if pid == 0:
+        pipes = {"out": out_write, "err": err_write, "report": report_write}
+        _user_main(spec, pipes, cgroup_descriptors, warm)  # never returns
+    for descriptor in [out_write, err_write, report_write] + list(cgroup_descriptors):
         os.close(descriptor)
-    if isolated["user"]:
+    if plan["user"]:
         syscalls.drop_capabilities()
-    notes = _read_report(report_read, init_pid)
-    return Process(
-        init_pid,
-        {"stdout": out_read, "stderr": err_read},
-        status_read,
-        _describe(spec, isolated, notes, warm),
-        isolated["pid"],
-    )
+    syscalls.forbid_new_privileges()
+    syscalls.set_dumpable(False)  # the user's process shall not be able to look into its supervisor
+    notes = _read_report(report_read)
+    return Process(pid, {"stdout": out_read, "stderr": err_read}, _describe(spec, plan, notes, warm), plan["pid"])
 
 
-def _leave_namespaces(spec, plan):
-    """The namespaces whose change takes effect for children; the init makes the mount namespace itself."""
-    wanted = {
-        "user": plan["user"],
-        "pid": plan["pid"],
-        "ipc": plan["ipc"],
-        "network": plan["network"] and not spec["network"],
-        "mount": plan["mount"],
-    }
-    flags = 0
-    for name, flag in (
-        ("user", syscalls.CLONE_NEWUSER),
-        ("pid", syscalls.CLONE_NEWPID),
-        ("ipc", syscalls.CLONE_NEWIPC),
-        ("network", syscalls.CLONE_NEWNET),
-    ):
-        flags |= flag if wanted[name] else 0
-    if flags:
-        uid, gid = os.geteuid(), os.getegid()
-        syscalls.unshare(flags)
-        if wanted["user"]:
-            syscalls.map_only_self(uid, gid)
-    if not spec["network"] and not wanted["network"]:
-        raise StartError("network = false, but this machine allows no network namespace to this user")
-    return wanted
-
-
-def _read_report(report_read, init_pid):
-    data = b""
-    while True:
-        piece = os.read(report_read, 65536)
-        if not piece:
-            break
-        data += piece
-    os.close(report_read)
+def _read_report(report_read):
+    """What the user's process told before it became the script: it closes the pipe when it begins."""
+    with os.fdopen(report_read, "rb") as file:
+        lines = file.read().splitlines()
     notes = []
-    for line in data.splitlines():
+    for line in lines:
         told = json.loads(line)
         if "error" in told:
-            os.waitpid(init_pid, 0)
+            os.waitpid(-1, 0)
             raise StartError(told["error"])
-        notes.extend(told.get("notes", ()))
+        notes.extend(told["notes"])
     return notes
 
 
-def _describe(spec, isolated, notes, warm):
+def _describe(spec, plan, notes, warm):
+    namespaces = [name for name in ("user", "mount", "pid", "ipc") if plan[name]]
     found = {
         "user": os.geteuid(),
-        "namespaces": [name for name in ("user", "mount", "pid", "ipc", "network") if isolated[name]],
-        "read_only_root": isolated["mount"],
+        "namespaces": namespaces + ([] if spec["network"] else ["network"]),
+        "read_only_root": plan["mount"],
         "cgroup": (spec.get("cgroup_paths") or {}).get("version"),
         "network": spec["network"],
         "start": "warm" if warm else "cold",
@@ -200,114 +162,53 @@ def _describe(spec, isolated, notes, warm):
     return found
 
 
-def _init_main(spec, isolated, pipes, cgroup_descriptors, warm):
-    code = 1
-    try:
-        os.set_inheritable(pipes["report"], False)
-        try:
-            main_pid = _init_setup(spec, isolated, pipes, cgroup_descriptors, warm)
-        except BaseException as error:
-            _report(pipes["report"], {"error": "the run could not be prepared: {}: {}".format(type(error).__name__, error)})
-            os._exit(1)
-        for name in ("out", "err", "report", "alive"):
-            os.close(pipes[name])
-        code = _init_loop(main_pid, isolated["pid"], pipes["status"])
-    finally:
-        os._exit(code)
-
-
-def _init_setup(spec, isolated, pipes, cgroup_descriptors, warm):
-    syscalls.die_with_parent()
-    os.set_blocking(pipes["alive"], False)
-    try:
-        if os.read(pipes["alive"], 1) == b"":
-            os._exit(1)  # the supervisor died before we could ask to die with it
-    except BlockingIOError:
-        pass  # it lives
-    for descriptor in cgroup_descriptors:
-        os.write(descriptor, b"0")
-        os.close(descriptor)
-    notes = []
-    if isolated["mount"]:
-        syscalls.unshare(syscalls.CLONE_NEWNS)
-        view = spec["view"]
-        notes = sandbox.View(
-            hide=view["hide"], keep=view["keep"], read_only=True, tmp=view["tmp"], proc=isolated["pid"]
-        ).apply()
-    if isolated["user"]:
-        syscalls.drop_capabilities()
-    syscalls.forbid_new_privileges()
-    if not isolated["pid"]:
-        syscalls.adopt_orphans()
-    if notes:
-        _report(pipes["report"], {"notes": notes})
-    _pass_sigterm_on(isolated["pid"])  # before the fork: a stop may come the moment the script is there
-    main_pid = os.fork()
-    if main_pid == 0:
-        _user_main(spec, pipes, warm)  # never returns
-    syscalls.set_dumpable(False)  # the user's process shall not be able to look into its init
-    return main_pid
-
-
 def _report(descriptor, message):
     os.write(descriptor, json.dumps(message).encode() + b"\n")
 
 
-def _pass_sigterm_on(has_pid_namespace):
-    def pass_on(number, _frame):
-        for pid in [-1] if has_pid_namespace else resources.descendants(os.getpid()):
-            _kill(pid, number)
-
-    signal.signal(signal.SIGTERM, pass_on)
-
-
-def _init_loop(main_pid, has_pid_namespace, status_descriptor):
-    """Reap until the user's process has ended, then tell its status."""
-    while True:
-        pid, status = os.waitpid(-1, 0)
-        if pid == main_pid:
-            break
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if not has_pid_namespace:
-        while resources.descendants(os.getpid()):
-            for pid in resources.descendants(os.getpid()):
-                _kill(pid, signal.SIGKILL)
-            while _reap():
-                pass
-    told = {
-        "code": os.waitstatus_to_exitcode(status),
-        "cpu_seconds": usage.ru_utime + usage.ru_stime,
-        "max_rss_bytes": usage.ru_maxrss * 1024,
-    }
-    os.write(status_descriptor, json.dumps(told).encode())
-    return 0
-
-
-def _kill(pid, number):
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        pass  # it has ended by itself
-
-
-def _user_main(spec, pipes, warm):
+def _user_main(spec, pipes, cgroup_descriptors, warm):
     code = 1
     try:
         try:
+            step = "the run could not be prepared"
+            _confine(spec, pipes["report"], cgroup_descriptors)
             _prepare_user_process(spec, pipes)
+            step = "{} could not be started".format(spec["python"])
             if not warm:
-                argv = [spec["python"], os.path.join(os.path.dirname(os.path.abspath(__file__)), "user_main.py"), spec["script"]]
+                sidecar = os.path.dirname(os.path.abspath(__file__))
+                argv = [spec["python"], os.path.join(sidecar, "user_main.py"), spec["script"]]
                 os.execve(argv[0], argv, spec["env"])
         except BaseException as error:
-            _report(pipes["report"], {"error": "{} could not be started: {}".format(spec["python"], error)})
+            _report(pipes["report"], {"error": "{}: {}".format(step, error)})
             os._exit(1)
         code = _run_warm(spec, pipes["report"])
     finally:
         os._exit(code)
 
 
+def _confine(spec, report, cgroup_descriptors):
+    """Join the control groups, make the view, give up every right."""
+    plan = spec["plan"]
+    if not plan["pid"]:
+        syscalls.die_with_parent()
+    for descriptor in cgroup_descriptors:
+        os.write(descriptor, b"0")
+    if plan["mount"]:
+        syscalls.unshare(syscalls.CLONE_NEWNS)
+        view = spec["view"]
+        notes = sandbox.View(
+            hide=view["hide"], keep=view["keep"], read_only=True, tmp=view["tmp"], proc=plan["pid"]
+        ).apply()
+        if notes:
+            _report(report, {"notes": notes})
+    if plan["user"]:
+        syscalls.drop_capabilities()
+    syscalls.forbid_new_privileges()
+
+
 def _prepare_user_process(spec, pipes):
     os.setsid()
+    signal.set_wakeup_fd(-1)
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])

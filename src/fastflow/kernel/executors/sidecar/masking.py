@@ -20,7 +20,9 @@ def forms_of(secret):
         raw = text.encode("utf-8", "surrogateescape")
         forms.add(raw)
         forms.update(form.encode() for form in (quote(raw, safe=""), quote(raw), quote_plus(raw)))
-        forms.update(json.dumps(text, ensure_ascii=flag)[1:-1].encode("utf-8", "surrogateescape") for flag in (True, False))
+        forms.update(
+            json.dumps(text, ensure_ascii=flag)[1:-1].encode("utf-8", "surrogateescape") for flag in (True, False)
+        )
         forms.add(repr(text)[1:-1].encode("utf-8", "surrogateescape"))
         forms.update(_base64_forms(raw))
         forms.add(raw.hex().encode())

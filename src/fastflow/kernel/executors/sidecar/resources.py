@@ -9,7 +9,7 @@ _TICK = os.sysconf("SC_CLK_TCK")
 
 
 def descendants(pid):
-    """Process ids of all living descendants of `pid`, children first."""
+    """Process ids of all descendants of `pid` (a number, or "self")."""
     found, queue = [], [pid]
     while queue:
         parent = queue.pop()

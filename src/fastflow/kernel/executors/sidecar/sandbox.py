@@ -30,41 +30,47 @@ class View:
 
     def apply(self):
         """Rearrange the mounts of the (already private) mount namespace. Returns notes on what could not be done."""
-        notes = []
         syscalls.mount("none", "/", "", syscalls.MS_REC | syscalls.MS_PRIVATE)
         kept = [(path, writable, os.open(path, os.O_PATH)) for path, writable in self._existing_keeps()]
-        tmp_fd = os.open(self.tmp, os.O_PATH) if self.tmp else None
+        tmp_handle = os.open(self.tmp, os.O_PATH) if self.tmp else None
         if self.read_only:
             syscalls.set_read_only("/", True, recursive=True)
-        if tmp_fd is not None:
-            for place in ("/tmp", "/var/tmp"):
-                if os.path.isdir(place) and not os.path.islink(place):
-                    _bind(tmp_fd, place, writable=True)
-            os.close(tmp_fd)
-        covered = ["/tmp", "/var/tmp"] if self.tmp else []
+        covered = [] if tmp_handle is None else _own_tmp(tmp_handle)
         fresh = []
         for path in sorted(self.hide, key=len):
             if _cover(path, covered):
                 covered.append(path)
-                if os.path.isdir(path):
-                    fresh.append(path)
-        for path, writable, handle in kept:
-            if any(_inside(path, place) for place in covered):
-                _make_place(path, handle)
-                _bind(handle, path, writable)
-            elif writable and self.read_only:
-                _bind(handle, path, writable)
-            os.close(handle)
+                fresh += [path] if os.path.isdir(path) else []
+        self._bring_back(kept, covered)
         for path in fresh:
             syscalls.set_read_only(path, True)
-        if self.proc:
-            notes.extend(_fresh_proc())
-        if self.tmp and os.path.isdir("/dev/shm"):
-            syscalls.mount("tmpfs", "/dev/shm", "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV, "mode=1777")
-        return notes
+        return _fresh_proc() if self.proc else []
+
+    def _bring_back(self, kept, covered):
+        """Make the kept paths visible again, and writable where they may be."""
+        for path, writable, handle in kept:
+            is_hidden = any(_inside(path, place) for place in covered)
+            if is_hidden:
+                _make_place(path, handle)
+            if is_hidden or (writable and self.read_only):
+                _bind(handle, path, writable)
+            os.close(handle)
 
     def _existing_keeps(self):
-        return [(path, writable) for path, writable in sorted(self.keep, key=lambda k: len(k[0])) if os.path.exists(path)]
+        return [
+            (path, writable) for path, writable in sorted(self.keep, key=lambda k: len(k[0])) if os.path.exists(path)
+        ]
+
+
+def _own_tmp(handle):
+    """Put the run's own folder in the place of the shared temporary ones; returns those places."""
+    places = [place for place in ("/tmp", "/var/tmp") if os.path.isdir(place) and not os.path.islink(place)]
+    for place in places:
+        _bind(handle, place, writable=True)
+    os.close(handle)
+    if os.path.isdir("/dev/shm"):
+        syscalls.mount("tmpfs", "/dev/shm", "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV, "mode=1777")
+    return places
 
 
 def _cover(path, covered):
@@ -133,10 +139,10 @@ def become(uid, gid):
     syscalls.forbid_new_privileges()
 
 
-def enter(order):
-    """Make a view as root, become the unprivileged user and exec `order["argv"]` (never returns).
+def enter(order, more):
+    """Make a view as root, become the unprivileged user and exec `order["argv"] + more` (never returns).
 
-    `order`: {"uid", "gid", "reach": paths that must be reachable, "argv", "env", "cwd", "nice"}.
+    `order`: {"uid", "gid", "reach": paths that must be reachable, "argv", "env" (None: as it is), "nice"}.
     """
     if os.geteuid() == 0:
         hide = unreachable_ancestors(order["reach"], order["uid"])
@@ -146,5 +152,5 @@ def enter(order):
         become(order["uid"], order["gid"])
     if order.get("nice"):
         os.nice(order["nice"])
-    os.chdir(order.get("cwd", "/"))
-    os.execve(order["argv"][0], order["argv"], order["env"])
+    argv = order["argv"] + more
+    os.execvpe(argv[0], argv, os.environ if order["env"] is None else order["env"])

@@ -22,6 +22,7 @@ import time
 import launch
 import logfile
 import resources
+import syscalls
 
 READ_BYTES = 1 << 18
 PARTIAL_AFTER = 0.2
@@ -36,12 +37,14 @@ MAX_EVENTS = 10_000
 _SIZE = struct.Struct("!I")
 
 
-def child_main(zygote_channel, descriptors, warm):
-    """The forked child's life; ends in `os._exit`."""
+def child_main(zygote_channel, descriptors, warm, user):
+    """The forked child's life; ends in `os._exit`. `user`: (uid, gid) to be in the fresh user namespace, or None."""
     code = 70
     try:
         zygote_channel.close()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        if user is not None:
+            syscalls.map_only_self(*user)
         os.setsid()
         control = socket.socket(fileno=descriptors[0])
         spec = _receive_spec(control)
@@ -104,6 +107,7 @@ class Supervisor:
             self._send(self.first_connection, {"failed": "the attempt was sealed"})
             return 0
         reserve = _reserve_exit(self.folder)
+        self.deaths = _watch_deaths()
         try:
             self.process = launch.start(self.spec, self.cgroup_descriptors, self.warm)
         except launch.StartError as error:
@@ -193,7 +197,7 @@ class Supervisor:
             self.selector.register(
                 descriptor, selectors.EVENT_READ, lambda now, n=name, d=descriptor: self._read(n, d, now)
             )
-        self.selector.register(self.process.status_descriptor, selectors.EVENT_READ, self._take_status)
+        self.selector.register(self.deaths, selectors.EVENT_READ, self._take_status)
         self.last_output = time.monotonic()
         self.open_outputs = len(self.process.outputs)
 
@@ -211,9 +215,15 @@ class Supervisor:
             self.open_outputs -= 1
 
     def _take_status(self, _now):
-        self.status = self.process.take_status()
-        self.selector.unregister(self.process.status_descriptor)
-        self.process.kill_rest()
+        try:
+            os.read(self.deaths, 4096)
+        except BlockingIOError:
+            pass  # woken without news
+        status = self.process.reap()
+        if status is not None:
+            self.status = status
+            self.selector.unregister(self.deaths)
+            self.process.end_rest()
 
     def _loop(self):
         begin = time.monotonic()
@@ -243,7 +253,9 @@ class Supervisor:
                 text = "ran longer than its timeout of {:g} s".format(self.spec["run_timeout"])
                 self._begin_stop("timeout", text, self.spec["grace"], now)
             elif idle and now - self.last_output >= idle:
-                self._begin_stop("timeout", "printed nothing for {:g} s (idle_timeout)".format(idle), self.spec["grace"], now)
+                self._begin_stop(
+                    "timeout", "printed nothing for {:g} s (idle_timeout)".format(idle), self.spec["grace"], now
+                )
             if self.meter.over_limit(self.process.pids, now):
                 self._begin_stop("oom", self.meter.over_limit_text(), 0, now)
             if self.kill_at is not None and now >= self.kill_at:
@@ -341,7 +353,10 @@ class _EventFile:
         if self._count > MAX_EVENTS:
             if self._count > MAX_EVENTS + 1:
                 return
-            kind, data = "note", {"text": "more than {} metrics and outputs: the later ones were left out".format(MAX_EVENTS)}
+            kind, data = (
+                "note",
+                {"text": "more than {} metrics and outputs: the later ones were left out".format(MAX_EVENTS)},
+            )
         line = json.dumps({"at": at, "kind": kind, "data": data}).encode() + b"\n"
         try:
             os.write(self._descriptor, line)
@@ -351,12 +366,22 @@ class _EventFile:
         self._poke()
 
 
+def _watch_deaths():
+    """A descriptor that becomes readable whenever a child has ended."""
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+    os.set_blocking(write, False)
+    signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+    return read
+
+
 def _claim_start(folder):
     try:
         handle = os.open("started", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600, dir_fd=folder)
     except FileExistsError:
         return False
-    os.write(handle, str(os.getpid()).encode())
+    os.write(handle, os.readlink("/proc/self").encode())
     os.close(handle)
     return True
 

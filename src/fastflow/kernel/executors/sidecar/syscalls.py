@@ -29,7 +29,13 @@ _AT_RECURSIVE = 0x8000
 _MOUNT_ATTR_RDONLY = 0x1
 _LINUX_CAPABILITY_VERSION_3 = 0x20080522
 
+_SYS_CLONE = {"x86_64": 56, "aarch64": 220, "riscv64": 220, "ppc64le": 120}
+
 _libc = ctypes.CDLL(None, use_errno=True)
+_python = ctypes.PyDLL(None, use_errno=True)  # keeps the interpreter lock over the call
+for _name in ("PyOS_BeforeFork", "PyOS_AfterFork_Child", "PyOS_AfterFork_Parent"):
+    getattr(_python, _name).restype = None
+_python.syscall.restype = ctypes.c_long
 
 
 class _MountAttr(ctypes.Structure):
@@ -51,11 +57,47 @@ def unshare(flags):
     _check(_libc.unshare(ctypes.c_int(flags)), "unshare")
 
 
+def fork_into(flags):
+    """fork(), the child being born into fresh namespaces (and the first process of the PID namespace).
+
+    A clone system call of our own, because unshare and fork would need two forks of a process that may be large.
+    glibc's fork handlers are not run: the caller must be the only thread of its process.
+    """
+    if not flags:
+        return os.fork()
+    _python.PyOS_BeforeFork()
+    pid = _python.syscall(
+        ctypes.c_long(_SYS_CLONE[platform_machine()]),
+        ctypes.c_ulong(flags | signal.SIGCHLD),
+        None,
+        None,
+        None,
+        None,
+    )
+    number = ctypes.get_errno() if pid < 0 else 0
+    if pid == 0:
+        _python.PyOS_AfterFork_Child()
+        return 0
+    _python.PyOS_AfterFork_Parent()
+    if pid < 0:
+        raise OSError(number, "clone: {}".format(os.strerror(number)))
+    return pid
+
+
+def platform_machine():
+    """The processor architecture as the kernel names it."""
+    return os.uname().machine
+
+
 def mount(source, target, kind, flags=0, data=""):
     """mount(2); `kind` and `data` may be empty."""
     _check(
         _libc.mount(
-            os.fsencode(source), os.fsencode(target), kind.encode() or None, ctypes.c_ulong(flags), data.encode() or None
+            os.fsencode(source),
+            os.fsencode(target),
+            kind.encode() or None,
+            ctypes.c_ulong(flags),
+            data.encode() or None,
         ),
         "mount {}".format(target),
     )
@@ -63,9 +105,7 @@ def mount(source, target, kind, flags=0, data=""):
 
 def set_read_only(target, read_only, recursive=False):
     """Make a mount read-only or writable, leaving its other flags alone (Linux 5.12 or newer)."""
-    attr = _MountAttr(
-        attr_set=_MOUNT_ATTR_RDONLY if read_only else 0, attr_clr=0 if read_only else _MOUNT_ATTR_RDONLY
-    )
+    attr = _MountAttr(attr_set=_MOUNT_ATTR_RDONLY if read_only else 0, attr_clr=0 if read_only else _MOUNT_ATTR_RDONLY)
     flags = _AT_RECURSIVE if recursive else 0
     result = _libc.syscall(
         ctypes.c_long(_SYS_MOUNT_SETATTR),
@@ -107,6 +147,10 @@ def drop_capabilities():
 
 def map_only_self(uid, gid):
     """In a fresh user namespace: map our own user and group to themselves and nothing else."""
-    for name, content in (("setgroups", "deny"), ("uid_map", "{0} {0} 1".format(uid)), ("gid_map", "{0} {0} 1".format(gid))):
+    for name, content in (
+        ("setgroups", "deny"),
+        ("uid_map", "{0} {0} 1".format(uid)),
+        ("gid_map", "{0} {0} 1".format(gid)),
+    ):
         with open("/proc/self/" + name, "w") as file:
             file.write(content)

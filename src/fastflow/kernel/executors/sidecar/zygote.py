@@ -1,7 +1,8 @@
 """A process that has its imports behind it and forks one supervisor per run.
 
-Its only channel is a SEQPACKET socket. A message is `launch` with three descriptors or more: the new
-supervisor's control connection, the log file, then cgroup files to join. When the channel closes (the runner ended),
+Its only channel is a SEQPACKET socket. A message is `network` or `no network` and comes
+with two descriptors or more: the supervisor's control connection, the log file, then control group
+files for the user's process to join. When the channel closes (the runner ended),
 the zygote ends; supervisors go on.
 """
 
@@ -18,6 +19,7 @@ import threading
 
 import launch
 import supervisor
+import syscalls
 
 MAX_DESCRIPTORS = 16
 
@@ -31,18 +33,25 @@ def serve(order):
     _step_aside()
     failed = _preload(order.get("modules", ()))
     unfit = _unfit(channel)
+    _become_single_threaded()
     launch.library_descriptors = frozenset(_open_descriptors() - {0, 1, 2, channel.fileno()})
     gc.collect()
     gc.freeze()
-    channel.send(json.dumps({"ready": True, "unfit": unfit, "failed": failed, "python": sys.version.split()[0]}).encode())
-    warm = bool(order.get("warm"))
+    channel.send(
+        json.dumps({"ready": True, "unfit": unfit, "failed": failed, "python": sys.version.split()[0]}).encode()
+    )
+    warm, plan, user = order["warm"], order["plan"], (os.geteuid(), os.getegid())
     while True:
         message, descriptors = _receive(channel)
         if not message:
             return
-        pid = os.fork()
+        try:
+            pid = syscalls.fork_into(launch.namespace_flags(plan, message == b"network"))
+        except OSError as error:
+            os.write(descriptors[0], json.dumps({"failed": str(error)}).encode() + b"\n")
+            pid = -1
         if pid == 0:
-            supervisor.child_main(channel, descriptors, warm)  # never returns
+            supervisor.child_main(channel, descriptors, warm, user if plan["user"] else None)  # never returns
         for descriptor in descriptors:
             os.close(descriptor)
 
@@ -54,6 +63,20 @@ def _receive(channel):
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             room.frombytes(data[: len(data) - len(data) % room.itemsize])
     return message, list(room)
+
+
+def _become_single_threaded():
+    """Go on in a forked child: pools of native threads that libraries keep (OpenBLAS) end in the parent, properly told
+    by their fork handlers. What follows forks a process of one thread. The parent waits and passes the end on."""
+    if len(os.listdir("/proc/self/task")) == 1:
+        return
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    pid = os.fork()
+    if pid:
+        os.waitpid(pid, 0)
+        os._exit(0)
+    syscalls.die_with_parent()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 
 
 def _step_aside():
@@ -99,6 +122,6 @@ def _unfit(channel):
         is_socket = stat.S_ISSOCK(os.fstat(descriptor).st_mode)
         if is_socket and descriptor != channel.fileno():
             return "an import left a socket open"
-        if target.startswith("/dev/nvidia") or target.startswith("/dev/kfd"):
+        if target.startswith(("/dev/nvidia", "/dev/kfd")):
             return "an import opened the GPU"
     return None

@@ -38,7 +38,7 @@ def test_tree_when_version_2_then_limits_are_written(tmp_path: Path, own: Path) 
     folder = tmp_path / "cg" / "unit" / "fastflow-x" / "run.1"
     assert (folder / "memory.max").read_text() == str(1 << 20)
     assert (folder / "cpu.max").read_text() == "50000 100000"
-    assert (folder / "pids.max").read_text() == "11"
+    assert (folder / "pids.max").read_text() == "10"
     assert list(group.member_files) == [folder / "cgroup.procs"]
 
 
@@ -57,7 +57,9 @@ def test_tree_when_version_1_then_own_path_is_used_and_limits_set(tmp_path: Path
     root = tmp_path / "v1"
     for controller in ("memory", "pids", "cpu"):
         write(root / controller / "docker" / "abc" / "fastflow-x" / "cgroup.procs", "")
-    mounts = write(tmp_path / "mounts", "".join(f"cgroup {root}/{c} cgroup rw,{c} 0 0\n" for c in ("memory", "pids", "cpu")))
+    mounts = write(
+        tmp_path / "mounts", "".join(f"cgroup {root}/{c} cgroup rw,{c} 0 0\n" for c in ("memory", "pids", "cpu"))
+    )
     own = write(tmp_path / "own", "3:memory:/docker/abc\n2:pids:/docker/abc\n1:cpu:/docker/abc\n0::/\n")
     tree = find_tree("fastflow-x", mounts, own)
     assert tree.version == 1

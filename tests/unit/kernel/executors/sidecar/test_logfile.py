@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import fastflow.kernel.executors.sidecar as sidecar_package
 
 sys.path.insert(0, str(Path(sidecar_package.__file__).parent))
-import logfile  # noqa: E402  the sidecar's modules know one another by bare name
+import logfile
 
 sys.path.pop(0)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import fastflow.kernel.executors.sidecar as sidecar_package
 
 sys.path.insert(0, str(Path(sidecar_package.__file__).parent))
-import masking  # noqa: E402  the sidecar's modules know one another by bare name
+import masking
 
 sys.path.pop(0)
 
@@ -53,8 +53,14 @@ def test_masker_when_nothing_secret_then_bytes_unchanged(secret: str, cuts: list
         assert masked([secret], pieces(data, cuts)) == data
 
 
-@given(st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF), min_size=8, max_size=40), st.binary(max_size=7), st.binary(max_size=7))
-def test_masker_when_base64_of_a_longer_text_then_the_secret_part_is_gone(secret: str, head: bytes, tail: bytes) -> None:
+@given(
+    st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF), min_size=8, max_size=40),
+    st.binary(max_size=7),
+    st.binary(max_size=7),
+)
+def test_masker_when_base64_of_a_longer_text_then_the_secret_part_is_gone(
+    secret: str, head: bytes, tail: bytes
+) -> None:
     raw = secret.encode()
     text = base64.b64encode(head + raw + tail)
     core = text[-(-len(head) * 8 // 6) : (len(head) + len(raw)) * 8 // 6]

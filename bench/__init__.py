@@ -1,0 +1,1 @@
+"""Measures the product through its front door; `python -m bench` prints the table of `docs/reference/performance.md`."""

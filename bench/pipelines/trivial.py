@@ -1,0 +1,1 @@
+"""As little as a run can be."""
