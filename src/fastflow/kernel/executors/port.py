@@ -92,7 +92,7 @@ class Handle:
     Attributes:
         started_at: when the supervisor started the user's process.
         isolation: what isolation is in force, e.g. `{"user": "65533", "namespaces": ["mount", "pid", "ipc"], "cgroup": "v1",
-            "network": True, "read_only_root": True, "start": "warm"}`.
+            "network": True, "files": "view", "start": "warm"}`.
     """
 
     key: RunKey

@@ -68,9 +68,11 @@ class Attempt:
         except (ConnectionError, ValueError):
             pass  # the supervisor is gone mid-message: its files tell the rest
         finally:
-            self._writer.close()
-            self._writer = None
+            writer, self._writer = self._writer, None
+            writer.close()
             self.settle()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
 
     def _take(self, message: Mapping[str, Any]) -> None:
         if "started" in message and not self.started.done():

@@ -8,7 +8,7 @@ import pwd
 import signal
 import socket
 import struct
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,8 @@ class ProcessExecutor:
         warm_idle: seconds after its last run when a warm environment is let go.
         hidden: more folders and files that no run may see (logs, keys, `.env`).
         readable, writable: paths outside a run's own folders that it may use.
+        without: means of isolation to leave alone although the machine offers them (`user`, `mount`, `pid`, `ipc`,
+            `network`, `landlock`).
     """
 
     kind = "process"
@@ -60,12 +62,15 @@ class ProcessExecutor:
         hidden: Sequence[Path] = (),
         readable: Sequence[Path] = (),
         writable: Sequence[Path] = (),
+        without: Collection[str] = (),
     ) -> None:
         self._data_dir = data_dir
         self._supervised = data_dir / "supervised"
         self._hidden = [data_dir, *hidden, *_home()]
         self._readable = list(readable)
         self._writable = list(writable)
+        self._without = frozenset(without)
+        self._why: dict[str, str] = {}
         self._user = find_run_user(run_user)
         self._factory = ZygoteFactory(
             user=self._user,
@@ -85,7 +90,10 @@ class ProcessExecutor:
         (self._data_dir / "run").mkdir(exist_ok=True)
         name = f"fastflow-{_folder_tag(self._data_dir)}"
         self._tree = await asyncio.to_thread(find_tree, name)
-        plan = self._factory.plan = await self._factory.probe(self._supervised)
+        found = await self._factory.probe(self._supervised)
+        self._why = {**found.pop("why"), **dict.fromkeys(sorted(self._without), "switched off")}
+        plan = {name: works and name not in self._without for name, works in found.items()}
+        self._factory.plan = plan
         self._around = Surroundings(
             user=self._user, hidden=self._hidden, readable=self._readable, writable=self._writable, plan=plan
         )
@@ -245,7 +253,9 @@ class ProcessExecutor:
             "kind": self.kind,
             "run_user": self._user.uid if self._user.uid is not None else f"{os.geteuid()} (the server's own)",
             "namespaces": [name for name in names if plan.get(name)],
-            "missing": dict(plan.get("why", {})),
+            "landlock": bool(plan.get("landlock")),
+            "files": "view" if plan.get("mount") else ("landlock" if plan.get("landlock") else "open"),
+            "missing": dict(self._why),
             "cgroup": self._tree.version,
             "cgroup_limits": sorted(self._tree.bases),
             "cgroup_why": self._tree.why,

@@ -2,14 +2,13 @@
 
 import asyncio
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fastflow.kernel.executors.errors import LaunchFailed
 from fastflow.kernel.executors.port import RunSpec
-from fastflow.kernel.executors.process.zygotes import Zygote, ZygoteFactory, interpreter_prefix
+from fastflow.kernel.executors.process.zygotes import Zygote, ZygoteFactory, interpreter_prefix, real_interpreter
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +63,7 @@ class ZygoteStable:
                 self.forget(zygote)
                 zygote = None
             if zygote is None:
-                zygote = await self._factory.start(f"cold {prefix}", Path(os.path.realpath(python)), (), warm=False)
+                zygote = await self._factory.start(f"cold {prefix}", real_interpreter(python), (), warm=False)
                 self._cold[prefix] = zygote
         return zygote
 

@@ -165,7 +165,7 @@ class ZygoteFactory:
             log.debug("zygote.preload_failed", extra={"zygote": name, "module_name": module, "why": why})
         return zygote
 
-    async def probe(self, tmp: Path) -> Mapping[str, Any]:
+    async def probe(self, tmp: Path) -> dict[str, Any]:
         """What isolation works here for the run user; see `sidecar/probe.py`."""
         argv = [own_interpreter(), "-I", "-S", str(SIDECAR), "probe", json.dumps({"tmp": str(tmp)})]
         process = await asyncio.create_subprocess_exec(
@@ -180,7 +180,7 @@ class ZygoteFactory:
         if process.returncode != 0:
             last = err.decode(errors="replace").strip().splitlines()[-1:] or ["no message"]
             raise LaunchFailed(f"The isolation check failed: {last[0]}")
-        found: Mapping[str, Any] = json.loads(out)
+        found: dict[str, Any] = json.loads(out)
         return found
 
 
@@ -189,6 +189,11 @@ def own_interpreter() -> str:
     return os.path.realpath(sys.executable)
 
 
+def real_interpreter(python: Path) -> Path:
+    """The interpreter that `python`, possibly a link in an environment, really is."""
+    return Path(os.path.realpath(python))
+
+
 def interpreter_prefix(python: Path) -> Path:
     """The folder of the installation that `python` (possibly a link in an environment) really is."""
-    return Path(os.path.realpath(python)).parent.parent
+    return real_interpreter(python).parent.parent

@@ -17,6 +17,7 @@ import threading
 import time
 import traceback
 
+import landlock
 import resources
 import sandbox
 import syscalls
@@ -152,7 +153,7 @@ def _describe(spec, plan, notes, warm):
     found = {
         "user": os.geteuid(),
         "namespaces": namespaces + ([] if spec["network"] else ["network"]),
-        "read_only_root": plan["mount"],
+        "files": "view" if plan["mount"] else ("landlock" if plan["landlock"] else "open"),
         "cgroup": (spec.get("cgroup_paths") or {}).get("version"),
         "network": spec["network"],
         "start": "warm" if warm else "cold",
@@ -201,6 +202,12 @@ def _confine(spec, report, cgroup_descriptors):
         ).apply()
         if notes:
             _report(report, {"notes": notes})
+    elif plan["landlock"]:
+        keep = spec["view"]["keep"]
+        landlock.confine(
+            readable=[path for path, writable in keep if not writable],
+            writable=[path for path, writable in keep if writable] + [spec["view"]["tmp"]],
+        )
     if plan["user"]:
         syscalls.drop_capabilities()
     syscalls.forbid_new_privileges()

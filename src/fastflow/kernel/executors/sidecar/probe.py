@@ -4,13 +4,14 @@ import json
 import os
 import sys
 
+import landlock
 import sandbox
 import syscalls
 
 
 def main(order):
-    """Print what works as one JSON object: {"user", "pid", "ipc", "mount", "network": bool, "why": {name: text}}."""
-    result = {"user": False, "pid": False, "ipc": False, "mount": False, "network": False, "why": {}}
+    """Print what works as one JSON object: {"user", "pid", "ipc", "mount", "network", "landlock": bool, "why": {name: text}}."""
+    result = {"user": False, "pid": False, "ipc": False, "mount": False, "network": False, "landlock": False, "why": {}}
     needs_user = os.geteuid() != 0
     if needs_user:
         result["user"] = _try(result, "user", lambda: _unshare(0))
@@ -22,6 +23,7 @@ def main(order):
         result["ipc"] = _try(result, "ipc", lambda: _unshare(syscalls.CLONE_NEWIPC))
         result["network"] = _try(result, "network", lambda: _unshare(syscalls.CLONE_NEWNET))
         result["mount"] = _try(result, "mount", lambda: _mounts(order["tmp"]))
+    result["landlock"] = landlock.version() > 0 and _try(result, "landlock", lambda: landlock.confine([], []))
     json.dump(result, sys.stdout)
 
 

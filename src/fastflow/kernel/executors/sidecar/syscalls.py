@@ -52,6 +52,20 @@ def _check(result, what):
         raise OSError(number, "{}: {}".format(what, os.strerror(number)))
 
 
+def raw(number, *arguments):
+    """A system call by its number; negative when it failed."""
+    return _libc.syscall(ctypes.c_long(number), *arguments)
+
+
+def checked_raw(what, number, *arguments):
+    """A system call by its number; raises OSError when it failed."""
+    result = raw(number, *arguments)
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, "{}: {}".format(what, os.strerror(code)))
+    return result
+
+
 def unshare(flags):
     """Leave the given namespaces for fresh ones (the PID namespace takes effect for children)."""
     _check(_libc.unshare(ctypes.c_int(flags)), "unshare")
