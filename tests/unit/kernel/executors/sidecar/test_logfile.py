@@ -1,5 +1,6 @@
 """What a script prints becomes log lines and events; nothing is lost on the way."""
 
+import itertools
 import os
 import sys
 from pathlib import Path
@@ -66,7 +67,7 @@ def test_stream_when_line_is_long_then_parts_of_bounded_size() -> None:
 def test_event_when_cut_anywhere_then_told_once_and_not_logged(cuts: list[int]) -> None:
     data = b'one\n::fastflow::{"metric": {"auc": 0.5}}\ntwo\n'
     marks = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
-    log, events = printed([data[a:b] for a, b in zip(marks, marks[1:], strict=False)], set(range(10)))
+    log, events = printed([data[a:b] for a, b in itertools.pairwise(marks)], set(range(10)))
     assert events == [("metric", {"auc": 0.5})]
     assert text_of(log) == b"one\ntwo\n"
 

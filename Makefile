@@ -1,0 +1,68 @@
+# The front door for every developer action. `make` alone lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+UV = $(shell scripts/find-uv)
+RUN = "$(UV)" run --frozen --no-sync
+PYTEST = $(RUN) pytest -n logical --maxprocesses 8 --dist loadgroup
+
+.NOTPARALLEL:
+.PHONY: help install demo serve test check unit lint format types contracts tests bench torture migrate docs openapi clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 12
+
+install:  ## get uv if it is missing, then everything the lock names, into .venv
+	@scripts/find-uv --install
+	@"$$(scripts/find-uv)" sync --frozen --all-extras --compile-bytecode --quiet
+
+demo: install  ## run the examples on real data through the real server, and say what came out
+	@$(RUN) python scripts/demo.py
+
+serve: install  ## start the server with the example pipelines on http://127.0.0.1:8000
+	@PIPELINES_DIR="$${PIPELINES_DIR:-examples/pipelines}" $(RUN) fastflow serve
+
+test: lint types contracts tests  ## all of it: lint, types, import contracts, every test
+
+check: test  ## what CI does
+
+tests: install  ## every test
+	@$(PYTEST) tests
+
+unit: install  ## the quick tests alone
+	@$(RUN) pytest tests/unit tests/architecture -q
+
+lint: install  ## formatting and lint rules
+	@$(RUN) ruff format --check --output-format concise . || { echo 'Not formatted: run `make format`.'; exit 1; }
+	@$(RUN) ruff check .
+
+format: install  ## format, and mend what the linter can mend
+	@$(RUN) ruff format .
+	@$(RUN) ruff check --fix .
+
+types: install  ## mypy, strict
+	@$(RUN) mypy
+
+contracts: install  ## which part may import which
+	@$(RUN) lint-imports --no-cache
+
+bench: install  ## the figures of docs/reference/performance.md, on this machine
+	@$(RUN) python -m bench
+
+torture: install  ## kill and race as often as the reference page states
+	@$(PYTEST) tests/torture --full --timeout=0
+
+migrate: install  ## bring the database that DATABASE_URL or DATA_DIR names to this release's schema
+	@$(RUN) python scripts/migrate.py
+
+docs: install  ## write the generated reference pages anew
+	@$(RUN) python scripts/write_settings_reference.py
+
+openapi: install  ## print the OpenAPI document
+	@$(RUN) fastflow openapi
+
+clean:  ## remove what the tools left; never data/ or logs/
+	rm -rf .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,187 @@
+"""The API as commands use it: synchronous calls that give JSON or raise; the same over the network and inside the process.
+
+One event loop serves all calls of a command, so that background work of the app inside the process (and a run's own
+dispatcher) can go on between them.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+
+from fastflow.cli.errors import ServerProblem, ServerUnreachable, WrongUsage
+
+T = TypeVar("T")
+
+CONNECT_SECONDS = 10.0
+ANSWER_SECONDS = 120.0
+"""Longer than any answer takes but streams, which have no limit of their own."""
+
+
+class Api:
+    """A connection to the API.
+
+    Args:
+        client: speaks to the server, or to the app inside this process.
+        runner: the event loop of all calls.
+        on_close: ends what the connection needs.
+        local: the product inside this process; None for a server elsewhere.
+    """
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        runner: "asyncio.Runner",
+        *,
+        on_close: Callable[[], Awaitable[None]] | None = None,
+        local: Any = None,
+    ) -> None:
+        self.client = client
+        self.local = local
+        self._runner = runner
+        self._on_close = on_close
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._runner.run(self._close())
+        finally:
+            self._runner.close()
+
+    async def _close(self) -> None:
+        await self.client.aclose()
+        if self._on_close is not None:
+            await self._on_close()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the connection's event loop; Ctrl-C cancels it and raises KeyboardInterrupt."""
+        return self._runner.run(work)
+
+    # -- calls ----------------------------------------------------------------------------------------------------------
+
+    def get(self, path: str, **query: Any) -> Any:
+        """The JSON at the path; query values of None are left out.
+
+        Raises:
+            ServerProblem: the API refuses; the message is its own.
+            ServerUnreachable: nobody answers.
+        """
+        return self.run(self.call("GET", path, query=query))
+
+    def post(self, path: str, body: Any = None) -> Any:
+        """POST; raises as `get`."""
+        return self.run(self.call("POST", path, body=body))
+
+    def put(self, path: str, body: Any) -> Any:
+        """PUT; raises as `get`."""
+        return self.run(self.call("PUT", path, body=body))
+
+    def patch(self, path: str, body: Any) -> Any:
+        """PATCH; raises as `get`."""
+        return self.run(self.call("PATCH", path, body=body))
+
+    def delete(self, path: str) -> None:
+        """DELETE; raises as `get`."""
+        self.run(self.call("DELETE", path))
+
+    async def call(self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None) -> Any:
+        """One call; None when the answer has no body. Raises as `get`."""
+        wanted = {name: value for name, value in (query or {}).items() if value is not None}
+        async with self.open(method, path, query=wanted, body=body) as answer:
+            await answer.aread()
+            return answer.json() if answer.content else None
+
+    def open(self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None) -> "_Opened":
+        """An answer whose body is read as it comes: `async with api.open("GET", path) as answer`. Raises as `get`."""
+        request = self.client.build_request(method, path, params=query, json=body)
+        return _Opened(self.client, request)
+
+
+class _Opened:
+    """An answer being received; left, it is closed."""
+
+    def __init__(self, client: httpx.AsyncClient, request: httpx.Request) -> None:
+        self._client = client
+        self._request = request
+        self._answer: httpx.Response | None = None
+
+    async def __aenter__(self) -> httpx.Response:
+        try:
+            self._answer = await self._client.send(self._request, stream=True)
+            if not self._answer.is_success:
+                await self._answer.aread()
+        except httpx.TransportError as error:
+            raise unreachable(self._request.url, error) from error
+        if not self._answer.is_success:
+            await self._answer.aclose()
+            raise _problem(self._answer)
+        return self._answer
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._answer is not None:
+            await self._answer.aclose()
+        if isinstance(error, httpx.TransportError):
+            raise unreachable(self._request.url, error) from error
+
+
+def unreachable(url: httpx.URL, error: Exception) -> ServerUnreachable:
+    """The error for a server that does not answer."""
+    place = f"{url.scheme}://{url.netloc.decode()}"
+    return ServerUnreachable(f"The server at {place} does not answer: {str(error) or type(error).__name__}.")
+
+
+def _problem(answer: httpx.Response) -> ServerProblem:
+    try:
+        problem = answer.json()
+    except ValueError:
+        problem = {}
+    if not isinstance(problem, dict) or "code" not in problem:
+        problem = {
+            "detail": f"{answer.request.url.host} answered with status {answer.status_code} and no problem of ours.",
+            "hint": "Check that FASTFLOW_URL names a Fast-Flow server.",
+        }
+    if answer.status_code == 401:
+        problem = {**problem, "hint": "Set FASTFLOW_TOKEN to a token from `fastflow tokens create` on the server's machine."}
+    return ServerProblem(problem, answer.status_code)
+
+
+def part(text: str) -> str:
+    """Text as one part of a path, whatever characters it has."""
+    return quote(text, safe="") if text not in (".", "..") else text.replace(".", "%2E")
+
+
+def open_remote(url: str, token: str | None) -> Api:
+    """A connection to the server at `url`.
+
+    Raises:
+        WrongUsage: the URL is none.
+    """
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise _bad_url(url) from error
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise _bad_url(url)
+    client = httpx.AsyncClient(
+        base_url=parsed,
+        headers={"Authorization": f"Bearer {token}"} if token else {},
+        timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+    )
+    return Api(client, asyncio.Runner())
+
+
+def _bad_url(url: str) -> WrongUsage:
+    return WrongUsage(
+        f"FASTFLOW_URL = {url[:200]!r} is not the address of a server.",
+        hint="Write it as http://host:8000 or https://host.",
+        fields={"FASTFLOW_URL": "not an http or https URL"},
+    )

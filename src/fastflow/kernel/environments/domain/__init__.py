@@ -1,0 +1,1 @@
+"""What an environment is and how it is identified; touches neither disk nor database."""

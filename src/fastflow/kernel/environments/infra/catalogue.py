@@ -1,0 +1,101 @@
+"""The catalogue of environments in the database."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import Row, Table, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from fastflow.kernel.audit import record
+from fastflow.kernel.db.engine import Database
+from fastflow.kernel.environments.domain.environment import EnvironmentCard
+from fastflow.kernel.environments.infra.tables import EnvironmentResolutionRow, EnvironmentRow
+from fastflow.kit.identity import Actor
+
+_CARDS = cast("Table", EnvironmentRow.__table__)  # type: ignore[attr-defined]  # SQLModel adds it at class creation
+_RESOLUTIONS = cast("Table", EnvironmentResolutionRow.__table__)  # type: ignore[attr-defined]  # as above
+
+
+class SqlCatalogue:
+    """See `ports.Catalogue`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, environment: str) -> EnvironmentCard | None:
+        """See the port."""
+        with self._database.read() as connection:
+            row = connection.execute(select(_CARDS).where(_CARDS.c.hash == environment)).one_or_none()
+        return None if row is None else _card(row)
+
+    def load_all(self) -> Sequence[EnvironmentCard]:
+        """See the port."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(_CARDS).order_by(_CARDS.c.last_used_at.desc(), _CARDS.c.hash))
+            return [_card(row) for row in rows]
+
+    def save(self, card: EnvironmentCard) -> None:
+        """See the port."""
+        try:
+            with self._database.write() as connection:
+                if connection.execute(select(_CARDS.c.hash).where(_CARDS.c.hash == card.hash)).first() is None:
+                    connection.execute(insert(_CARDS), vars(card))
+        except IntegrityError:  # another process saved it in between: on PostgreSQL writers do not exclude each other
+            return
+
+    def touch(self, environment: str, at: datetime) -> None:
+        """See the port."""
+        with self._database.write() as connection:
+            connection.execute(update(_CARDS).where(_CARDS.c.hash == environment).values(last_used_at=at))
+
+    def remove(self, environment: str, *, keep_resolved: bool = False) -> None:
+        """See the port."""
+        with self._database.write() as connection:
+            leads_here = _RESOLUTIONS.c.environment == environment
+            if keep_resolved and connection.execute(select(_RESOLUTIONS).where(leads_here)).first() is not None:
+                return
+            connection.execute(delete(_RESOLUTIONS).where(leads_here))
+            connection.execute(delete(_CARDS).where(_CARDS.c.hash == environment))
+
+    def find_resolution(self, key: str) -> str | None:
+        """See the port."""
+        with self._database.read() as connection:
+            return _resolved(connection, key)
+
+    def save_resolution(self, key: str, environment: str, at: datetime, *, replacing: str | None = None) -> str:
+        """See the port."""
+        row = {"environment": environment, "resolved_at": at}
+        try:
+            with self._database.write() as connection:
+                earlier = _resolved(connection, key)
+                if earlier is None:
+                    connection.execute(insert(_RESOLUTIONS), row | {"input_hash": key})
+                elif earlier == replacing:
+                    connection.execute(update(_RESOLUTIONS).where(_RESOLUTIONS.c.input_hash == key).values(**row))
+                else:
+                    return earlier
+                return environment
+        except IntegrityError:  # another process was quicker
+            return self.find_resolution(key) or environment
+
+    def remove_resolution(self, key: str, *, actor: Actor, at: datetime) -> None:
+        """See the port."""
+        with self._database.write() as connection:
+            connection.execute(delete(_RESOLUTIONS).where(_RESOLUTIONS.c.input_hash == key))
+            record(connection, at=at, actor=actor, action="environment.refresh", subject=key)
+
+    def record_collection(self, hashes: Sequence[str], *, unused_days: float, actor: Actor, at: datetime) -> None:
+        """See the port."""
+        detail = {"unused_days": unused_days, "removed": len(hashes), "hashes": list(hashes[:100])}
+        with self._database.write() as connection:
+            record(connection, at=at, actor=actor, action="environment.gc", subject="environments", detail=detail)
+
+
+def _resolved(connection: Any, key: str) -> str | None:
+    found = connection.execute(select(_RESOLUTIONS.c.environment).where(_RESOLUTIONS.c.input_hash == key)).first()
+    return None if found is None else str(found[0])
+
+
+def _card(row: Row[Any]) -> EnvironmentCard:
+    return EnvironmentCard(**row._mapping)

@@ -1,0 +1,261 @@
+"""Making environments ready, finding them, and removing the unused ones."""
+
+import asyncio
+import hashlib
+import re
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from fastflow.kernel.environments.domain.environment import Collected, Environment, EnvironmentCard, EnvironmentRequest
+from fastflow.kernel.environments.domain.errors import BadEnvironmentHash
+from fastflow.kernel.environments.ports import Builder, Catalogue, EnvironmentFolder, OnLine
+from fastflow.kit.clock import Clock
+from fastflow.kit.errors import NotFound
+from fastflow.kit.identity import Actor
+
+JUST_USED = timedelta(minutes=10)
+"""An environment used this recently is never collected: a run may be on its way into it."""
+_TOUCH_SECONDS = 60.0
+_MEMORY_SECONDS = 10.0
+"""How long a process trusts what it knows of a resolution; another process may have refreshed it."""
+
+
+@dataclass
+class _Flight:
+    """An environment being made ready, and everybody in this process who waits for it."""
+
+    listeners: list[OnLine] = field(default_factory=list)
+    waiters: int = 0
+    task: "asyncio.Task[Environment] | None" = None
+
+    def tell(self, line: str) -> None:
+        for listener in self.listeners:
+            listener(line)
+
+
+class EnvironmentService:
+    """Environments by what is asked for and by hash. `ensure` belongs to an event loop; all else may come from any thread."""
+
+    def __init__(self, catalogue: Catalogue, builder: Builder, folder: EnvironmentFolder, clock: Clock) -> None:
+        self._catalogue = catalogue
+        self._builder = builder
+        self._folder = folder
+        self._clock = clock
+        self._resolved: dict[str, tuple[str, float]] = {}
+        self._cards: dict[str, EnvironmentCard] = {}
+        self._touched: dict[str, float] = {}
+        self._flights: dict[str, _Flight] = {}
+
+    def open(self) -> None:
+        """Sweep what crashes left, and bring catalogue and folders together; call once per process, before all else."""
+        self._folder.sweep()
+        known = {card.hash for card in self._catalogue.load_all()}
+        there = set(self._folder.hashes())
+        for environment in there - known:
+            card = self._folder.read_card(environment)
+            if card is None:
+                self._folder.remove(environment)
+            else:
+                self._catalogue.save(card)
+        for environment in known - there:
+            # What a resolution leads to stays as the keeper of its lock: the next use rebuilds the same environment.
+            self._catalogue.remove(environment, keep_resolved=True)
+
+    def resolved_hash(self, request: EnvironmentRequest) -> str | None:
+        """The hash the request leads to, as far as it is known without building. Microseconds when asked before."""
+        key = self._key(request)
+        known = self._resolved.get(key)
+        if known is not None and time.monotonic() - known[1] < _MEMORY_SECONDS:
+            return known[0]
+        return self._look_up(key)
+
+    async def ensure(self, request: EnvironmentRequest, on_line: OnLine | None = None) -> Environment:
+        """The environment for the request, built first if need be. Any number of calls at once build it once.
+
+        `on_line` gets what uv says while it works; nothing when the environment is ready.
+
+        Raises:
+            SetupFailed: it cannot be resolved or built; the message is uv's own.
+        """
+        ready = self._ready_in_memory(request) or await asyncio.to_thread(self._ready, request)
+        if ready is not None:
+            if self._is_touch_due(ready.hash):
+                await asyncio.to_thread(self.touch, ready.hash)
+            return ready
+        return await self._join(request, on_line)
+
+    def get(self, environment: str) -> Environment:
+        """A built environment by its hash.
+
+        Raises:
+            BadEnvironmentHash: no hash.
+            NotFound: it is not on this machine (any more).
+        """
+        return self._environment(self.card(environment))
+
+    def card(self, environment: str) -> EnvironmentCard:
+        """What the catalogue knows of a built environment; raises as `get`."""
+        if not re.fullmatch(r"[0-9a-f]{64}", environment):
+            raise BadEnvironmentHash(
+                f"{environment[:80]!r} is not the hash of an environment.",
+                fields={"hash": "not 64 hexadecimal digits"},
+            )
+        card = self._card(environment) if self._folder.python(environment) is not None else None
+        if card is None:
+            raise NotFound(
+                f"The environment {environment[:12]} is not here.",
+                code="environment_not_found",
+                hint="It was collected as unused or never built; a normal run of its pipeline builds it again.",
+            )
+        return card
+
+    def list(self) -> Sequence[EnvironmentCard]:
+        """The environments on this machine, last used first."""
+        there = set(self._folder.hashes())
+        return [card for card in self._catalogue.load_all() if card.hash in there]
+
+    def touch(self, environment: str) -> None:
+        """Remember that it is used; writes at most once a minute."""
+        if self._is_touch_due(environment):
+            self._touched[environment] = time.monotonic()
+            self._catalogue.touch(environment, self._clock.now())
+
+    def refresh(self, request: EnvironmentRequest, actor: Actor) -> None:
+        """Forget what the request was resolved to, so that its next use takes the newest versions that fit."""
+        key = self._key(request)
+        self._catalogue.remove_resolution(key, actor=actor, at=self._clock.now())
+        self._resolved.pop(key, None)
+
+    def collect_garbage(self, unused_days: float, dry_run: bool, keep: Collection[str], actor: Actor) -> Collected:
+        """Remove the environments unused for `unused_days` days.
+
+        Their locks are remembered: when a pipeline asks again, the same environment is built again. The hashes in `keep`
+        are left alone, such as those of unfinished runs; so is what was used in the last minutes. `dry_run` only tells.
+        """
+        now = self._clock.now()
+        limit = now - max(timedelta(days=unused_days), JUST_USED)
+        unused = [card.hash for card in self.list() if card.last_used_at < limit and card.hash not in keep]
+        freed = sum(self._folder.freed_bytes(environment) for environment in unused)
+        if not dry_run:
+            for environment in unused:
+                self._remove(environment)
+            self._catalogue.record_collection(unused, unused_days=unused_days, actor=actor, at=now)
+        return Collected(hashes=unused, freed_bytes=freed, dry_run=dry_run)
+
+    def _remove(self, environment: str) -> None:
+        self._folder.remove(environment)
+        self._cards.pop(environment, None)
+        self._touched.pop(environment, None)
+        self._catalogue.remove(environment, keep_resolved=True)
+
+    # --- what is ready -----------------------------------------------------------------------------------------------
+
+    def _key(self, request: EnvironmentRequest) -> str:
+        """What is asked for, on this platform, by a server of this Python."""
+        python = request.python or self._builder.default_interpreter
+        text = f"{request.input_hash}\0{python}\0{self._builder.platform}"
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _ready(self, request: EnvironmentRequest) -> Environment | None:
+        environment = self.resolved_hash(request)
+        if environment is None or self._folder.python(environment) is None:
+            return None
+        card = self._card(environment)
+        return None if card is None else self._environment(card)
+
+    def _ready_in_memory(self, request: EnvironmentRequest) -> Environment | None:
+        """As `_ready`, but None when it would take a look into the database, for which an event loop must not wait."""
+        environment, since = self._resolved.get(self._key(request), ("", 0.0))
+        card = self._cards.get(environment)
+        if card is None or time.monotonic() - since >= _MEMORY_SECONDS or self._folder.python(environment) is None:
+            return None
+        return self._environment(card)
+
+    def _look_up(self, key: str) -> str | None:
+        found = self._catalogue.find_resolution(key)
+        if found is None:
+            self._resolved.pop(key, None)
+        else:
+            self._resolved[key] = (found, time.monotonic())
+        return found
+
+    def _card(self, environment: str) -> EnvironmentCard | None:
+        card = self._cards.get(environment)
+        if card is None:
+            card = self._catalogue.find(environment) or self._folder.read_card(environment)
+            if card is not None:
+                self._cards[environment] = card
+        return card
+
+    def _environment(self, card: EnvironmentCard, *, built: bool = False) -> Environment:
+        python = self._folder.python(card.hash)
+        if python is None:
+            raise NotFound(f"The environment {card.hash[:12]} was removed this moment.", code="environment_not_found")
+        return Environment(
+            hash=card.hash,
+            python=python,
+            interpreter=card.interpreter,
+            uv_version=card.uv_version,
+            build_seconds=card.build_seconds,
+            built=built,
+        )
+
+    def _is_touch_due(self, environment: str) -> bool:
+        return time.monotonic() - self._touched.get(environment, float("-inf")) >= _TOUCH_SECONDS
+
+    # --- making ready ------------------------------------------------------------------------------------------------
+
+    async def _join(self, request: EnvironmentRequest, on_line: OnLine | None) -> Environment:
+        """Wait for the one flight of this request; whoever comes first starts it, and when the last one leaves before
+        its end it is called off."""
+        key = self._key(request)
+        flight = self._flights.get(key)
+        is_first = flight is None
+        if flight is None:
+            flight = self._flights[key] = _Flight()
+            flight.task = asyncio.create_task(self._prepare(key, request, flight.tell))  # noqa: TID251 - awaited below
+        if on_line is not None:
+            flight.listeners.append(on_line)
+        flight.waiters += 1
+        assert flight.task is not None
+        try:
+            environment = await asyncio.shield(flight.task)
+        finally:
+            flight.waiters -= 1
+            if on_line is not None:
+                flight.listeners.remove(on_line)
+            if flight.waiters == 0:
+                if self._flights.get(key) is flight:
+                    del self._flights[key]
+                flight.task.cancel()
+                await asyncio.wait([flight.task])
+        return environment if is_first else replace(environment, built=False)
+
+    async def _prepare(self, key: str, request: EnvironmentRequest, tell: OnLine) -> Environment:
+        async with self._builder.exclusive(f"resolve-{key}"):  # processes that want the same resolve it once
+            card, built = await self._prepare_alone(key, request, tell)
+        self._cards[card.hash] = card
+        self._touched[card.hash] = time.monotonic()
+        await asyncio.to_thread(self._catalogue.touch, card.hash, self._clock.now())
+        return self._environment(card, built=built)
+
+    async def _prepare_alone(self, key: str, request: EnvironmentRequest, tell: OnLine) -> tuple[EnvironmentCard, bool]:
+        earlier = await asyncio.to_thread(self._look_up, key)
+        lock = None
+        if earlier is not None:
+            card = await asyncio.to_thread(self._card, earlier)
+            if card is not None and self._folder.python(earlier) is not None:
+                return card, False
+            lock = await self._builder.relock(card, request, tell) if card is not None else None
+        if lock is None:
+            lock = await self._builder.resolve(request, tell)
+        card, built = await self._builder.build(lock, request, tell)
+        await asyncio.to_thread(self._catalogue.save, card)
+        now = self._clock.now()
+        holds = await asyncio.to_thread(lambda: self._catalogue.save_resolution(key, card.hash, now, replacing=earlier))
+        self._resolved[key] = (holds, time.monotonic())
+        if holds != card.hash:  # another machine resolved the same at the same time: its result is the one
+            return await self._prepare_alone(key, request, tell)
+        return card, built

@@ -1,0 +1,99 @@
+"""What stands around the whole app: the last barrier for errors, security headers, the body limit. Pure ASGI, so that
+streams pass through untouched."""
+
+from collections.abc import Iterable
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from fastflow.kernel.http.problems import problem_response, response_to_unexpected
+
+_SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; sandbox"),
+    (b"cache-control", b"no-store"),
+)
+
+
+class ErrorBarrier:
+    """Answers errors that nothing inside handled, and adds the security headers an answer does not set itself."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message["headers"] = [*message["headers"], *_missing(message["headers"])]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_headers)
+        except Exception as error:
+            answer = response_to_unexpected(error, scope["method"], scope["path"])
+            if started:  # too late for an answer of our own: let the server cut the connection
+                raise
+            await answer(scope, receive, send_with_headers)
+
+
+def _missing(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    present = {name.lower() for name, _ in headers}
+    return [header for header in _SECURITY_HEADERS if header[0] not in present]
+
+
+class BodyLimit:
+    """Refuses bodies above a size: by their stated length before a byte is read, else as soon as they pass it.
+
+    Args:
+        max_bytes: the largest body let through.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self.app = app
+        self.max_bytes = max_bytes
+        self._detail = f"The body is larger than {max_bytes / 2**20:g} MB"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        if self._stated_length(scope) > self.max_bytes:
+            answer = problem_response(
+                413,
+                detail=f"{self._detail}.",
+                code="too_large",
+                hint="Send less, or raise MAX_BODY_MB on the server.",
+                headers={"Connection": "close"},
+            )
+            await answer(scope, receive, send)
+            return
+        received = 0
+
+        async def receive_limited() -> Message:
+            nonlocal received
+            message = await receive()
+            if message["type"] == "http.request":
+                received += len(message.get("body", b""))
+                if received > self.max_bytes:
+                    raise HTTPException(413, self._detail, headers={"Connection": "close"})
+            return message
+
+        await self.app(scope, receive_limited, send)
+
+    @staticmethod
+    def _stated_length(scope: Scope) -> int:
+        stated = Headers(scope=scope).get("content-length", "")
+        return int(stated) if stated.isdecimal() else 0

@@ -1,0 +1,117 @@
+"""PIPELINES_DIR: which pipelines are in it."""
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from fastflow.kernel.pipelines.domain.errors import PipelinesDirUnavailable
+from fastflow.kernel.pipelines.domain.faults import FaultList
+from fastflow.kernel.pipelines.domain.names import name_problem
+from fastflow.kernel.pipelines.domain.reading import SETTINGS_FILE
+from fastflow.kernel.pipelines.infra.tree import Tree, scan_file, scan_folder
+from fastflow.kernel.pipelines.ports import Located
+
+MAIN = "main.py"
+
+
+class PipelinesFolder:
+    """See `ports.PipelineFiles`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._root = f"{root}/"
+
+    def locate_all(self) -> Sequence[Located]:
+        """See the port."""
+        found: dict[str, Located] = {}
+        for located in self._candidates():
+            found[located.name] = _merged(found.get(located.name), located)
+        return [found[name] for name in sorted(found)]
+
+    def locate(self, name: str) -> Located | None:
+        """See the port."""
+        folder = self._folder(name, self._root + name)
+        file = self._file(name, f"{self._root}{name}.py")
+        if file is None:
+            return folder
+        return _merged(folder, file)
+
+    def scan(self, located: Located) -> Tree:
+        """See the port."""
+        root = os.path.realpath(self.root)
+        if located.kind == "folder":
+            faults = FaultList(located.name, f"{located.path.name}/")
+            tree = scan_folder(located.path, root, faults)
+            if MAIN not in tree.paths and not faults.found:
+                faults.error(MAIN, f"There is no {MAIN}.", f"Add {MAIN}, or remove {SETTINGS_FILE}.")
+        else:
+            faults = FaultList(located.name)
+            tree = scan_file(located.path, root, faults)
+        _add_own_faults(located, faults)
+        return tree
+
+    def _candidates(self) -> Iterator[Located]:
+        for entry in self._entries():
+            name = os.fsencode(entry.name).decode("utf-8", "replace")
+            if entry.name.startswith((".", "__", "#")) or entry.name.endswith("~"):
+                continue
+            path = self._root + entry.name
+            if entry.name.endswith(".py") and not entry.is_dir():
+                located = self._file(name.removesuffix(".py"), path)
+            else:
+                located = self._folder(name, path)
+            if located is not None:
+                yield located
+
+    def _entries(self) -> Sequence["os.DirEntry[str]"]:
+        try:
+            with os.scandir(self.root) as entries:
+                return sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            raise PipelinesDirUnavailable(
+                f"The pipelines folder {self.root} cannot be read: {error.strerror}.",
+                fields={"PIPELINES_DIR": error.strerror or "cannot be read"},
+            ) from error
+
+    def _folder(self, name: str, path: str) -> Located | None:
+        # Strings and os.path: this is on the way of every submit, and pathlib would take most of its time.
+        try:
+            if not stat.S_ISDIR(os.stat(path).st_mode):  # noqa: PTH116
+                return None
+            is_pipeline = any(os.path.lexists(f"{path}/{mark}") for mark in (MAIN, SETTINGS_FILE))
+            is_pipeline = is_pipeline or not os.access(path, os.R_OK | os.X_OK)  # the scan will say why
+        except (OSError, ValueError):
+            return None
+        return Located(name=name, kind="folder", path=Path(path), script=MAIN) if is_pipeline else None
+
+    def _file(self, name: str, path: str) -> Located | None:
+        if not os.path.lexists(path) or os.path.isdir(path):  # noqa: PTH112
+            return None
+        located = Path(path)
+        return Located(name=name, kind="file", path=located, script=located.name)
+
+
+def _merged(first: Located | None, second: Located) -> Located:
+    """One name, found twice, is one broken pipeline."""
+    if first is None:
+        return second
+    return Located(name=first.name, kind=first.kind, path=first.path, script=first.script, twin=second.path.name)
+
+
+def _add_own_faults(located: Located, faults: FaultList) -> None:
+    """Faults of the name itself: of the folder or file as an entry of PIPELINES_DIR."""
+    own = FaultList(located.name)
+    problem = name_problem(located.name)
+    entry = os.fsencode(located.path.name).decode("utf-8", "replace")
+    if problem is not None:
+        own.error(
+            entry, f"The name cannot be used: {problem}.", "Rename it: letters, digits, `_`, `-` and `.` are allowed."
+        )
+    if located.twin is not None:
+        own.error(
+            entry,
+            f"{entry} and {located.twin} both are the pipeline {located.name!r}.",
+            "Rename or remove one of them.",
+        )
+    faults.found += own.found

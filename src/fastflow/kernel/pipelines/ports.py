@@ -1,0 +1,126 @@
+"""What the catalogue of pipelines needs of the outside: files, snapshots, Git, and what is remembered."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, Protocol
+
+from fastflow.kernel.pipelines.domain.faults import FaultList
+from fastflow.kernel.pipelines.domain.pipeline import PipelineMemory
+
+
+@dataclass(frozen=True, kw_only=True)
+class Located:
+    """A pipeline's place in PIPELINES_DIR.
+
+    Attributes:
+        path: its folder or file.
+        script: the file to run, relative to the snapshot.
+        twin: the entry that has the same name, which is a fault.
+    """
+
+    name: str
+    kind: Literal["folder", "file"]
+    path: Path
+    script: str
+    twin: str | None = None
+
+
+class PipelineTree(Protocol):
+    """A pipeline's files at one moment; also the `Files` of the readers."""
+
+    @property
+    def signature(self) -> tuple[object, ...]:
+        """Equal as long as no file was added, removed or changed."""
+        ...
+
+    @property
+    def changed_ns(self) -> int:
+        """When the youngest of its files changed, in nanoseconds since the epoch."""
+        ...
+
+    @property
+    def faults(self) -> FaultList:
+        """What is wrong with the files as files."""
+        ...
+
+    @property
+    def paths(self) -> Collection[str]:
+        """See `Files.paths`."""
+        ...
+
+    def read(self, path: str) -> bytes:
+        """See `Files.read`."""
+        ...
+
+
+class PipelineFiles(Protocol):
+    """PIPELINES_DIR."""
+
+    def locate_all(self) -> Sequence[Located]:
+        """Every pipeline, by name; hidden entries and what is no pipeline are left out.
+
+        Raises:
+            PipelinesDirUnavailable: the folder is missing or cannot be read.
+        """
+        ...
+
+    def locate(self, name: str) -> Located | None:
+        """The pipeline of that name; the name must be a valid one."""
+        ...
+
+    def scan(self, located: Located) -> PipelineTree:
+        """Its files now. Costs a directory listing and one `stat` per file."""
+        ...
+
+
+class Snapshots(Protocol):
+    """Immutable copies of pipelines' code, by tree hash."""
+
+    def save(self, located: Located, tree: PipelineTree) -> str:
+        """Copy the tree's files; answers the hash of what was copied. A copy is complete or not there at all; any
+        number of writers may save the same one.
+
+        Raises:
+            SnapshotFailed: it could not be written.
+            UnreadableFile: a file vanished or cannot be read.
+        """
+        ...
+
+    def find(self, tree_hash: str) -> Path | None:
+        """The folder of a copy."""
+        ...
+
+    def sweep(self) -> None:
+        """Remove what crashes left of unfinished copies."""
+        ...
+
+    def remove_unused(self, keep: Collection[str], unused_seconds: float) -> Sequence[str]:
+        """Remove the copies not in `keep` that no `find` asked for in so many seconds; answers their hashes."""
+        ...
+
+
+class Revisions(Protocol):
+    """The Git work tree that PIPELINES_DIR may be in."""
+
+    def state_of(self, path: Path, signature: tuple[object, ...]) -> tuple[str | None, bool]:
+        """HEAD's hash (None outside a work tree or before the first commit), and whether what is below `path` differs
+        from it (True when that cannot be found out). Remembered as long as HEAD, index and `signature` stay the same."""
+        ...
+
+
+class PipelineStore(Protocol):
+    """What is remembered of pipelines."""
+
+    def remember(self, seen: Mapping[str, bool], at: datetime) -> None:
+        """Note pipelines by name with whether they have requirements; known ones are updated. Idempotent."""
+        ...
+
+    def save_warmup(self, name: str, at: datetime) -> None:
+        """Note when the pipeline's environment was made ready."""
+        ...
+
+    def load_all(self) -> Mapping[str, PipelineMemory]:
+        """All that is remembered, by name."""
+        ...

@@ -1,0 +1,40 @@
+"""`/pipelines`: what there is and what is wrong with it. Submitting a run belongs to the runs."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from fastflow.kernel.http.access import Viewer
+from fastflow.kernel.http.problems import PROBLEM_RESPONSES
+from fastflow.kernel.pipelines.schemas import CheckOut, PipelineDetail, PipelineList
+from fastflow.kernel.pipelines.service import PipelineCatalog
+
+PipelineName = Annotated[str, Path(description="The pipeline's name.", examples=["daily-report"])]
+
+
+def build_router(catalog: PipelineCatalog) -> APIRouter:
+    """The reading operations on pipelines."""
+    router = APIRouter(tags=["pipelines"], responses=PROBLEM_RESPONSES)
+
+    @router.get("/pipelines")
+    def list_pipelines(actor: Viewer) -> PipelineList:
+        """Every pipeline in PIPELINES_DIR, by name; a broken one is listed with its faults and hides no other."""
+        pipelines = [pipeline for pipeline in catalog.list() if actor.may_touch(pipeline.name)]
+        catalog.remember(pipelines)
+        return PipelineList.of(pipelines, catalog.memories())
+
+    @router.get("/pipelines/{name}")
+    def get_pipeline(actor: Viewer, name: PipelineName) -> PipelineDetail:
+        """One pipeline with its settings, its parameters' schema and its faults."""
+        actor.require_pipeline(name)
+        pipeline = catalog.get(name)
+        catalog.remember([pipeline])
+        return PipelineDetail.of(pipeline, catalog.memories().get(name))
+
+    @router.get("/pipelines/{name}/check")
+    def check_pipeline(actor: Viewer, name: PipelineName) -> CheckOut:
+        """What is wrong with one pipeline: each fault with file, line and remedy."""
+        actor.require_pipeline(name)
+        return CheckOut.of(catalog.get(name))
+
+    return router

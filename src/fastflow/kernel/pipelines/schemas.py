@@ -1,0 +1,152 @@
+"""Pipelines on the wire."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from fastflow.kernel.pipelines.domain.faults import Fault
+from fastflow.kernel.pipelines.domain.pipeline import Pipeline, PipelineMemory
+
+
+class FaultOut(BaseModel):
+    """One thing that is wrong with a pipeline."""
+
+    pipeline: str
+    file: str = Field(description="Relative to PIPELINES_DIR.")
+    line: int | None
+    column: int | None
+    message: str
+    hint: str
+    severity: Literal["error", "warning"] = Field(description="An error keeps the pipeline from running.")
+
+    @classmethod
+    def of(cls, fault: Fault) -> "FaultOut":
+        """The fault as the API shows it."""
+        return cls.model_validate(fault, from_attributes=True)
+
+
+class LimitsOut(BaseModel):
+    """What a run of the pipeline may use; null means no limit of its own."""
+
+    cpus: float | None
+    memory_bytes: int | None
+    pids: int | None
+    file_size_bytes: int | None
+
+
+class ConcurrencyOut(BaseModel):
+    """How many runs of the pipeline may be under way at once."""
+
+    limit: int | None
+    key: str | None
+    per_key: int | None
+    policy: Literal["queue", "skip", "cancel-old", "cancel-new"]
+
+
+class PipelineOut(BaseModel):
+    """A pipeline in the list."""
+
+    name: str
+    kind: Literal["folder", "file"]
+    description: str
+    tags: list[str]
+    healthy: bool = Field(description="False: it has errors and cannot run.")
+    faults: list[FaultOut]
+    has_requirements: bool
+    last_cache_warmup: datetime | None = Field(description="When its environment was last made ready.")
+    params_schema: dict[str, Any] | None = Field(description="JSON Schema of the parameters; null: any are taken.")
+
+    @classmethod
+    def of(cls, pipeline: Pipeline, memory: PipelineMemory | None) -> "PipelineOut":
+        """The pipeline as the list shows it."""
+        return cls(**_summary(pipeline, memory))
+
+
+class PipelineDetail(PipelineOut):
+    """A pipeline with all its settings."""
+
+    script: str
+    dependencies: Literal["none", "requirements", "script", "project"]
+    python: str | None
+    timeout: float | None = Field(description="Seconds a run may take.")
+    idle_timeout: float | None = Field(description="Seconds a run may be silent.")
+    wait_timeout: float | None = Field(description="Seconds a run may wait in the queue.")
+    grace: float | None = Field(description="Seconds between SIGTERM and SIGKILL; null: the server's.")
+    limits: LimitsOut
+    concurrency: ConcurrencyOut
+    secrets: list[str] = Field(description="Names of the secrets its runs get.")
+    network: bool
+    executor: str | None
+    retries: int
+    modules: list[str] = Field(description="What its code imports; loaded ahead for a warm start.")
+    notes: list[str]
+    first_seen_at: datetime | None
+
+    @classmethod
+    def of(cls, pipeline: Pipeline, memory: PipelineMemory | None) -> "PipelineDetail":
+        """The pipeline as its own page shows it."""
+        return cls(
+            **_summary(pipeline, memory),
+            script=pipeline.script,
+            dependencies=pipeline.dependencies,
+            python=pipeline.python,
+            timeout=pipeline.run_timeout,
+            idle_timeout=pipeline.idle_timeout,
+            wait_timeout=pipeline.wait_timeout,
+            grace=pipeline.grace,
+            limits=LimitsOut.model_validate(pipeline.limits, from_attributes=True),
+            concurrency=ConcurrencyOut.model_validate(pipeline.concurrency, from_attributes=True),
+            secrets=list(pipeline.secrets),
+            network=pipeline.network,
+            executor=pipeline.executor,
+            retries=pipeline.retries,
+            modules=list(pipeline.modules),
+            notes=list(pipeline.notes),
+            first_seen_at=memory.first_seen_at if memory else None,
+        )
+
+
+class PipelineList(BaseModel):
+    """Every pipeline the caller may see, by name."""
+
+    items: list[PipelineOut]
+
+    @classmethod
+    def of(cls, pipelines: Sequence[Pipeline], memories: Mapping[str, PipelineMemory]) -> "PipelineList":
+        """The pipelines as the API shows them."""
+        return cls(items=[PipelineOut.of(pipeline, memories.get(pipeline.name)) for pipeline in pipelines])
+
+
+class CheckOut(BaseModel):
+    """What is wrong with a pipeline."""
+
+    pipeline: str
+    healthy: bool
+    faults: list[FaultOut]
+    notes: list[str]
+
+    @classmethod
+    def of(cls, pipeline: Pipeline) -> "CheckOut":
+        """The result as the API shows it."""
+        return cls(
+            pipeline=pipeline.name,
+            healthy=pipeline.is_healthy,
+            faults=[FaultOut.of(fault) for fault in pipeline.faults],
+            notes=list(pipeline.notes),
+        )
+
+
+def _summary(pipeline: Pipeline, memory: PipelineMemory | None) -> dict[str, Any]:
+    return {
+        "name": pipeline.name,
+        "kind": pipeline.kind,
+        "description": pipeline.description,
+        "tags": list(pipeline.tags),
+        "healthy": pipeline.is_healthy,
+        "faults": [FaultOut.of(fault) for fault in pipeline.faults],
+        "has_requirements": pipeline.dependencies != "none",
+        "last_cache_warmup": memory.last_cache_warmup if memory else None,
+        "params_schema": pipeline.params_schema,
+    }

@@ -1,0 +1,252 @@
+"""The catalogue of pipelines: what there is, what is wrong with it, and immutable copies of it to run."""
+
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastflow.kernel.environments.domain.environment import EnvironmentRequest
+from fastflow.kernel.pipelines.domain.errors import (
+    BadPipelineName,
+    PipelineBroken,
+    PipelineChanging,
+    PipelineNotFound,
+    SnapshotNotFound,
+)
+from fastflow.kernel.pipelines.domain.faults import Fault
+from fastflow.kernel.pipelines.domain.names import did_you_mean, name_problem
+from fastflow.kernel.pipelines.domain.pipeline import FrozenPipeline, Pipeline, PipelineMemory
+from fastflow.kernel.pipelines.domain.source import UnreadableFile
+from fastflow.kernel.pipelines.ports import (
+    Located,
+    PipelineFiles,
+    PipelineStore,
+    PipelineTree,
+    Revisions,
+    Snapshots,
+)
+from fastflow.kit.clock import Clock
+from fastflow.kit.errors import InvalidInput
+
+_ATTEMPTS = 5
+_SETTLED_NS = 50_000_000
+"""A file that changed this short a time before we looked may change again without its times telling: the clock of file
+systems ticks in steps of up to 10 ms. What we know of such a tree is not trusted a second time."""
+
+ReadTree = Callable[[Located, PipelineTree], Pipeline]
+"""Makes the pipeline of its files."""
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What was found out about a tree.
+
+    Attributes:
+        tree_hash: hash of its snapshot; None: none was made yet.
+        environment: what it asks for, with that snapshot; kept, because it keeps its own hash.
+    """
+
+    signature: tuple[object, ...]
+    pipeline: Pipeline
+    tree_hash: str | None = None
+    environment: EnvironmentRequest | None = None
+
+
+class PipelineCatalog:
+    """Pipelines by name. Safe in threads. Everything is looked up in the files each time; what was found out about
+    files that did not change since is reused.
+
+    Args:
+        files: PIPELINES_DIR.
+        snapshots: the copies of code.
+        revisions: the Git work tree.
+        store: what is remembered.
+        read: makes the pipeline of its files.
+        clock: for what is remembered.
+    """
+
+    def __init__(
+        self,
+        *,
+        files: PipelineFiles,
+        snapshots: Snapshots,
+        revisions: Revisions,
+        store: PipelineStore,
+        read: ReadTree,
+        clock: Clock,
+    ) -> None:
+        self._files = files
+        self._snapshots = snapshots
+        self._revisions = revisions
+        self._store = store
+        self._read = read
+        self._clock = clock
+        self._known: dict[str, _Known] = {}
+        self._remembered: dict[str, bool] = {}
+        self._making: dict[str, threading.Lock] = {}
+
+    def list(self) -> Sequence[Pipeline]:
+        """Every pipeline by name, broken ones with their faults.
+
+        Raises:
+            PipelinesDirUnavailable: PIPELINES_DIR is missing or cannot be read.
+        """
+        located = self._files.locate_all()
+        pipelines = [self._look(one)[1].pipeline for one in located]
+        names = {pipeline.name for pipeline in pipelines}
+        for gone in self._known.keys() - names:
+            self._known.pop(gone, None)
+        return pipelines
+
+    def get(self, name: str) -> Pipeline:
+        """The pipeline of that name, perhaps with faults.
+
+        Raises:
+            BadPipelineName: no pipeline can be called that.
+            PipelineNotFound: there is none; names near ones.
+        """
+        return self._look(self._locate(name))[1].pipeline
+
+    def check(self, names: Collection[str] | None = None) -> Sequence[Fault]:
+        """Every fault of the named pipelines, or of all; errors first within each.
+
+        Raises:
+            BadPipelineName: no pipeline can be called that.
+            PipelineNotFound: one of `names` does not exist.
+        """
+        pipelines = self.list() if names is None else [self._checked(name) for name in names]
+        return [fault for pipeline in pipelines for fault in pipeline.faults]
+
+    def freeze(self, name: str) -> FrozenPipeline:
+        """The pipeline with an immutable copy of its code as it is now. Well under a millisecond when nothing changed.
+
+        Raises:
+            BadPipelineName: no pipeline can be called that.
+            PipelineNotFound: there is none.
+            PipelineBroken: it has faults; names them.
+            PipelineChanging: its files change while they are copied; a retry can help.
+            SnapshotFailed: the copy cannot be written.
+        """
+        located = self._locate(name)
+        tree, known = self._look(located)
+        if not known.pipeline.is_healthy:
+            raise PipelineBroken(name, known.pipeline.faults)
+        code_dir = self._snapshots.find(known.tree_hash) if known.tree_hash is not None else None
+        if code_dir is None:
+            with self._making.setdefault(name, threading.Lock()):
+                tree, known, code_dir = self._copy(located)
+        assert known.tree_hash is not None
+        assert known.environment is not None
+        commit, dirty = self._revisions.state_of(located.path, tree.signature)
+        self._remember_one(known.pipeline)
+        return FrozenPipeline(
+            pipeline=known.pipeline,
+            tree_hash=known.tree_hash,
+            code_dir=code_dir,
+            commit=commit,
+            dirty=dirty,
+            environment=known.environment,
+        )
+
+    def thaw(self, tree_hash: str) -> Path:
+        """The copy of the code that an earlier run was made from.
+
+        Raises:
+            SnapshotNotFound: it is gone.
+        """
+        is_hash = len(tree_hash) == 64 and all(char in "0123456789abcdef" for char in tree_hash)
+        folder = self._snapshots.find(tree_hash) if is_hash else None
+        if folder is None:
+            raise SnapshotNotFound(f"The copy {tree_hash[:12]!r} of the pipeline's code is gone.")
+        return folder
+
+    def remember(self, pipelines: Sequence[Pipeline]) -> None:
+        """Note pipelines that were not seen before, or whose requirements came or went. Writes only then."""
+        seen = {
+            pipeline.name: pipeline.dependencies != "none" for pipeline in pipelines if not name_problem(pipeline.name)
+        }
+        news = {name: has for name, has in seen.items() if self._remembered.get(name) != has}
+        if news:
+            self._store.remember(news, self._clock.now())
+            self._remembered.update(news)
+
+    def memories(self) -> Mapping[str, PipelineMemory]:
+        """What is remembered of pipelines, by name; also of such that are gone."""
+        return self._store.load_all()
+
+    def mark_warm(self, name: str) -> None:
+        """Note that the pipeline's environment was made ready now."""
+        self._store.save_warmup(name, self._clock.now())
+
+    def collect_snapshots(self, keep: Collection[str], unused_seconds: float) -> Sequence[str]:
+        """Remove copies of code that no run needs: not in `keep`, and not used for so long (at least two hours, because
+        a run may be on its way to its row). Answers their hashes."""
+        return self._snapshots.remove_unused(keep, unused_seconds)
+
+    # --- finding -----------------------------------------------------------------------------------------------------
+
+    def _locate(self, name: str) -> Located:
+        problem = name_problem(name)
+        if problem is not None:
+            raise BadPipelineName(f"{name[:80]!r} is no pipeline: {problem}.", fields={"name": problem})
+        located = self._files.locate(name)
+        if located is None:
+            names = [one.name for one in self._files.locate_all()]
+            raise PipelineNotFound(
+                f"There is no pipeline {name!r}.{did_you_mean(name, names)}", fields={"name": "unknown"}
+            )
+        return located
+
+    def _checked(self, name: str) -> Pipeline:
+        """As `get`, but a pipeline whose name is its fault is found too."""
+        try:
+            return self.get(name)
+        except InvalidInput:
+            odd = next((one for one in self._files.locate_all() if one.name == name), None)
+            if odd is None:
+                raise
+            return self._look(odd)[1].pipeline
+
+    def _look(self, located: Located) -> tuple[PipelineTree, _Known]:
+        """The pipeline's files now, and what they say."""
+        looked_at = time.time_ns()
+        tree = self._files.scan(located)
+        # Links that lead outside are no files of the tree, so what is wrong with the files is part of the signature.
+        signature = (located, tree.signature, tuple(tree.faults.found))
+        known = self._known.get(located.name)
+        if known is not None and known.signature == signature:
+            return tree, known
+        known = _Known(signature, self._read(located, tree))
+        self._keep(located.name, known, tree, looked_at)
+        return tree, known
+
+    def _keep(self, name: str, known: _Known, tree: PipelineTree, looked_at: int) -> None:
+        if tree.changed_ns < looked_at - _SETTLED_NS:
+            self._known[name] = known
+        else:
+            self._known.pop(name, None)
+
+    # --- copying -----------------------------------------------------------------------------------------------------
+
+    def _copy(self, located: Located) -> tuple[PipelineTree, _Known, Path]:
+        """Read and copy until the files are the same after it as before it."""
+        for _ in range(_ATTEMPTS):
+            looked_at = time.time_ns()
+            tree, known = self._look(located)
+            if not known.pipeline.is_healthy:
+                raise PipelineBroken(located.name, known.pipeline.faults)
+            try:
+                tree_hash = self._snapshots.save(located, tree)
+            except UnreadableFile:  # it went away between listing and copying
+                continue
+            code_dir = self._snapshots.find(tree_hash)
+            if code_dir is not None and self._files.scan(located).signature == tree.signature:
+                copied = _Known(known.signature, known.pipeline, tree_hash, known.pipeline.environment(code_dir))
+                self._keep(located.name, copied, tree, looked_at)
+                return tree, copied, code_dir
+        raise PipelineChanging(f"The files of {located.name!r} changed each of the {_ATTEMPTS} times they were copied.")
+
+    def _remember_one(self, pipeline: Pipeline) -> None:
+        if self._remembered.get(pipeline.name) != (pipeline.dependencies != "none"):
+            self.remember([pipeline])

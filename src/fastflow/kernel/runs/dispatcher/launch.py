@@ -1,0 +1,78 @@
+"""Turns a claimed run into what the executor needs to start it."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fastflow.kernel.executors.port import RunSpec
+from fastflow.kernel.runs.domain.capsule import Capsule
+from fastflow.kernel.runs.domain.params import encode_environment
+from fastflow.kernel.runs.domain.run import Run
+from fastflow.kernel.runs.ports import EnvironmentMaker, ReadyCode, RunFiles, SecretVersions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launchable:
+    """A spec and the environment it names."""
+
+    spec: RunSpec = field(repr=False)
+    ready: ReadyCode
+
+
+class SpecMaker:
+    """Makes ready what a run needs and writes its spec.
+
+    Args:
+        maker: code and environment.
+        secrets: values for the launch.
+        files: where log and artifacts are.
+        log_max_bytes: size at which a log is cut; None means never.
+    """
+
+    def __init__(
+        self, maker: EnvironmentMaker, secrets: SecretVersions, files: RunFiles, log_max_bytes: int | None
+    ) -> None:
+        self._maker = maker
+        self._secrets = secrets
+        self._files = files
+        self._log_max_bytes = log_max_bytes
+
+    async def make(self, run: Run) -> Launchable:
+        """The run, ready to be launched; builds its environment when it has to, with the builder's words in its log.
+
+        Raises:
+            FastFlowError: a part is gone or cannot be built; the message says which.
+        """
+        ready = await self._maker.make_ready(run, lambda line: self._files.append_note(run.id, line))
+        capsule = Capsule.from_json(run.capsule)
+        values: Mapping[str, str] = {}
+        masked: tuple[str, ...] = ()
+        if capsule.secrets:
+            revealed = await asyncio.to_thread(self._secrets.reveal, run.pipeline_name, capsule.secrets)
+            values, masked = revealed.values, tuple(revealed.masked)
+        spec = RunSpec(
+            key=run.key,
+            pipeline_name=run.pipeline_name,
+            code_dir=ready.code_dir,
+            script=capsule.script,
+            python=ready.environment.python,
+            environment=ready.environment.hash,
+            env={
+                **values,
+                **encode_environment(run.params),
+                "FASTFLOW_RUN_ID": run.id,
+                "FASTFLOW_PIPELINE": run.pipeline_name,
+            },
+            secrets=masked,
+            params=run.params,
+            log_path=self._files.log_path(run.id),
+            artifacts_dir=self._files.artifacts_dir(run.id),
+            log_max_bytes=self._log_max_bytes,
+            limits=capsule.limits,
+            run_timeout=capsule.timeouts.run,
+            idle_timeout=capsule.timeouts.idle,
+            grace=capsule.grace,
+            network=capsule.network,
+            warm_modules=capsule.modules,
+        )
+        return Launchable(spec=spec, ready=ready)

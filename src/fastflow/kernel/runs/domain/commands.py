@@ -1,0 +1,147 @@
+"""What the runner asks its store to do. Commands that are ready together are applied in one transaction, in order.
+
+Each change of a run carries the fencing token of the lease it is made under; the store refuses an older one.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fastflow.kernel.executors.port import ToldEvent
+from fastflow.kernel.runs.domain.run import Artifact, Ending, Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """The right to change one run.
+
+    Attributes:
+        token: fencing token.
+    """
+
+    run_id: str
+    token: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """Take the next eligible runs out of the queue. Result: `Claimed`.
+
+    Attributes:
+        limit: take at most so many.
+    """
+
+    owner: str
+    host: str
+    max_concurrent: int
+    limit: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claimed:
+    """What a claim took.
+
+    Attributes:
+        runs: RUNNING now, under the claim's owner.
+        more: whether others still wait.
+    """
+
+    runs: Sequence[Run]
+    more: bool
+
+    def __bool__(self) -> bool:
+        return bool(self.runs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordSetup:
+    """The environment is ready. Result: whether the lease still held."""
+
+    lease: Lease
+    environment: str
+    interpreter: str
+    uv_version: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordStart:
+    """The user's process was started. Result: whether the lease still held.
+
+    Attributes:
+        setup: the environment it was started in.
+        setup_duration: seconds from claim to start.
+    """
+
+    setup: RecordSetup
+    started_at: datetime
+    setup_duration: float
+    isolation: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewAttempt:
+    """The former attempt was sealed: the next one is launched under the lease's token. Result: whether the lease held."""
+
+    lease: Lease
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finish:
+    """Write the terminal state, once. Result: whether it was applied.
+
+    Attributes:
+        artifacts: what the run left.
+    """
+
+    lease: Lease
+    ending: Ending
+    artifacts: Sequence[Artifact] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordEvents:
+    """What a run told; an offset that is known already adds nothing. Result: whether the lease still held."""
+
+    lease: Lease
+    events: Sequence[ToldEvent]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakeOver:
+    """At a runner's start: take every RUNNING run of this host under a new token. Result: `list[Run]`."""
+
+    owner: str
+    host: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heartbeat:
+    """The runner lives: renew its leases and its own row. Result: ids of the runs it still holds."""
+
+    owner: str
+    host: str
+    hostname: str
+    pid: int
+    started_at: datetime
+    stopped: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """End what waits past its deadline, and what runs on a host that has been silent for too long.
+    Result: `list[str]`, ids of the runs that ended.
+
+    Attributes:
+        host: rows of this host are its own runner's business.
+    """
+
+    host: str
+
+
+Command = Claim | RecordSetup | RecordStart | NewAttempt | Finish | RecordEvents | TakeOver | Heartbeat | Sweep
+
+LEASE_SECONDS = 30.0
+RENEW_SECONDS = 10.0
+LOST_AFTER_SECONDS = 60.0
+"""How long after its lease's end a run of another host is given up."""

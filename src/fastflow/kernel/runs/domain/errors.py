@@ -1,0 +1,73 @@
+"""Errors of the runs room."""
+
+from collections.abc import Mapping, Sequence
+
+from fastflow.kit.errors import CapacityExceeded, Conflict, InvalidInput, NotFound
+
+
+class RunNotFound(NotFound):
+    """No run has this id, or it is outside the asker's scope."""
+
+    default_code = "run_not_found"
+    default_hint = "Take the id from GET /runs."
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"There is no run {run_id}.")
+
+
+class RunEnded(Conflict):
+    """The run has reached its terminal state already."""
+
+    default_code = "run_ended"
+    default_hint = "A run that ended stays as it is; submit it again with POST /runs/{id}/rerun."
+
+
+class RunNotQueued(Conflict):
+    """Only a run in the queue can be moved within it."""
+
+    default_code = "run_not_queued"
+    default_hint = "The priority of a run can be changed while it is PENDING."
+
+
+class RunSkipped(Conflict):
+    """The pipeline's policy is `skip` and its limit is reached; nothing was recorded."""
+
+    default_code = "run_skipped"
+    default_hint = "Submit again when the named run has ended, or choose the policy queue in pipeline.toml."
+
+
+class IdempotencyMismatch(Conflict):
+    """The idempotency key was used before, for a different request."""
+
+    default_code = "idempotency_mismatch"
+    default_hint = "Use a new idempotency_key for a different request."
+
+
+class CapsuleIncomplete(Conflict):
+    """An exact re-run is impossible: parts of the run's capsule are gone."""
+
+    default_code = "capsule_incomplete"
+    default_hint = "Re-run without --exact to take the present code, environment and secrets."
+
+    def __init__(self, run_id: str, missing: Sequence[str]) -> None:
+        super().__init__(
+            f"Run {run_id} cannot be repeated exactly: {'; '.join(missing)}.", extra={"missing": list(missing)}
+        )
+
+
+class QueueFull(CapacityExceeded):
+    """MAX_CONCURRENT_RUNS is reached and QUEUE_WHEN_FULL is false."""
+
+    default_code = "queue_full"
+    default_hint = "Try again when a run has ended, raise MAX_CONCURRENT_RUNS, or set QUEUE_WHEN_FULL=true."
+
+
+class InvalidParams(InvalidInput):
+    """Parameters that the pipeline's schema does not allow, or that cannot be handed to a process."""
+
+    default_code = "invalid_params"
+    default_hint = "Correct the named parameters; GET /pipelines/{name} shows the schema."
+
+    def __init__(self, problems: Mapping[str, str], *, hint: str | None = None) -> None:
+        named = "; ".join(f"{field}: {problem}" for field, problem in problems.items())
+        super().__init__(f"The parameters are not valid: {named}.", hint=hint, fields=problems)

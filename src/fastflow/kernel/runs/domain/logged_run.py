@@ -1,0 +1,91 @@
+"""What reading logs and artifacts needs to know of a run."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from fastflow.kernel.runs.domain.log_line import LogLine, Stream
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoggedRun:
+    """A run as its log's reader sees it.
+
+    Attributes:
+        log_path: where the log is, or will be.
+        log_deleted_at: when retention removed the log; None while it is kept.
+        ended: whether the run is in a terminal state; its log has then been written to the last byte.
+        since: when it was started, or queued when it has not been.
+    """
+
+    id: str
+    pipeline_name: str
+    status: str
+    reason: str | None
+    exit_code: int | None
+    log_path: Path
+    log_deleted_at: datetime | None
+    ended: bool
+    since: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogQuery:
+    """Which part of a log, and in which form.
+
+    Attributes:
+        tail: only the last lines of what the other fields leave; None means all.
+        grep: only lines whose text contains these bytes; None means all.
+        stream: only this stream's lines; None means both.
+        times: lines as stored, with time, stream and tag, instead of the text alone.
+        start: offset in the file to begin at, moved back to the start of its line.
+        end: offset in the file to stop before, moved on to the end of its line; None means the end of the log.
+    """
+
+    tail: int | None = None
+    grep: bytes | None = None
+    stream: Stream | None = None
+    times: bool = False
+    start: int = 0
+    end: int | None = None
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether lines inside the range may be left out."""
+        return self.tail is not None or self.grep is not None or self.stream is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveLog:
+    """A running run and its last lines, oldest first."""
+
+    run: LoggedRun
+    lines: tuple[LogLine, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedEvent:
+    """Something that happened to a run or that it told, in the one sequence of all runs.
+
+    Attributes:
+        id: position among all events of all runs; later events have higher ids.
+        kind: state, progress, metric, output, sample or note.
+    """
+
+    id: int
+    run_id: str
+    pipeline_name: str
+    at: datetime
+    kind: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredArtifact:
+    """A file a run left; `path` is relative to its artifact folder, with forward slashes."""
+
+    path: str
+    size_bytes: int
+    sha256: str
+    created_at: datetime

@@ -1,0 +1,363 @@
+"""What the runner changes: claims, leases, starts, ends, events. Commands that are ready together share a transaction."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection, Select, and_, bindparam, exists, func, insert, literal_column, or_, select, update
+from sqlalchemy.sql import ColumnElement
+
+from fastflow.kernel.db.engine import Database
+from fastflow.kernel.runs.domain import commands as command
+from fastflow.kernel.runs.domain.explain import as_candidate
+from fastflow.kernel.runs.domain.queue import Load, choose
+from fastflow.kernel.runs.domain.run import Run
+from fastflow.kernel.runs.domain.states import RunStatus, check_move
+from fastflow.kernel.runs.infra.event_writer import record_events, record_state, storable
+from fastflow.kernel.runs.infra.rows import ARTIFACT, EVENT, PENDING, RUN, RUN_COLUMNS, RUNNER, RUNNING, run_of
+from fastflow.kernel.runs.ports import Due
+from fastflow.kit.errors import Unavailable
+
+_LEASE: Final = timedelta(seconds=command.LEASE_SECONDS)
+_LOST_AFTER: Final = timedelta(seconds=command.LOST_AFTER_SECONDS)
+_HELD: Final = and_(RUN.c.id == bindparam("run_id"), RUN.c.lease_token == bindparam("token"), RUNNING)
+
+_COUNTS = (
+    select(RUN.c.pipeline_name, RUN.c.concurrency_key, func.count().label("n"))
+    .where(RUNNING)
+    .group_by(RUN.c.pipeline_name, RUN.c.concurrency_key)
+)
+_TAKE = (
+    update(RUN)
+    .where(RUN.c.id == bindparam("run_id"), PENDING)
+    .values(
+        status=RunStatus.RUNNING.value,
+        lease_owner=bindparam("owner"),
+        lease_token=bindparam("token"),
+        attempt_token=bindparam("token"),
+        lease_expires_at=bindparam("expires"),
+        host=bindparam("at_host"),
+        claimed_at=bindparam("now"),
+    )
+)
+_RECORD_SETUP = (
+    update(RUN)
+    .where(_HELD)
+    .values(
+        environment=bindparam("new_environment"),
+        interpreter=bindparam("new_interpreter"),
+        uv_version=bindparam("new_uv_version"),
+    )
+)
+_RECORD_START = (
+    update(RUN)
+    .where(_HELD)
+    .values(
+        environment=bindparam("new_environment"),
+        interpreter=bindparam("new_interpreter"),
+        uv_version=bindparam("new_uv_version"),
+        started_at=bindparam("new_started_at"),
+        setup_duration=bindparam("new_setup_duration"),
+        isolation=bindparam("new_isolation"),
+    )
+)
+_NEW_ATTEMPT = update(RUN).where(_HELD).values(attempt_token=bindparam("token"))
+_RENEW = (
+    update(RUN).where(RUNNING, RUN.c.lease_owner == bindparam("owner")).values(lease_expires_at=bindparam("expires"))
+)
+_MINE = select(RUN.c.id).where(RUNNING, RUN.c.lease_owner == bindparam("owner"))
+_TAKE_OVER = (
+    update(RUN)
+    .where(RUNNING, RUN.c.host == bindparam("at_host"))
+    .values(lease_owner=bindparam("owner"), lease_token=RUN.c.lease_token + 1, lease_expires_at=bindparam("expires"))
+)
+_TAKEN_OVER = select(*RUN_COLUMNS).where(RUNNING, RUN.c.lease_owner == bindparam("owner")).order_by(RUN.c.id)
+_TIMED_OUT = (
+    select(RUN.c.id)
+    .where(PENDING, RUN.c.wait_deadline.is_not(None), RUN.c.wait_deadline <= bindparam("now"))
+    .limit(1000)
+)
+_FAIL_TIMED_OUT = (
+    update(RUN)
+    .where(RUN.c.id == bindparam("run_id"), PENDING)
+    .values(
+        status=RunStatus.FAILED.value,
+        reason="timeout",
+        reason_text="waited in the queue longer than its wait_timeout",
+        finished_at=bindparam("now"),
+    )
+)
+_LOST = select(RUN.c.id, RUN.c.host).where(
+    RUNNING, RUN.c.host != bindparam("at_host"), RUN.c.lease_expires_at < bindparam("before")
+)
+_FAIL_LOST = (
+    update(RUN)
+    .where(RUN.c.id == bindparam("run_id"), RUNNING, RUN.c.lease_expires_at < bindparam("before"))
+    .values(
+        status=RunStatus.FAILED.value,
+        reason="lost",
+        reason_text=bindparam("text"),
+        finished_at=bindparam("now"),
+        lease_token=RUN.c.lease_token + 1,
+    )
+)
+_ANY_PENDING = select(exists(select(RUN.c.id).where(PENDING)))
+_CANCELLED = select(*RUN_COLUMNS).where(
+    RUNNING, RUN.c.lease_owner == bindparam("owner"), RUN.c.cancel_requested_at.is_not(None)
+)
+_LAST_OFFSET = select(func.max(EVENT.c.source_offset)).where(EVENT.c.run_id == bindparam("run_id"))
+_BEAT = (
+    update(RUNNER)
+    .where(RUNNER.c.host == bindparam("at_host"))
+    .values(
+        owner=bindparam("new_owner"),
+        hostname=bindparam("new_hostname"),
+        pid=bindparam("new_pid"),
+        started_at=bindparam("new_started_at"),
+        seen_at=bindparam("now"),
+        stopped_at=bindparam("new_stopped_at"),
+    )
+)
+
+
+class SqlLeaseStore:
+    """See `ports.LeaseStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._handlers: dict[type[Any], Callable[[Connection, Any, datetime], Any]] = {
+            command.Claim: self._claim,
+            command.RecordSetup: _record_setup,
+            command.RecordStart: _record_start,
+            command.NewAttempt: _new_attempt,
+            command.Finish: _finish,
+            command.RecordEvents: _record_told,
+            command.TakeOver: _take_over,
+            command.Heartbeat: _beat,
+            command.Sweep: _sweep,
+        }
+
+    def apply(self, commands: Sequence[command.Command], now: datetime) -> Sequence[Any]:
+        """See `LeaseStore.apply`."""
+        try:
+            return self._apply_together(commands, now)
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  it is handed to whoever gave the command
+            if len(commands) == 1:
+                return [error]
+            # One of them is at fault: each in a transaction of its own, so that the others are kept.
+            return [result for one in commands for result in self.apply([one], now)]
+
+    def _apply_together(self, commands: Sequence[command.Command], now: datetime) -> list[Any]:
+        with self._database.write() as connection:
+            return [self._handlers[type(one)](connection, one, now) for one in commands]
+
+    def is_work_due(self, owner: str, now: datetime) -> Due:
+        """See `LeaseStore.is_work_due`."""
+        with self._database.read() as connection:
+            return Due(
+                pending=bool(connection.execute(_ANY_PENDING).scalar_one()),
+                overdue=connection.execute(_TIMED_OUT, {"now": now}).first() is not None,
+                cancelled=[run_of(row) for row in connection.execute(_CANCELLED, {"owner": owner})],
+            )
+
+    def last_event_offset(self, run_id: str) -> int:
+        """See `LeaseStore.last_event_offset`."""
+        with self._database.read() as connection:
+            offset = connection.execute(_LAST_OFFSET, {"run_id": run_id}).scalar_one()
+            return -1 if offset is None else int(offset)
+
+    def _claim(self, connection: Connection, wanted: command.Claim, now: datetime) -> command.Claimed:
+        self._database.lock(connection, "claim")
+        load = Load()
+        for pipeline_name, key, count in connection.execute(_COUNTS):
+            load.add(pipeline_name, key, count)
+        claimed: list[Run] = []
+        while (room := min(wanted.limit - len(claimed), wanted.max_concurrent - load.total)) > 0:
+            rows = [run_of(row) for row in connection.execute(_ELIGIBLE, {"count": room})]
+            candidates = {run.id: run for run in rows}
+            chosen = choose(map(as_candidate, rows), load, wanted.max_concurrent)
+            if not chosen:
+                break
+            claimed += _take(connection, [candidates[one.id] for one in chosen], wanted, now)
+            if len(rows) < room:
+                break
+        more = bool(connection.execute(_ANY_PENDING).scalar_one())
+        return command.Claimed(runs=claimed, more=more)
+
+
+def _eligible() -> Select[Any]:
+    """PENDING runs in the order of the queue, without those whose pipeline or key is at its limit: a queue full of
+    blocked runs is passed over inside the index, not row by row in Python."""
+    taken, keyed = RUN.alias("taken"), RUN.alias("keyed")
+    by_pipeline = (
+        select(taken.c.pipeline_name, func.count().label("n"))
+        .where(taken.c.status == _RUNNING_WORD)
+        .group_by(taken.c.pipeline_name)
+        .cte("by_pipeline")
+    )
+    by_key = (
+        select(keyed.c.pipeline_name, keyed.c.concurrency_key, func.count().label("n"))
+        .where(keyed.c.status == _RUNNING_WORD, keyed.c.concurrency_key.is_not(None))
+        .group_by(keyed.c.pipeline_name, keyed.c.concurrency_key)
+        .cte("by_key")
+    )
+    full_pipeline = exists(
+        select(by_pipeline.c.n).where(
+            by_pipeline.c.pipeline_name == RUN.c.pipeline_name, by_pipeline.c.n >= RUN.c.pipeline_limit
+        )
+    )
+    full_key = exists(
+        select(by_key.c.n).where(
+            by_key.c.pipeline_name == RUN.c.pipeline_name,
+            by_key.c.concurrency_key == RUN.c.concurrency_key,
+            by_key.c.n >= RUN.c.key_limit,
+        )
+    )
+    return (
+        select(*RUN_COLUMNS)
+        .where(
+            PENDING,
+            or_(RUN.c.pipeline_limit.is_(None), ~full_pipeline),
+            or_(RUN.c.key_limit.is_(None), RUN.c.concurrency_key.is_(None), ~full_key),
+        )
+        .order_by(RUN.c.queue_rank, RUN.c.id)
+        .limit(bindparam("count"))
+    )
+
+
+_RUNNING_WORD: Final[ColumnElement[str]] = literal_column("'RUNNING'")
+_ELIGIBLE: Final = _eligible()
+
+
+def _take(connection: Connection, runs: Sequence[Run], wanted: command.Claim, now: datetime) -> list[Run]:
+    """Move the runs to RUNNING; without those that were cancelled meanwhile."""
+    taken: list[Run] = []
+    for run in runs:
+        check_move(run.status, RunStatus.RUNNING)
+        token, expires = run.lease_token + 1, now + _LEASE
+        values = {"run_id": run.id, "owner": wanted.owner, "token": token, "expires": expires, "now": now}
+        if connection.execute(_TAKE, {**values, "at_host": wanted.host}).rowcount:
+            record_state(connection, run.id, now, RunStatus.RUNNING)
+            taken.append(
+                replace(
+                    run,
+                    status=RunStatus.RUNNING,
+                    lease_owner=wanted.owner,
+                    lease_token=token,
+                    attempt_token=token,
+                    lease_expires_at=expires,
+                    host=wanted.host,
+                    claimed_at=now,
+                )
+            )
+    return taken
+
+
+def _record_setup(connection: Connection, done: command.RecordSetup, _now: datetime) -> bool:
+    values = {
+        "new_environment": done.environment,
+        "new_interpreter": done.interpreter,
+        "new_uv_version": done.uv_version,
+    }
+    return connection.execute(_RECORD_SETUP, {**_held(done.lease), **values}).rowcount > 0
+
+
+def _record_start(connection: Connection, started: command.RecordStart, _now: datetime) -> bool:
+    values = {
+        "new_started_at": started.started_at,
+        "new_isolation": storable(started.isolation),
+        "new_setup_duration": started.setup_duration,
+        "new_environment": started.setup.environment,
+        "new_interpreter": started.setup.interpreter,
+        "new_uv_version": started.setup.uv_version,
+    }
+    return connection.execute(_RECORD_START, {**_held(started.setup.lease), **values}).rowcount > 0
+
+
+def _new_attempt(connection: Connection, wanted: command.NewAttempt, _now: datetime) -> bool:
+    return connection.execute(_NEW_ATTEMPT, _held(wanted.lease)).rowcount > 0
+
+
+def _finish(connection: Connection, done: command.Finish, now: datetime) -> bool:
+    ending = done.ending
+    check_move(RunStatus.RUNNING, ending.status)
+    values: dict[str, Any] = {
+        "status": ending.status.value,
+        "reason": ending.reason,
+        "reason_text": storable(ending.reason_text),
+        "exit_code": ending.exit_code,
+        "finished_at": ending.finished_at,
+    }
+    known = ("started_at", "setup_duration", "peak_memory_bytes", "cpu_seconds", "isolation")
+    values.update({name: value for name in known if (value := storable(getattr(ending, name))) is not None})
+    applied = connection.execute(update(RUN).where(_HELD).values(**values), _held(done.lease)).rowcount > 0
+    if applied:
+        record_state(
+            connection, done.lease.run_id, now, ending.status, reason=ending.reason, exit_code=ending.exit_code
+        )
+    if applied and done.artifacts:
+        rows = [
+            {
+                "run_id": done.lease.run_id,
+                "path": artifact.path,
+                "size_bytes": artifact.size_bytes,
+                "sha256": artifact.sha256,
+                "created_at": now,
+            }
+            for artifact in done.artifacts
+        ]
+        connection.execute(insert(ARTIFACT), rows)
+    return applied
+
+
+def _record_told(connection: Connection, told: command.RecordEvents, _now: datetime) -> bool:
+    query = select(RUN.c.metrics, RUN.c.outputs).where(_HELD).with_for_update()
+    row = connection.execute(query, _held(told.lease)).first()
+    if row is None:
+        return False
+    record_events(connection, told, metrics=row.metrics or {}, outputs=row.outputs or {})
+    return True
+
+
+def _take_over(connection: Connection, wanted: command.TakeOver, now: datetime) -> list[Run]:
+    connection.execute(_TAKE_OVER, {"at_host": wanted.host, "owner": wanted.owner, "expires": now + _LEASE})
+    return [run_of(row) for row in connection.execute(_TAKEN_OVER, {"owner": wanted.owner})]
+
+
+def _beat(connection: Connection, beat: command.Heartbeat, now: datetime) -> list[str]:
+    values = {
+        "new_owner": beat.owner,
+        "new_hostname": beat.hostname[:255],
+        "new_pid": beat.pid,
+        "new_started_at": beat.started_at,
+        "now": now,
+        "new_stopped_at": now if beat.stopped else None,
+    }
+    if not connection.execute(_BEAT, {"at_host": beat.host, **values}).rowcount:
+        row = {name.removeprefix("new_"): value for name, value in values.items() if name != "now"}
+        connection.execute(insert(RUNNER), {"host": beat.host, "seen_at": now, **row})
+    connection.execute(_RENEW, {"owner": beat.owner, "expires": now + _LEASE})
+    return list(connection.execute(_MINE, {"owner": beat.owner}).scalars())
+
+
+def _sweep(connection: Connection, wanted: command.Sweep, now: datetime) -> list[str]:
+    ended: list[str] = []
+    for run_id in connection.execute(_TIMED_OUT, {"now": now}).scalars().all():
+        if connection.execute(_FAIL_TIMED_OUT, {"run_id": run_id, "now": now}).rowcount:
+            record_state(connection, run_id, now, RunStatus.FAILED, reason="timeout")
+            ended.append(run_id)
+    before = now - _LOST_AFTER
+    for run_id, host in list(connection.execute(_LOST, {"at_host": wanted.host, "before": before})):
+        text = f"its runner (data directory {host}) went away and did not come back"
+        values = {"run_id": run_id, "before": before, "text": text, "now": now}
+        if connection.execute(_FAIL_LOST, values).rowcount:
+            record_state(connection, run_id, now, RunStatus.FAILED, reason="lost")
+            ended.append(run_id)
+    return ended
+
+
+def _held(lease: command.Lease) -> dict[str, Any]:
+    return {"run_id": lease.run_id, "token": lease.token}

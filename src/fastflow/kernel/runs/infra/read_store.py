@@ -1,0 +1,145 @@
+"""Reading runs: one, a page, what explains a waiting one, its events and artifacts."""
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, bindparam, func, or_, select
+
+from fastflow.kernel.db.engine import Database
+from fastflow.kernel.runs.domain.explain import QueueView
+from fastflow.kernel.runs.domain.queue import Load
+from fastflow.kernel.runs.domain.run import Artifact, Run, RunEvent, RunFilter, Runner
+from fastflow.kernel.runs.infra.rows import ARTIFACT, EVENT, PENDING, RUN, RUN_COLUMNS, RUNNER, RUNNING, run_of
+
+_BY_ID = select(*RUN_COLUMNS).where(RUN.c.id == bindparam("run_id"))
+_RUNNING_COUNTS = (
+    select(RUN.c.pipeline_name, RUN.c.concurrency_key, func.count())
+    .where(RUNNING)
+    .group_by(RUN.c.pipeline_name, RUN.c.concurrency_key)
+)
+_AHEAD = (
+    select(func.count())
+    .select_from(RUN)
+    .where(
+        PENDING,
+        or_(
+            RUN.c.queue_rank < bindparam("rank"),
+            and_(RUN.c.queue_rank == bindparam("rank"), RUN.c.id < bindparam("run_id")),
+        ),
+    )
+)
+_EVENTS = (
+    select(EVENT.c.id, EVENT.c.run_id, EVENT.c.at, EVENT.c.kind, EVENT.c.data)
+    .where(EVENT.c.run_id == bindparam("run_id"), EVENT.c.id > bindparam("after_id"))
+    .order_by(EVENT.c.id)
+    .limit(bindparam("count"))
+)
+_ARTIFACTS = (
+    select(ARTIFACT.c.path, ARTIFACT.c.size_bytes, ARTIFACT.c.sha256)
+    .where(ARTIFACT.c.run_id == bindparam("run_id"))
+    .order_by(ARTIFACT.c.path)
+)
+_ID_SLACK = timedelta(minutes=1)
+"""Ids are made by the machine's clock a moment before or after `queued_at` is taken."""
+
+
+class SqlReadStore:
+    """See `ports.ReadStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, run_id: str) -> Run | None:
+        """See `ReadStore.find`."""
+        with self._database.read() as connection:
+            row = connection.execute(_BY_ID, {"run_id": run_id}).first()
+            return run_of(row) if row is not None else None
+
+    def load_page(self, wanted: RunFilter, *, before_id: str | None, limit: int) -> Sequence[Run]:
+        """See `ReadStore.load_page`."""
+        if wanted.pipelines is None or wanted.pipeline_name is not None:
+            parts = [wanted]
+        else:  # one indexed query for each pipeline in scope: an IN list would make the database sort all their runs
+            parts = [replace(wanted, pipeline_name=name) for name in wanted.pipelines]
+        with self._database.read() as connection:
+            found = [_load_page(connection, part, before_id, limit) for part in parts]
+        return list(islice(heapq.merge(*found, key=lambda run: run.id, reverse=True), limit))
+
+    def view_queue(self, run: Run, max_concurrent: int) -> QueueView:
+        """See `ReadStore.view_queue`."""
+        same = RUN.c.pipeline_name == run.pipeline_name
+        if run.concurrency_key is not None and run.key_limit is not None:
+            same = and_(same, RUN.c.concurrency_key == run.concurrency_key)
+        holders = select(RUN.c.id).where(RUNNING, same).order_by(RUN.c.id).limit(20)
+        with self._database.read() as connection:
+            load = Load()
+            for pipeline_name, key, count in connection.execute(_RUNNING_COUNTS):
+                load.add(pipeline_name, key, count)
+            ahead = connection.execute(_AHEAD, {"rank": -run.priority, "run_id": run.id}).scalar_one()
+            return QueueView(
+                position=ahead + 1,
+                load=load,
+                holders=list(connection.execute(holders).scalars()),
+                max_concurrent=max_concurrent,
+                runners=[Runner(**row._mapping) for row in connection.execute(select(RUNNER))],
+            )
+
+    def load_runners(self) -> Sequence[Runner]:
+        """See `ReadStore.load_runners`."""
+        with self._database.read() as connection:
+            return [Runner(**row._mapping) for row in connection.execute(select(RUNNER))]
+
+    def count_active(self) -> tuple[int, int]:
+        """See `ReadStore.count_active`."""
+        with self._database.read() as connection:
+            counted = (
+                connection.execute(select(func.count()).select_from(RUN).where(which)) for which in (PENDING, RUNNING)
+            )
+            waiting, running = (result.scalar_one() for result in counted)
+            return waiting, running
+
+    def load_events(self, run_id: str, *, after_id: int, limit: int) -> Sequence[RunEvent]:
+        """See `ReadStore.load_events`."""
+        with self._database.read() as connection:
+            rows = connection.execute(_EVENTS, {"run_id": run_id, "after_id": after_id, "count": limit})
+            return [RunEvent(**row._mapping) for row in rows]
+
+    def load_artifacts(self, run_id: str) -> Sequence[Artifact]:
+        """See `ReadStore.load_artifacts`."""
+        with self._database.read() as connection:
+            return [Artifact(**row._mapping) for row in connection.execute(_ARTIFACTS, {"run_id": run_id})]
+
+
+def _load_page(connection: Connection, wanted: RunFilter, before_id: str | None, limit: int) -> list[Run]:
+    query = _filtered(wanted).order_by(RUN.c.id.desc()).limit(limit)
+    if before_id is not None:
+        query = query.where(RUN.c.id < before_id)
+    return [run_of(row) for row in connection.execute(query)]
+
+
+def _filtered(wanted: RunFilter) -> Select[Any]:
+    query = select(*RUN_COLUMNS)
+    if wanted.pipeline_name is not None:
+        query = query.where(RUN.c.pipeline_name == wanted.pipeline_name)
+    if wanted.status is not None:
+        query = query.where(RUN.c.status == wanted.status.value)
+    if wanted.reason is not None:
+        query = query.where(RUN.c.reason == wanted.reason)
+    if wanted.trigger is not None:
+        query = query.where(RUN.c.trigger == wanted.trigger)
+    if wanted.since is not None:
+        query = query.where(RUN.c.id >= _first_id(wanted.since - _ID_SLACK), RUN.c.queued_at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(RUN.c.id < _first_id(wanted.until + _ID_SLACK), RUN.c.queued_at < wanted.until)
+    return query
+
+
+def _first_id(instant: datetime) -> str:
+    """The smallest UUIDv7 of that millisecond: an index on `id` is an index on time."""
+    millis = max(0, int((instant - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000))
+    text = f"{millis:012x}"
+    return f"{text[:8]}-{text[8:12]}-0000-0000-000000000000"

@@ -1,0 +1,155 @@
+"""Tables of runs. `Run.__table__` and its siblings are used with SQLAlchemy Core; rows become domain records in the store."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Index, Integer, Text, text
+from sqlmodel import Field, SQLModel
+
+from fastflow.kernel.db.types import JsonColumn, UtcDateTime
+
+LOG_KEPT = "finished_at IS NOT NULL AND log_deleted_at IS NULL"
+"""Of a run that ended and whose log is still there; a query must say it in these words for the index to be used."""
+
+
+def _only(condition: str) -> dict[str, Any]:
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
+class RunRow(SQLModel, table=True):
+    """One submitted run, from PENDING to its one terminal state."""
+
+    __tablename__ = "run"
+    __table_args__ = (
+        # Lists: one index for each pair of filters that people use, each ending in `id`, the order of every list.
+        Index("ix_run_pipeline_name_id", "pipeline_name", "id"),
+        Index("ix_run_status_id", "status", "id"),
+        Index("ix_run_pipeline_name_status_id", "pipeline_name", "status", "id"),
+        Index("ix_run_trigger_id", "trigger", "id"),
+        Index("ix_run_pipeline_name_trigger_id", "pipeline_name", "trigger", "id"),
+        Index("ix_run_reason_id", "reason", "id", **_only("reason IS NOT NULL")),
+        Index("ix_run_pipeline_name_reason_id", "pipeline_name", "reason", "id", **_only("reason IS NOT NULL")),
+        # The queue: the claim reads these two alone; ended runs are in neither.
+        Index(
+            "ix_run_pending",
+            *("queue_rank", "id", "pipeline_name", "concurrency_key", "pipeline_limit", "key_limit"),
+            **_only("status = 'PENDING'"),
+        ),
+        Index("ix_run_running", "pipeline_name", "concurrency_key", "lease_owner", **_only("status = 'RUNNING'")),
+        Index("ix_run_wait_deadline", "wait_deadline", **_only("status = 'PENDING' AND wait_deadline IS NOT NULL")),
+        Index("uq_run_idempotency", "pipeline_name", "idempotency_key", unique=True),
+        # Retention: the ended runs that still have their log.
+        Index("ix_run_log_kept", "pipeline_name", "id", **_only(LOG_KEPT)),
+        Index("ix_run_log_kept_finished_at", "finished_at", **_only(LOG_KEPT)),
+    )
+
+    id: str = Field(primary_key=True, max_length=36)
+    pipeline_name: str = Field(max_length=200)
+    status: str = Field(max_length=10)
+    """PENDING, RUNNING, SUCCESS or FAILED."""
+    reason: str | None = Field(default=None, max_length=20)
+    """Of a FAILED run: exit, timeout, cancelled, oom, setup or lost."""
+    reason_text: str | None = Field(default=None, sa_type=Text)
+    exit_code: int | None = None
+    """The script's exit code; minus the signal's number when a signal ended it."""
+    trigger: str = Field(max_length=20)
+    """What submitted it: api, cli, ui, schedule, webhook, rerun …"""
+    submitted_by: str = Field(max_length=200)
+    params: dict[str, Any] = Field(sa_column=Column(JsonColumn, nullable=False))
+    executor: str = Field(max_length=20)
+    priority: int = 0
+    """Higher first; may change while PENDING."""
+    queue_rank: int = 0
+    """Minus `priority`, so that one ascending index gives the order of the queue."""
+    concurrency_key: str | None = Field(default=None, max_length=300)
+    """The pipeline's key template filled with the parameters; counted within its pipeline."""
+    pipeline_limit: int | None = None
+    """Runs of this pipeline that may run at once, as the pipeline said when the run was submitted."""
+    key_limit: int | None = None
+    """Runs of this pipeline and key that may run at once."""
+    idempotency_key: str | None = Field(default=None, max_length=200)
+    rerun_of: str | None = Field(default=None, max_length=36)
+    capsule: dict[str, Any] = Field(sa_column=Column(JsonColumn, nullable=False))
+    """All that `rerun --exact` needs; see `runs/domain/capsule.py`. Never a secret's value."""
+    queued_at: datetime = Field(sa_type=UtcDateTime)
+    wait_deadline: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    claimed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When a runner took it out of the queue and began to set it up."""
+    started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When the user's process was started (after the environment was ready)."""
+    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    setup_duration: float | None = None
+    """Seconds from claim to the start of the user's process."""
+    commit: str | None = Field(default=None, max_length=64)
+    environment: str | None = Field(default=None, max_length=64)
+    """Content hash of the environment it ran in."""
+    interpreter: str | None = Field(default=None, max_length=200)
+    uv_version: str | None = Field(default=None, max_length=40)
+    log_file: str | None = Field(default=None, sa_type=Text)
+    log_deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    isolation: dict[str, Any] | None = Field(default=None, sa_column=Column(JsonColumn, nullable=True))
+    """What isolation was in force, as the supervisor found it."""
+    progress: dict[str, Any] | None = Field(default=None, sa_column=Column(JsonColumn, nullable=True))
+    metrics: dict[str, Any] | None = Field(default=None, sa_column=Column(JsonColumn, nullable=True))
+    outputs: dict[str, Any] | None = Field(default=None, sa_column=Column(JsonColumn, nullable=True))
+    peak_memory_bytes: int | None = Field(default=None, sa_type=BigInteger)
+    cpu_seconds: float | None = None
+    host: str | None = Field(default=None, max_length=64)
+    """Id of the data directory whose runner claimed it: that is where its supervisor is."""
+    lease_owner: str | None = Field(default=None, max_length=64)
+    lease_token: int = 0
+    """Fencing token: raised by one at each claim and take-over; a write with an older one is refused."""
+    attempt_token: int = 0
+    """The token its present attempt is launched under; a take-over raises `lease_token` alone."""
+    lease_expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    cancel_requested_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    cancel_requested_by: str | None = Field(default=None, max_length=200)
+    cancel_reason: str | None = Field(default=None, sa_type=Text)
+
+
+class RunEventRow(SQLModel, table=True):
+    """Something a run told or that happened to it: state, progress, metric, output, sample, note."""
+
+    __tablename__ = "run_event"
+    __table_args__ = (
+        Index("uq_run_event_source", "run_id", "source_offset", unique=True, **_only("source_offset IS NOT NULL")),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger().with_variant(Integer, "sqlite"))
+    run_id: str = Field(max_length=36, foreign_key="run.id", ondelete="CASCADE", index=True)
+    at: datetime = Field(sa_type=UtcDateTime)
+    kind: str = Field(max_length=20)
+    data: dict[str, Any] = Field(sa_column=Column(JsonColumn, nullable=False))
+    source_offset: int | None = Field(default=None, sa_type=BigInteger)
+    """Byte offset in the supervisor's event file, so that a replay after a restart adds nothing twice; None for our own."""
+
+
+class RunArtifactRow(SQLModel, table=True):
+    """A file a run left in `$FASTFLOW_ARTIFACTS`."""
+
+    __tablename__ = "run_artifact"
+
+    run_id: str = Field(primary_key=True, max_length=36, foreign_key="run.id", ondelete="CASCADE")
+    path: str = Field(primary_key=True, max_length=1000)
+    """Relative to the run's artifact folder, with forward slashes."""
+    size_bytes: int = Field(sa_type=BigInteger)
+    sha256: str = Field(max_length=64)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class RunnerRow(SQLModel, table=True):
+    """A runner process: the last one of each data directory."""
+
+    __tablename__ = "runner"
+
+    host: str = Field(primary_key=True, max_length=64)
+    """Id of its data directory."""
+    owner: str = Field(max_length=64)
+    """Id of the process; holder of its leases."""
+    hostname: str = Field(max_length=255)
+    pid: int
+    started_at: datetime = Field(sa_type=UtcDateTime)
+    seen_at: datetime = Field(sa_type=UtcDateTime)
+    """Heartbeat."""
+    stopped_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When it was stopped in an orderly way; None while it runs, and after a crash."""

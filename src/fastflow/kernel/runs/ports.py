@@ -1,0 +1,334 @@
+"""What the runs room needs of others: its stores, the rooms below it, and the wake-up signal."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from fastflow.kernel.environments.domain.environment import Environment, EnvironmentRequest
+from fastflow.kernel.pipelines.domain.pipeline import FrozenPipeline
+from fastflow.kernel.runs.domain.commands import Command
+from fastflow.kernel.runs.domain.explain import QueueView
+from fastflow.kernel.runs.domain.queue import Candidate
+from fastflow.kernel.runs.domain.run import Artifact, Run, RunEvent, RunFilter, Runner
+from fastflow.kit.identity import Actor
+
+# -- stores -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What the limits make of a new run.
+
+    Attributes:
+        run: the row to insert: queued, or ended at once.
+        cancel: runs to end in its favour.
+        why: the reason given to them.
+    """
+
+    run: Run
+    cancel: Sequence[Candidate] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Admission:
+    """A decision that the store has made inside the inserting transaction, under the lock that claims are made under.
+
+    Attributes:
+        decide: new run, active runs of its pipeline (oldest first), waiting and running runs of all -> verdict; what it
+            raises undoes the transaction.
+        needs_active: whether the second argument is read.
+        needs_occupancy: whether the third is.
+    """
+
+    decide: Callable[[Run, Sequence[Candidate], int], Verdict]
+    needs_active: bool
+    needs_occupancy: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inserted:
+    """The outcome of an insert.
+
+    Attributes:
+        run: the new run, or the first one with the same idempotency key.
+        cancelled: runs that were asked to end in its favour.
+    """
+
+    run: Run
+    is_new: bool
+    cancelled: Sequence[str] = field(default_factory=tuple)
+
+
+class SubmitStore(Protocol):
+    """New runs and what people ask of them; each method is one transaction with its audit entry."""
+
+    def find_by_idempotency_key(self, pipeline_name: str, key: str) -> Run | None:
+        """The run submitted with this key; None when there is none."""
+        ...
+
+    def insert(
+        self, run: Run, *, admission: Admission | None, actor: Actor, action: str, detail: Mapping[str, Any]
+    ) -> Inserted:
+        """Insert the run; with an idempotency key that is known, return the first run and change nothing.
+
+        Args:
+            run: the new row.
+            admission: None inserts without looking at limits.
+            actor: who submits.
+            action: of the audit entry.
+            detail: of the audit entry.
+        """
+        ...
+
+    def cancel(self, run_id: str, *, at: datetime, actor: Actor, why: str) -> Run | None:
+        """End a PENDING run, or note on a RUNNING one that its end is wanted (once); an ended run stays as it is.
+        Returns the run afterwards; None when there is none."""
+        ...
+
+    def set_priority(self, run_id: str, priority: int, *, at: datetime, actor: Actor) -> tuple[Run | None, bool]:
+        """Change a PENDING run's priority. Returns the run afterwards and whether it was changed."""
+        ...
+
+
+class ReadStore(Protocol):
+    """Reads; each method sees one consistent snapshot."""
+
+    def find(self, run_id: str) -> Run | None:
+        """The run; None when there is none."""
+        ...
+
+    def load_page(self, wanted: RunFilter, *, before_id: str | None, limit: int) -> Sequence[Run]:
+        """At most `limit` runs, newest first, older than `before_id`."""
+        ...
+
+    def view_queue(self, run: Run, max_concurrent: int) -> QueueView:
+        """What decides about the PENDING run."""
+        ...
+
+    def load_runners(self) -> Sequence[Runner]:
+        """Every runner that ever reported."""
+        ...
+
+    def count_active(self) -> tuple[int, int]:
+        """How many runs wait, and how many run."""
+        ...
+
+    def load_events(self, run_id: str, *, after_id: int, limit: int) -> Sequence[RunEvent]:
+        """Events in order, after `after_id`."""
+        ...
+
+    def load_artifacts(self, run_id: str) -> Sequence[Artifact]:
+        """What the run left, by path."""
+        ...
+
+
+class LeaseStore(Protocol):
+    """What the runner changes."""
+
+    def apply(self, commands: Sequence[Command], now: datetime) -> Sequence[Any]:
+        """Apply the commands in order and in one transaction; one that cannot be applied does not harm the others.
+
+        Returns:
+            For each command its result, or the exception it raised.
+
+        Raises:
+            Unavailable: the database is away; nothing was applied.
+        """
+        ...
+
+    def is_work_due(self, owner: str, now: datetime) -> "Due":
+        """What the poll has to look at; reads alone."""
+        ...
+
+    def last_event_offset(self, run_id: str) -> int:
+        """The offset of the last event recorded of the run; -1 when there is none."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Due:
+    """What waits for the runner.
+
+    Attributes:
+        pending: whether any run is in the queue.
+        overdue: whether one has waited past its deadline.
+        cancelled: runs under the runner's leases whose end is wanted.
+    """
+
+    pending: bool
+    overdue: bool
+    cancelled: Sequence[Run]
+
+
+class RetentionStore(Protocol):
+    """Which logs have outlived their time."""
+
+    def find_expired(self, *, keep_runs: int | None, before: datetime | None, limit: int) -> Sequence[str]:
+        """At most `limit` ids of ended runs that still have a log: beyond the newest `keep_runs` of their pipeline, or
+        ended before `before`."""
+        ...
+
+    def mark_log_deleted(self, run_ids: Sequence[str], at: datetime) -> None:
+        """Note that log and artifacts are gone, and forget the artifacts."""
+        ...
+
+
+# -- rooms below, as far as they are needed here ---------------------------------------------------------------------------
+
+
+class RevealedView(Protocol):
+    """Secret values, for the launch alone."""
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """Key -> value."""
+        ...
+
+    @property
+    def masked(self) -> Sequence[str]:
+        """The values to mask."""
+        ...
+
+
+class Catalogue(Protocol):
+    """The pipelines, as submission needs them."""
+
+    def freeze(self, name: str) -> FrozenPipeline:
+        """An immutable snapshot of the pipeline.
+
+        Raises:
+            NotFound: there is no such pipeline.
+            InvalidInput: it has faults.
+        """
+        ...
+
+    def thaw(self, tree_hash: str) -> Path:
+        """The snapshot's folder.
+
+        Raises:
+            NotFound: it is gone.
+        """
+        ...
+
+
+class EnvironmentCatalogue(Protocol):
+    """Which environments exist."""
+
+    def resolved_hash(self, request: EnvironmentRequest) -> str | None:
+        """The hash the request was resolved to; None when it was not yet."""
+        ...
+
+    def get(self, environment: str) -> Environment:
+        """The built environment.
+
+        Raises:
+            NotFound: it is gone.
+        """
+        ...
+
+
+class SecretVersions(Protocol):
+    """Which secrets exist."""
+
+    def current_versions(self, pipeline_name: str, keys: Sequence[str]) -> Mapping[str, int]:
+        """The present versions.
+
+        Raises:
+            NotFound, Forbidden: names the key that does not exist or is not allowed.
+        """
+        ...
+
+    def reveal(self, pipeline_name: str, versions: Mapping[str, int]) -> RevealedView:
+        """The values of these versions.
+
+        Raises:
+            NotFound, Forbidden: names the key.
+        """
+        ...
+
+
+class EnvironmentMaker(Protocol):
+    """Makes the environment of a run ready, on the runner's machine."""
+
+    async def make_ready(self, run: Run, on_line: Callable[[str], None]) -> "ReadyCode":
+        """The run's code and environment; builds the environment when it has to.
+
+        Args:
+            run: a claimed run.
+            on_line: takes the builder's own lines.
+
+        Raises:
+            FastFlowError: the snapshot or the exact environment is gone, or it cannot be built; the message says so.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadyCode:
+    """What a launch needs on disk.
+
+    Attributes:
+        code_dir: the immutable snapshot.
+        environment: the environment, ready.
+    """
+
+    code_dir: Path
+    environment: Environment
+
+
+class RunFiles(Protocol):
+    """Logs and artifacts on disk."""
+
+    def log_path(self, run_id: str) -> Path:
+        """Where the run's log is or will be."""
+        ...
+
+    def artifacts_dir(self, run_id: str) -> Path:
+        """Where the run's artifacts are or will be."""
+        ...
+
+    def append_note(self, run_id: str, text: str) -> None:
+        """Append the product's own lines to the log, in its form."""
+        ...
+
+    def collect_artifacts(self, run_id: str) -> tuple[Sequence[Artifact], Sequence[str]]:
+        """The regular files below the artifact folder, and a sentence for each thing left out."""
+        ...
+
+    def remove(self, run_id: str) -> None:
+        """Remove log and artifacts. Idempotent."""
+        ...
+
+
+# -- signals ------------------------------------------------------------------------------------------------------------
+
+
+class WakeUp(Protocol):
+    """Tells the other processes that something changed; a lost message is made good by polling."""
+
+    def wake_runner(self, message: str) -> None:
+        """`wake`: look at the queue; `cancel RUN_ID`: look at that run."""
+        ...
+
+    def tell_web(self, message: str) -> None:
+        """`run RUN_ID`: its state changed."""
+        ...
+
+
+class Expectation(Protocol):
+    """An interest in one message."""
+
+    async def wait(self, seconds: float) -> bool:
+        """Whether the message came since the last call; waits for it at most so long."""
+        ...
+
+    def close(self) -> None:
+        """End the interest."""
+        ...
+
+
+Expect = Callable[[str], Expectation]
+"""Begins to listen for a message; what comes later is not missed."""

@@ -1,0 +1,6 @@
+"""What can be done with runs."""
+
+from fastflow.kernel.runs.service.policy import RunPolicy
+from fastflow.kernel.runs.service.runs import RunDiff, RunService
+
+__all__ = ["RunDiff", "RunPolicy", "RunService"]

@@ -1,0 +1,36 @@
+"""Assembles secrets."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastflow.kernel.db.engine import Database
+from fastflow.kernel.secrets.infra.cipher import load_cipher
+from fastflow.kernel.secrets.infra.store import SqlSecretStore
+from fastflow.kernel.secrets.service import SecretService
+from fastflow.kit.clock import Clock, SystemClock
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretsRoom:
+    """The service of the room, and what the start has to tell.
+
+    Attributes:
+        made_key_file: the key file that was made just now; None when there was a key already.
+    """
+
+    secrets: SecretService
+    made_key_file: Path | None
+
+
+def build_secrets(
+    database: Database, *, encryption_key: str | None, data_dir: Path, clock: Clock | None = None
+) -> SecretsRoom:
+    """Secrets on the product's database, under `ENCRYPTION_KEY` or the key file in `DATA_DIR`. The start of the server
+    calls `verify_key` on it as well.
+
+    Raises:
+        EncryptionKeyUnusable: a key is malformed, or its file cannot be read or is readable by others.
+    """
+    loaded = load_cipher(encryption_key, data_dir)
+    service = SecretService(SqlSecretStore(database), loaded.cipher, clock or SystemClock())
+    return SecretsRoom(secrets=service, made_key_file=loaded.made_key_file)

@@ -1,0 +1,65 @@
+"""Tables of users, their sessions and tokens, and failed logins."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Column, Index, Integer
+from sqlmodel import Field, SQLModel
+
+from fastflow.kernel.db.types import JsonColumn, UtcDateTime
+
+
+class UserRow(SQLModel, table=True):
+    """A person who may log in."""
+
+    __tablename__ = "user_account"
+
+    id: str = Field(primary_key=True, max_length=36)
+    name: str = Field(max_length=100, unique=True)
+    role: str = Field(max_length=10)
+    """viewer, operator or admin."""
+    password_hash: str = Field(max_length=300)
+    must_change_password: bool = False
+    disabled: bool = False
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class SessionRow(SQLModel, table=True):
+    """A login in a browser."""
+
+    __tablename__ = "user_session"
+
+    token_hash: str = Field(primary_key=True, max_length=64)
+    """SHA-256 of the cookie's value."""
+    user_id: str = Field(max_length=36, foreign_key="user_account.id", ondelete="CASCADE", index=True)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime, index=True)
+
+
+class TokenRow(SQLModel, table=True):
+    """A bearer token for programs."""
+
+    __tablename__ = "api_token"
+
+    id: str = Field(primary_key=True, max_length=36)
+    name: str = Field(max_length=100, unique=True)
+    role: str = Field(max_length=10)
+    token_hash: str = Field(max_length=64, unique=True)
+    """SHA-256 of the token; the token itself is shown once."""
+    pipelines: list[str] | None = Field(default=None, sa_column=Column(JsonColumn, nullable=True))
+    """Pipelines it may touch; None means all."""
+    created_by: str = Field(max_length=100)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    last_used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class LoginAttemptRow(SQLModel, table=True):
+    """A failed login, kept for the rate limit."""
+
+    __tablename__ = "login_attempt"
+    __table_args__ = (Index("ix_login_attempt_subject_at", "subject", "at"),)
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger().with_variant(Integer, "sqlite"))
+    subject: str = Field(max_length=200)
+    """`user:NAME` or `address:IP`."""
+    at: datetime = Field(sa_type=UtcDateTime)

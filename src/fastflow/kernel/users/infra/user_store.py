@@ -1,0 +1,196 @@
+"""Users and their sessions in the database."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import Connection, RowMapping, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from fastflow.kernel.audit import record
+from fastflow.kernel.db.engine import Database
+from fastflow.kernel.users.domain.accounts import User, UserChange, parse_role
+from fastflow.kernel.users.domain.errors import LastAdmin
+from fastflow.kernel.users.infra.tables import SessionRow, UserRow
+from fastflow.kernel.users.ports import SessionHolder
+from fastflow.kit.errors import Conflict, NotFound
+from fastflow.kit.identity import Actor, Role
+
+_USER = cast("Table", UserRow.__table__)  # type: ignore[attr-defined]  # SQLModel adds it at class creation
+_SESSION = cast("Table", SessionRow.__table__)  # type: ignore[attr-defined]  # SQLModel adds it at class creation
+_LOCK = "users"
+
+
+class SqlUserStore:
+    """Users; see `UserStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def is_empty(self) -> bool:
+        """See `UserStore.is_empty`."""
+        with self._database.read() as connection:
+            return connection.execute(select(_USER.c.id).limit(1)).first() is None
+
+    def add_first(self, user: User, password_hash: str, *, actor: Actor) -> bool:
+        """See `UserStore.add_first`."""
+        with self._database.write() as connection:
+            self._database.lock(connection, _LOCK)
+            if connection.execute(select(_USER.c.id).limit(1)).first() is not None:
+                return False
+            _insert(connection, user, password_hash, actor)
+            return True
+
+    def add(self, user: User, password_hash: str, *, actor: Actor) -> None:
+        """See `UserStore.add`."""
+        try:
+            with self._database.write() as connection:
+                _insert(connection, user, password_hash, actor)
+        except IntegrityError as error:
+            raise Conflict(
+                f"There is a user {user.name!r} already.",
+                code="user_exists",
+                hint="Choose another name, or change that user with `PATCH /users/{name}`.",
+                fields={"name": "is taken"},
+            ) from error
+
+    def find(self, name: str) -> User | None:
+        """See `UserStore.find`."""
+        found = self.find_with_hash(name)
+        return found[0] if found else None
+
+    def find_with_hash(self, name: str) -> tuple[User, str] | None:
+        """See `UserStore.find_with_hash`."""
+        with self._database.read() as connection:
+            row = connection.execute(select(_USER).where(_USER.c.name == name)).mappings().first()
+        return (_user(row), str(row["password_hash"])) if row else None
+
+    def load(self, *, after_name: str, limit: int) -> Sequence[User]:
+        """See `UserStore.load`."""
+        query = select(_USER).where(_USER.c.name > after_name).order_by(_USER.c.name).limit(limit)
+        with self._database.read() as connection:
+            return [_user(row) for row in connection.execute(query).mappings()]
+
+    def change(self, name: str, change: UserChange, *, actor: Actor, at: datetime) -> User:
+        """See `UserStore.change`."""
+        values = _changed_columns(change)
+        with self._database.write() as connection:
+            self._database.lock(connection, _LOCK)
+            before = _get(connection, name)
+            if values:
+                connection.execute(update(_USER).where(_USER.c.id == before.id).values(values))
+            after = _get(connection, name)
+            if before.can_administer and not after.can_administer:
+                _require_an_admin(connection)
+            if change.ends_sessions:
+                connection.execute(delete(_SESSION).where(_SESSION.c.user_id == before.id))
+            action = "user.set_password" if change.password_hash else "user.change"
+            record(connection, at=at, actor=actor, action=action, subject=name, detail=_detail(change))
+            return after
+
+    def delete(self, name: str, *, actor: Actor, at: datetime) -> None:
+        """See `UserStore.delete`."""
+        with self._database.write() as connection:
+            self._database.lock(connection, _LOCK)
+            before = _get(connection, name)
+            connection.execute(delete(_USER).where(_USER.c.id == before.id))
+            if before.can_administer:
+                _require_an_admin(connection)
+            record(connection, at=at, actor=actor, action="user.delete", subject=name)
+
+
+class SqlSessionStore:
+    """Browser sessions; see `SessionStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._find = (
+            select(_USER, _SESSION.c.expires_at)
+            .join(_SESSION, _SESSION.c.user_id == _USER.c.id)
+            .where(_SESSION.c.token_hash == bindparam("wanted"))
+        )
+
+    def begin(self, token_hash: str, user: User, *, at: datetime, expires_at: datetime, actor: Actor) -> None:
+        """See `SessionStore.begin`."""
+        row = {"token_hash": token_hash, "user_id": user.id, "created_at": at, "expires_at": expires_at}
+        with self._database.write() as connection:
+            connection.execute(delete(_SESSION).where(_SESSION.c.expires_at <= at))
+            connection.execute(insert(_SESSION), row)
+            record(connection, at=at, actor=actor, action="user.login", subject=user.name)
+
+    def find(self, token_hash: str) -> SessionHolder | None:
+        """See `SessionStore.find`."""
+        with self._database.read() as connection:
+            row = connection.execute(self._find, {"wanted": token_hash}).mappings().first()
+        return SessionHolder(user=_user(row), expires_at=row["expires_at"]) if row else None
+
+    def end(self, token_hash: str, *, at: datetime, actor: Actor) -> None:
+        """See `SessionStore.end`."""
+        with self._database.write() as connection:
+            gone = connection.execute(delete(_SESSION).where(_SESSION.c.token_hash == token_hash)).rowcount
+            if gone:
+                record(connection, at=at, actor=actor, action="user.logout", subject=actor.name.partition(":")[2])
+
+    def note_refusal(self, user: User | None, *, at: datetime, address: str | None) -> None:
+        """See `SessionStore.note_refusal`."""
+        actor = Actor(name="anonymous", role=Role.VIEWER, address=address)
+        with self._database.write() as connection:
+            record(
+                connection, at=at, actor=actor, action="user.login_refused", subject=user.name if user else "(unknown)"
+            )
+
+
+def _get(connection: Connection, name: str) -> User:
+    row = connection.execute(select(_USER).where(_USER.c.name == name)).mappings().first()
+    if row is None:
+        raise NotFound(f"There is no user {name[:80]!r}.", code="unknown_user", hint="`GET /users` lists them.")
+    return _user(row)
+
+
+def _insert(connection: Connection, user: User, password_hash: str, actor: Actor) -> None:
+    connection.execute(
+        insert(_USER),
+        {
+            "id": user.id,
+            "name": user.name,
+            "role": user.role.word,
+            "password_hash": password_hash,
+            "must_change_password": user.must_change_password,
+            "disabled": user.disabled,
+            "created_at": user.created_at,
+        },
+    )
+    detail = {"role": user.role.word}
+    record(connection, at=user.created_at, actor=actor, action="user.create", subject=user.name, detail=detail)
+
+
+def _user(row: RowMapping) -> User:
+    return User(
+        id=row["id"],
+        name=row["name"],
+        role=parse_role(row["role"]),
+        must_change_password=bool(row["must_change_password"]),
+        disabled=bool(row["disabled"]),
+        created_at=row["created_at"],
+    )
+
+
+def _changed_columns(change: UserChange) -> dict[str, Any]:
+    values = {
+        "role": change.role.word if change.role else None,
+        "disabled": change.disabled,
+        "password_hash": change.password_hash,
+        "must_change_password": change.must_change_password,
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _detail(change: UserChange) -> dict[str, Any]:
+    return {name: value for name, value in _changed_columns(change).items() if name != "password_hash"}
+
+
+def _require_an_admin(connection: Connection) -> None:
+    """Inside the transaction of the change, under the lock: two demotions at once cannot both pass."""
+    admins = select(func.count()).where(_USER.c.role == Role.ADMIN.word, _USER.c.disabled.is_(False))
+    if not connection.execute(admins).scalar_one():
+        raise LastAdmin("Nobody would be left who can administer.")

@@ -1,0 +1,143 @@
+"""What users, logins and tokens need of their surroundings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from fastflow.kernel.users.domain.accounts import Token, User, UserChange
+from fastflow.kit.identity import Actor
+
+
+class PasswordHasher(Protocol):
+    """Slow, salted hashing of passwords."""
+
+    def hash(self, password: str) -> str:
+        """A fresh salted hash."""
+        ...
+
+    def verify(self, password: str, password_hash: str | None) -> bool:
+        """Whether they belong together; None takes as long and is never right."""
+        ...
+
+
+class UserStore(Protocol):
+    """Users in the database. Every change is audited in its own transaction and refused when it would leave no
+    enabled admin (`LastAdmin`)."""
+
+    def is_empty(self) -> bool:
+        """Whether there is no user at all."""
+        ...
+
+    def add_first(self, user: User, password_hash: str, *, actor: Actor) -> bool:
+        """Add `user` if there is no user at all; False when there is one. Safe to call from several processes."""
+        ...
+
+    def add(self, user: User, password_hash: str, *, actor: Actor) -> None:
+        """Raises:
+        Conflict: the name is taken.
+        """
+        ...
+
+    def find(self, name: str) -> User | None:
+        """The user of that name."""
+        ...
+
+    def find_with_hash(self, name: str) -> tuple[User, str] | None:
+        """The user of that name and the hash of the password."""
+        ...
+
+    def load(self, *, after_name: str, limit: int) -> Sequence[User]:
+        """At most `limit` users by name, after the given one."""
+        ...
+
+    def change(self, name: str, change: UserChange, *, actor: Actor, at: datetime) -> User:
+        """The user afterwards; sessions are ended when the change asks for it.
+
+        Raises:
+            NotFound: there is no such user.
+        """
+        ...
+
+    def delete(self, name: str, *, actor: Actor, at: datetime) -> None:
+        """Raises:
+        NotFound: there is no such user.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionHolder:
+    """Who a session belongs to, and until when."""
+
+    user: User
+    expires_at: datetime
+
+
+class SessionStore(Protocol):
+    """Browser sessions, by the hash of their cookie."""
+
+    def begin(self, token_hash: str, user: User, *, at: datetime, expires_at: datetime, actor: Actor) -> None:
+        """Keep a new session; removes those that have expired."""
+        ...
+
+    def find(self, token_hash: str) -> SessionHolder | None:
+        """The session, expired or not."""
+        ...
+
+    def end(self, token_hash: str, *, at: datetime, actor: Actor) -> None:
+        """Forget the session. Idempotent."""
+        ...
+
+    def note_refusal(self, user: User | None, *, at: datetime, address: str | None) -> None:
+        """Put a refused login into the audit log; a name nobody has is left out, as it may be a mistyped password."""
+        ...
+
+
+class LoginAttempts(Protocol):
+    """Failed logins, for the rate limit."""
+
+    def reserve(self, limits: Sequence[tuple[str, int]], *, at: datetime, window_seconds: float) -> float | None:
+        """Count one more attempt for each subject unless one is at its limit within the window.
+
+        Args:
+            limits: subject and the number of attempts it may have.
+            at: now.
+            window_seconds: attempts older than this are forgotten.
+
+        Returns:
+            None when counted; else seconds until the next attempt is allowed, and nothing is counted.
+        """
+        ...
+
+    def forgive(self, user_subject: str, address_subject: str | None) -> None:
+        """After a login that was right: forget the user's attempts and the address's latest."""
+        ...
+
+
+class TokenStore(Protocol):
+    """Bearer tokens, by their hash."""
+
+    def add(self, token: Token, token_hash: str, *, actor: Actor) -> None:
+        """Raises:
+        Conflict: the name is taken.
+        """
+        ...
+
+    def load(self, *, after_name: str, limit: int) -> Sequence[Token]:
+        """At most `limit` tokens by name, after the given one."""
+        ...
+
+    def find(self, token_hash: str) -> Token | None:
+        """The token, expired or not."""
+        ...
+
+    def touch(self, token_id: str, at: datetime) -> None:
+        """Note that it was used."""
+        ...
+
+    def delete(self, token_id: str, *, actor: Actor, at: datetime) -> None:
+        """Raises:
+        NotFound: there is no such token.
+        """
+        ...

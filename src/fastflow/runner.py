@@ -1,0 +1,182 @@
+"""The runner process: the dispatcher with its executors, one for each data directory.
+
+As a module (`python -m fastflow.runner`) it is the runner child of `fastflow serve`. It may be killed at any moment:
+runs go on under their supervisors, and the next runner takes them over.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+import uvloop
+
+from fastflow.kernel.db.engine import Database
+from fastflow.kernel.db.wakeups import RUNNER_SOCKET, make_receiver
+from fastflow.kernel.executors.port import Executor
+from fastflow.kernel.runs.dispatcher import Dispatcher
+from fastflow.kit.errors import Conflict, FastFlowError, InvalidInput
+from fastflow.kit.log_lines import configure_logging
+from fastflow.settings import Settings, load_settings
+
+_log = logging.getLogger("fastflow.runner")
+
+_REPORT_SECONDS = 5.0
+_LOCK_LOOK_SECONDS = 0.05
+_EXIT_CONFIGURATION = 78
+"""EX_CONFIG of sysexits.h: starting again would fail again; see `serve.py`."""
+
+
+class RunnerProduct(Protocol):
+    """What the runner process needs of the product."""
+
+    @property
+    def settings(self) -> Settings:
+        """Where things are."""
+        ...
+
+    @property
+    def database(self) -> Database:
+        """Migrated."""
+        ...
+
+    def make_executors(self) -> Mapping[str, Executor]:
+        """The executors by kind, not open yet."""
+        ...
+
+    def make_dispatcher(self, executors: Mapping[str, Executor]) -> Dispatcher:
+        """The dispatcher over them."""
+        ...
+
+
+class RunnerBusy(Conflict):
+    """Another runner works on this data directory."""
+
+    default_code = "runner_busy"
+    default_hint = "One runner serves a data directory: stop the other one, or give this one a DATA_DIR of its own."
+
+
+async def run_forever(
+    product: RunnerProduct, *, on_ready: Callable[[], None] | None = None, patience_seconds: float = 10.0
+) -> None:
+    """Serve the queue until SIGTERM or SIGINT; runs that are going on then go on without us.
+
+    Args:
+        product: the product.
+        on_ready: called once recovery is done and the queue is served.
+        patience_seconds: how long another runner of this data directory may take to end.
+
+    Raises:
+        RunnerBusy: another runner has this data directory.
+    """
+    run_dir = product.settings.data_dir / "run"
+    async with _only_one(run_dir, patience_seconds):
+        executors = product.make_executors()
+        dispatcher = product.make_dispatcher(executors)
+        receiver = make_receiver(product.database, run_dir, RUNNER_SOCKET, dispatcher.notify)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, dispatcher.stop)
+        await receiver.open()
+        reporting = asyncio.create_task(  # noqa: TID251  cancelled and awaited below
+            _report(run_dir / "runner.json", dispatcher, executors, on_ready)
+        )
+        try:
+            await dispatcher.run()
+        finally:
+            reporting.cancel()
+            await asyncio.gather(reporting, return_exceptions=True)
+            await receiver.close()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+
+async def _report(
+    path: Path, dispatcher: Dispatcher, executors: Mapping[str, Executor], on_ready: Callable[[], None] | None
+) -> None:
+    """Tell that the queue is served, and write the file by which the web process sees that this one lives."""
+    await dispatcher.ready.wait()
+    _log.info("runner.ready", extra={"fields": {"pid": os.getpid()}})
+    if on_ready is not None:
+        on_ready()
+    told = {
+        "pid": os.getpid(),
+        "executors": {kind: dict(executor.describe()) for kind, executor in executors.items()},
+    }
+    while True:
+        try:
+            _write_report(path, told)
+        except OSError as error:
+            _log.warning("runner.report_failed", extra={"fields": {"error": error.strerror}})
+        await asyncio.sleep(_REPORT_SECONDS)
+
+
+def _write_report(path: Path, told: Mapping[str, Any]) -> None:
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.write_text(json.dumps(told, default=str), encoding="utf-8")
+    fresh.replace(path)
+
+
+@contextlib.asynccontextmanager
+async def _only_one(run_dir: Path, patience_seconds: float) -> AsyncIterator[None]:
+    """Hold the data directory's runner lock; the kernel lets go of it however this process ends.
+
+    A runner that is just ending is waited for: a lock tells nobody when it becomes free.
+    """
+    run_dir.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + patience_seconds
+    with (run_dir / "runner.lock").open("a+", encoding="ascii") as lock:
+        while not _try_lock(lock):
+            if time.monotonic() >= deadline:
+                lock.seek(0)
+                owner = lock.read().strip() or "unknown"
+                raise RunnerBusy(f"Another runner (process {owner}) serves {run_dir.parent}.")
+            await asyncio.sleep(_LOCK_LOOK_SECONDS)
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
+
+
+def _try_lock(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the runner process; the exit code. What it was told by argument is described in `serve.py`."""
+    parser = argparse.ArgumentParser(prog="python -m fastflow.runner")
+    parser.add_argument("--ready-fd", type=int, help="a pipe that gets one line once the queue is served")
+    given = parser.parse_args(arguments)
+
+    def tell() -> None:
+        if given.ready_fd is not None:
+            with os.fdopen(given.ready_fd, "w") as pipe:
+                pipe.write("ready\n")
+
+    try:
+        settings = load_settings()
+        configure_logging("runner", settings.log_level)
+        from fastflow.bootstrap import build_product  # the command line imports this module and has a product already
+
+        uvloop.run(run_forever(build_product(settings), on_ready=tell))
+    except FastFlowError as error:
+        sys.stderr.write(f"fastflow: {error}\n")
+        return _EXIT_CONFIGURATION if isinstance(error, InvalidInput | RunnerBusy) else 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

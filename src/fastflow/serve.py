@@ -1,0 +1,283 @@
+"""The parent process of `fastflow serve`: keeps one web process and one runner process running, and nothing else.
+
+`cli/serving.py` checks everything first, takes the lock of the data folder, binds the port, and then becomes this file
+(`exec`, without the package), so that the parent holds no library in memory. For that reason only the standard library
+is imported here. The listening socket stays open in this process: while the web process is started again, requests wait.
+
+The children are told two things by argument: `--listen-fd N` (web: the bound socket) and `--ready-fd N` (a pipe: one line
+when it serves). A child that ends with `EXIT_CONFIGURATION` has said why; it would say the same again, so all ends.
+"""
+
+import ctypes
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+EXIT_CONFIGURATION = 78
+"""EX_CONFIG of sysexits.h: what is wrong will be wrong again at the next start."""
+FIRST_BACKOFF_SECONDS = 0.2
+LAST_BACKOFF_SECONDS = 5.0
+STEADY_SECONDS = 10.0
+"""A child that served for so long begins at the first back-off again."""
+STOP_SECONDS = 15.0
+"""How long children may take to end before they are killed; runs are not theirs and go on either way."""
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+
+
+class Child:
+    """One of the two processes, through all its restarts.
+
+    Args:
+        name: for messages.
+        argv: without the two descriptors.
+        passed: more descriptors it inherits.
+    """
+
+    def __init__(self, name: str, argv: Sequence[str], passed: Sequence[int] = ()) -> None:
+        self.name = name
+        self.process: subprocess.Popen[bytes] | None = None
+        self.ready = False
+        self.has_served = False
+        self.pipe: int | None = None
+        self.start_at: float | None = 0.0
+        """When to start it (again), in monotonic seconds; None while it runs."""
+        self._argv = list(argv)
+        self._passed = list(passed)
+        self._backoff = FIRST_BACKOFF_SECONDS
+        self._started_at = 0.0
+
+    def start(self) -> int:
+        """Start it; the descriptor on which it will say that it is ready."""
+        read, write = os.pipe2(os.O_CLOEXEC)
+        parent = os.getpid()
+        self.process = subprocess.Popen(
+            [*self._argv, "--ready-fd", str(write)],
+            stdin=subprocess.DEVNULL,
+            pass_fds=[write, *self._passed],
+            start_new_session=True,  # a Ctrl-C is for this process alone, which stops the others in order
+            preexec_fn=lambda: _end_with(parent),  # noqa: PLW1509 - one thread here
+        )
+        os.close(write)
+        self.pipe, self.ready, self.start_at = read, False, None
+        self._started_at = time.monotonic()
+        return read
+
+    def take_report(self) -> bool:
+        """Read what it said on its pipe; True when it serves."""
+        assert self.pipe is not None
+        said = os.read(self.pipe, 100)
+        self.close_pipe()
+        if said:
+            self.ready = self.has_served = True
+        return bool(said)
+
+    def close_pipe(self) -> None:
+        """Listen no longer."""
+        if self.pipe is not None:
+            os.close(self.pipe)
+            self.pipe = None
+
+    def restart_later(self, now: float) -> float:
+        """Plan the next start; the seconds until then."""
+        if self.ready and now - self._started_at >= STEADY_SECONDS:
+            self._backoff = FIRST_BACKOFF_SECONDS
+        wait = self._backoff
+        self._backoff = min(LAST_BACKOFF_SECONDS, self._backoff * 2)
+        self.process, self.ready, self.start_at = None, False, now + wait
+        return wait
+
+    def signal(self, number: int) -> None:
+        """Send a signal if it runs."""
+        if self.process is not None:
+            self.process.send_signal(number)
+
+
+class Parent:
+    """Starts the children, starts them again, and stops them.
+
+    Args:
+        children: what to keep running.
+        url: where the server answers, for the ready line.
+        data_dir: the data folder, to count the runs that go on.
+        say: writes one line for people.
+    """
+
+    def __init__(self, children: Sequence[Child], *, url: str, data_dir: Path, say: Callable[[str], None]) -> None:
+        self._children = children
+        self._url = url
+        self._data_dir = data_dir
+        self._say = say
+        self._selector = selectors.DefaultSelector()
+        self._announced = False
+        self._stop_deadline: float | None = None
+        self._exit_code = 0
+
+    def run(self) -> int:
+        """Go on until told to stop; the exit code."""
+        wake, signalled = socket.socketpair()
+        for end in (wake, signalled):
+            end.setblocking(False)
+        for number in SIGNALS:
+            signal.signal(number, _do_nothing)
+        signal.set_wakeup_fd(signalled.fileno(), warn_on_full_buffer=False)
+        self._selector.register(wake, selectors.EVENT_READ)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # those that came since the start are delivered now
+        while not self._is_over():
+            self._start_due()
+            for key, _ in self._selector.select(self._seconds_to_next()):
+                if key.fileobj is wake:
+                    self._take_signals(wake.recv(4096))
+                else:
+                    self._take_report(key.data)
+            self._enforce_deadline()
+        return self._exit_code
+
+    def _is_over(self) -> bool:
+        return self._stop_deadline is not None and all(child.process is None for child in self._children)
+
+    def _start_due(self) -> None:
+        if self._stop_deadline is not None:
+            return
+        now = time.monotonic()
+        for child in self._children:
+            if child.start_at is not None and child.start_at <= now:
+                self._selector.register(child.start(), selectors.EVENT_READ, child)
+
+    def _seconds_to_next(self) -> float | None:
+        if self._stop_deadline is not None:
+            times = [self._stop_deadline]
+        else:
+            times = [child.start_at for child in self._children if child.start_at is not None]
+        return max(0.0, min(times) - time.monotonic()) if times else None
+
+    def _take_signals(self, numbers: bytes) -> None:
+        for number in numbers:
+            if number in STOP_SIGNALS:
+                self._stop() if self._stop_deadline is None else self._kill()
+        self._reap()
+
+    def _reap(self) -> None:
+        for child in self._children:
+            if child.process is None or child.process.poll() is None:
+                continue
+            code = child.process.returncode
+            if child.pipe is not None:
+                self._selector.unregister(child.pipe)
+                child.close_pipe()
+            if self._stop_deadline is not None:
+                child.process = None
+            else:
+                self._take_end(child, code)
+
+    def _take_end(self, child: Child, code: int) -> None:
+        if code == EXIT_CONFIGURATION or not child.has_served:
+            if code != EXIT_CONFIGURATION:
+                self._say(f"The {child.name} process {describe_end(code)} before it was ready; its messages are above.")
+            child.process = None
+            self._exit_code = code if code > 0 else 1
+            self._stop(announce=False)
+            return
+        wait = child.restart_later(time.monotonic())
+        self._say(f"The {child.name} process {describe_end(code)}; it is started again in {wait:g} s. Runs go on.")
+
+    def _take_report(self, child: Child) -> None:
+        assert child.pipe is not None
+        self._selector.unregister(child.pipe)
+        if not child.take_report():
+            return  # it closed its pipe without a word: its end follows
+        if self._announced:
+            self._say(f"The {child.name} process is ready again.")
+        elif all(each.ready for each in self._children):
+            self._announced = True
+            self._say(f"Fast-Flow is ready at {self._url} (Ctrl-C stops it; runs go on).")
+
+    def _stop(self, *, announce: bool = True) -> None:
+        self._stop_deadline = time.monotonic() + STOP_SECONDS
+        for child in self._children:
+            child.start_at = None
+            child.signal(signal.SIGTERM)
+        if announce:
+            going_on = count_going_on(self._data_dir)
+            runs = {0: "No run is going on", 1: "1 run goes on"}.get(going_on, f"{going_on} runs go on")
+            after = "; the next `fastflow serve` takes up again with it." if going_on else "."
+            self._say(f"Stopping. {runs}{after}")
+
+    def _enforce_deadline(self) -> None:
+        if self._stop_deadline is not None and time.monotonic() >= self._stop_deadline:
+            self._kill()
+            self._stop_deadline = time.monotonic() + STOP_SECONDS
+
+    def _kill(self) -> None:
+        for child in self._children:
+            child.signal(signal.SIGKILL)
+
+
+def describe_end(code: int) -> str:
+    """How a process ended, in words, from its return code."""
+    if code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        return f"was ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was ended by signal {-code}"
+
+
+def count_going_on(data_dir: Path) -> int:
+    """Runs whose process was started and whose end is not recorded yet (the layout is the process executor's)."""
+    try:
+        attempts = list((data_dir / "supervised").iterdir())
+    except OSError:
+        return 0
+    count = 0
+    for attempt in attempts:
+        control = attempt / "ctl"
+        try:
+            started = (control / "started").exists() and not (control / "sealed").exists()
+            count += started and not (control / "exit.json").exists()
+        except OSError:
+            continue  # removed meanwhile, or not ours to look into
+    return count
+
+
+def _end_with(parent: int) -> None:
+    """In the child: end when the parent is killed, so that no half of the product is left behind."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _do_nothing(_number: int, _frame: object) -> None:
+    """A handler, so that the signal reaches the wake-up descriptor."""
+
+
+def _say(line: str) -> None:
+    try:
+        print(line, flush=True)  # noqa: T201 - part of the command line
+    except OSError:
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - the reader of our output has gone; the server goes on
+
+
+def main(order: Mapping[str, Any]) -> int:
+    """Run the children that the order of `cli/serving.py` describes; the exit code."""
+    listen = int(order["listen_fd"])
+    python = str(order["python"])
+    children = [
+        Child("web", [python, "-m", "fastflow.web", "--listen-fd", str(listen)], [listen]),
+        Child("runner", [python, "-m", "fastflow.runner"]),
+    ]
+    return Parent(children, url=str(order["url"]), data_dir=Path(order["data_dir"]), say=_say).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main(json.loads(sys.argv[1])))

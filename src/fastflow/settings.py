@@ -1,0 +1,135 @@
+"""The one place that reads the environment (and `.env`). Below this module only values are passed.
+
+Every field is optional; a wrong value stops the start and names the variable.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from fastflow.kit.durations import parse_duration, parse_size
+from fastflow.kit.errors import InvalidInput
+
+DEFAULT_WORKER_IMAGE = "ghcr.io/astral-sh/uv:python3.11-bookworm-slim"
+
+
+class Settings(BaseSettings):
+    """Settings of the kernel; the environment variable is the field's name in capitals."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True, frozen=True)
+
+    # Where things are
+    database_url: str | None = Field(None, description="Database; unset means SQLite in DATA_DIR.")
+    pipelines_dir: Path = Field(Path("pipelines"), description="Folder of the pipelines.")
+    logs_dir: Path = Field(Path("logs"), description="Folder of the run logs.")
+    data_dir: Path = Field(Path("data"), description="Folder of everything else the server keeps.")
+    uv_cache_dir: Path | None = Field(None, description="uv's cache; unset means DATA_DIR/uv_cache.")
+
+    # How runs are executed
+    executor: Literal["process"] = Field("process", description="Executor of a run that names none.")
+    max_concurrent_runs: int = Field(10, ge=1, le=10_000, description="Runs that may run at once.")
+    queue_when_full: bool = Field(True, description="False: a run over MAX_CONCURRENT_RUNS is refused with 429.")
+    container_timeout: float | None = Field(None, description="Seconds a run may take when its pipeline says nothing.")
+    uv_pre_heat: bool = Field(
+        True, description="Build the environments of new or changed pipelines ahead of their first run."
+    )
+    stop_grace: float = Field(10.0, description="Seconds between SIGTERM and SIGKILL when a run is stopped.")
+    warm_environments: int = Field(
+        4, ge=0, le=64, description="Environments kept warm at once; 0 starts every run cold."
+    )
+    warm_idle: float = Field(900.0, description="Seconds after its last run when a warm environment is let go.")
+    run_user: str | None = Field(
+        None,
+        description="User a run executes as when the server runs as root; unset means an id of its own that owns nothing.",
+    )
+    run_writable_paths: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (), description="Paths, separated by ':', outside its own folders that a run may write."
+    )
+    run_memory: int | None = Field(None, description="Memory limit of a run whose pipeline names none, such as 2GB.")
+    run_pids: int = Field(1024, ge=16, description="Processes and threads of a run whose pipeline names no limit.")
+    environment_retention_days: float = Field(
+        30.0, gt=0, description="Days after its last use when an environment may be collected."
+    )
+
+    # Logs
+    log_retention_runs: int | None = Field(
+        None, ge=1, description="Finished runs per pipeline whose logs are kept; unset means all."
+    )
+    log_retention_days: float | None = Field(
+        None, gt=0, description="Days a finished run's log is kept; unset means for ever."
+    )
+    log_max_size_mb: float | None = Field(
+        None, gt=0, description="Size at which a run's log is cut, visibly; unset means never."
+    )
+    log_stream_rate_limit: int = Field(
+        100, ge=0, description="Lines per second to one live reader; what is left out is told; 0 means no limit."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Level of the server's own log."
+    )
+
+    # Secrets and access
+    encryption_key: SecretStr | None = Field(
+        None,
+        description="Fernet key, or several separated by commas (the first encrypts); unset: a key file is made in DATA_DIR.",
+    )
+    session_hours: float = Field(12.0, gt=0, description="Hours a login lasts.")
+    cookie_secure: bool = Field(False, description="Send the session cookie over HTTPS only: true behind a TLS proxy.")
+
+    # Server
+    host: str = Field("127.0.0.1", description="Address the server binds.")
+    port: int = Field(8000, ge=0, le=65535, description="Port the server binds.")
+    max_body_mb: float = Field(10.0, gt=0, description="Size of a request body above which it is refused.")
+
+    @field_validator("container_timeout", "stop_grace", "warm_idle", mode="before")
+    @classmethod
+    def _duration(cls, value: Any) -> Any:
+        return value if value is None else parse_duration(value, "this setting")
+
+    @field_validator("run_memory", mode="before")
+    @classmethod
+    def _size(cls, value: Any) -> Any:
+        return value if value is None else parse_size(int(value) if str(value).isdigit() else value, "this setting")
+
+    @field_validator("run_writable_paths", mode="before")
+    @classmethod
+    def _paths(cls, value: Any) -> Any:
+        return tuple(Path(part) for part in value.split(":") if part) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _absolute(self) -> Self:
+        for name in ("pipelines_dir", "logs_dir", "data_dir", "uv_cache_dir"):
+            path: Path | None = getattr(self, name)
+            if path is not None:
+                object.__setattr__(self, name, path.expanduser().absolute())
+        if self.uv_cache_dir is None:
+            object.__setattr__(self, "uv_cache_dir", self.data_dir / "uv_cache")
+        return self
+
+    @property
+    def effective_database_url(self) -> str:
+        """DATABASE_URL, or SQLite in DATA_DIR."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'fastflow.db'}"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from the environment and `.env`; `overrides` (command-line flags) win.
+
+    Raises:
+        InvalidInput: a variable has a wrong value; names every such variable.
+    """
+    given = {key: value for key, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        fields = {
+            str(item["loc"][0]).upper() if item["loc"] else "settings": str(item["msg"]) for item in error.errors()
+        }
+        raise InvalidInput(
+            "; ".join(f"{name}: {problem}" for name, problem in fields.items()),
+            code="invalid_setting",
+            hint="Correct the named environment variable (or its line in .env), or remove it to take the default.",
+            fields=fields,
+        ) from error

@@ -1,0 +1,43 @@
+"""Which part may import which, and what the sidecar may use: checked on the source."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+from importlinter.application.use_cases import SUCCESS
+from importlinter.cli import lint_imports
+
+SOURCE = Path(__file__).parents[2] / "src" / "fastflow"
+SIDECAR = SOURCE / "kernel" / "executors" / "sidecar"
+SIDECAR_FILES = sorted(SIDECAR.rglob("*.py"))
+
+
+def test_imports_when_linted_then_every_contract_is_kept(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(SOURCE.parents[1])
+    outcome = lint_imports(no_cache=True)
+    assert outcome == int(not SUCCESS), capsys.readouterr().out
+
+
+def _imported(tree: ast.Module) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add("fastflow" if node.level else (node.module or "").split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("path", SIDECAR_FILES, ids=lambda path: path.name)
+def test_sidecar_when_read_then_it_uses_the_standard_library_and_its_siblings_only(path: Path) -> None:
+    siblings = {file.stem for file in SIDECAR_FILES}
+    imported = _imported(ast.parse(path.read_text()))
+    assert imported <= siblings | set(sys.stdlib_module_names), "the sidecar runs on a pipeline's own interpreter"
+
+
+@pytest.mark.parametrize("path", SIDECAR_FILES, ids=lambda path: path.name)
+def test_sidecar_when_parsed_as_python_3_9_then_it_is_valid(path: Path) -> None:
+    ast.parse(path.read_text(), filename=str(path), feature_version=(3, 9))

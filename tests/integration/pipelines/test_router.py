@@ -1,0 +1,115 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from fastflow.kernel.db.engine import Database
+from fastflow.kernel.environments.wiring import build_environments
+from fastflow.kernel.http.problems import install_problem_handlers
+from fastflow.kernel.pipelines.router import build_router
+from fastflow.kernel.pipelines.service import PipelineCatalog, WarmUp
+from fastflow.kit.identity import Actor, Role
+from fastflow.testing.clock import START, FakeClock
+from tests.integration.pipelines.conftest import Write
+
+VIEWER = Actor(name="user:viewer", role=Role.VIEWER)
+SCOPED = Actor(name="token:scoped", role=Role.ADMIN, pipelines=("hello",))
+
+
+@pytest.fixture
+async def client(catalog: PipelineCatalog) -> AsyncIterator[httpx.AsyncClient]:
+    app = FastAPI()
+    install_problem_handlers(app)
+    app.include_router(build_router(catalog))
+    app.state.authenticate = lambda request: SCOPED if request.headers.get("scope") else VIEWER
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        yield client
+
+
+async def test_list_when_asked_then_summaries_with_faults_and_memory(
+    client: httpx.AsyncClient, catalog: PipelineCatalog, write: Write, database: Database
+) -> None:
+    write("hello.py")
+    write("bad.py", "x = = 1\n")
+    write("rfm/main.py")
+    write("rfm/requirements.txt", "six\n")
+    write("rfm/pipeline.toml", '[params]\nCITY = "string"\n')
+    items = {item["name"]: item for item in (await client.get("/pipelines")).json()["items"]}
+    assert list(items) == ["bad", "hello", "rfm"]
+    assert items["bad"]["faults"][0]["line"] == 1
+    assert items["bad"]["healthy"] is False
+    assert items["rfm"]["has_requirements"] is True
+    assert items["rfm"]["params_schema"]["required"] == ["CITY"]
+    assert items["rfm"]["last_cache_warmup"] is None
+    catalog.mark_warm("rfm")
+    again = {item["name"]: item for item in (await client.get("/pipelines")).json()["items"]}
+    assert again["rfm"]["last_cache_warmup"].startswith(START.strftime("%Y-%m-%dT%H:%M"))
+    with database.read() as connection:
+        rows = connection.execute(text("SELECT pipeline_name, has_requirements FROM pipeline ORDER BY 1")).all()
+    assert [(row[0], bool(row[1])) for row in rows] == [("bad", False), ("hello", False), ("rfm", True)]
+
+
+async def test_detail_when_asked_then_all_settings(client: httpx.AsyncClient, write: Write) -> None:
+    write("a/main.py", "import json\n")
+    write("a/pipeline.toml", 'timeout = "1m"\nconcurrency = 2\nsecrets = ["KEY"]\n[limits]\nmemory = "1GB"\n')
+    answer = (await client.get("/pipelines/a")).json()
+    assert answer["timeout"] == 60
+    assert answer["concurrency"] == {"limit": 2, "key": None, "per_key": None, "policy": "queue"}
+    assert answer["limits"]["memory_bytes"] == 2**30
+    assert answer["secrets"] == ["KEY"]
+    assert answer["modules"] == ["json"]
+    assert answer["first_seen_at"] is not None
+
+
+async def test_check_when_asked_then_faults_with_remedies(client: httpx.AsyncClient, write: Write) -> None:
+    write("a/main.py")
+    write("a/pipeline.toml", "timeot = 1\n")
+    answer = (await client.get("/pipelines/a/check")).json()
+    assert answer["healthy"] is False
+    assert (answer["faults"][0]["file"], answer["faults"][0]["line"]) == ("a/pipeline.toml", 1)
+    assert answer["faults"][0]["hint"]
+
+
+async def test_scope_when_it_covers_one_pipeline_then_no_other_is_seen(client: httpx.AsyncClient, write: Write) -> None:
+    write("hello.py")
+    write("other.py")
+    scoped = {"scope": "yes"}
+    assert [item["name"] for item in (await client.get("/pipelines", headers=scoped)).json()["items"]] == ["hello"]
+    assert (await client.get("/pipelines/hello", headers=scoped)).status_code == 200
+    assert (await client.get("/pipelines/other", headers=scoped)).status_code == 403
+
+
+@pytest.mark.parametrize(("name", "status"), [("nope", 404), ("%2e%2e", 422), ("a%20b", 422), ("a%00b", 422)])
+async def test_detail_when_the_name_is_unknown_or_a_trick_then_a_problem(client: httpx.AsyncClient, name: str, status: int) -> None:
+    answer = await client.get(f"/pipelines/{name}")
+    assert answer.status_code == status
+    assert answer.json()["hint"]
+
+
+async def test_list_when_the_folder_is_gone_then_a_problem_names_the_setting(
+    client: httpx.AsyncClient, pipelines_dir: Path
+) -> None:
+    pipelines_dir.rmdir()
+    answer = await client.get("/pipelines")
+    assert answer.status_code == 503
+    assert "PIPELINES_DIR" in answer.json()["fields"]
+
+
+async def test_warm_up_when_some_are_broken_then_the_others_are_made_ready(
+    catalog: PipelineCatalog, write: Write, database: Database, data_dir: Path, clock: FakeClock
+) -> None:
+    write("good.py")
+    write("bad.py", "x = = 1\n")
+    write("missing.py", '# /// script\n# requires-python = "==3.1.*"\n# dependencies = []\n# ///\n')
+    environments = build_environments(database, data_dir=data_dir, environ={"UV_OFFLINE": "1"}, clock=clock)
+    warmed = {one.pipeline: one for one in await WarmUp(catalog, environments).warm()}
+    assert set(warmed) == {"good", "missing"}
+    assert warmed["good"].built
+    assert warmed["good"].environment == environments.resolved_hash(catalog.freeze("good").environment)
+    assert "3.1" in (warmed["missing"].problem or "")
+    assert catalog.memories()["good"].last_cache_warmup == START
+    assert catalog.memories()["missing"].last_cache_warmup is None

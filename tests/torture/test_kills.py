@@ -1,0 +1,285 @@
+"""kill -9 of the web process, the runner or both, at every change of a run's state: nothing is lost, nothing doubled.
+
+A few hundred kills here; `make torture` (`--full`) makes it 10,000.
+"""
+
+import contextlib
+import http.client
+import itertools
+import json
+import os
+import random
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+KILLS = 240
+FULL_KILLS = 10_000
+CHECK_EVERY = 10
+"""Kills between two rounds of waiting for every run to end and looking at all of them."""
+PATIENCE_SECONDS = 60.0
+
+PIPELINES = {
+    "quick": "print('begin')\nprint('end')\n",
+    "chatty": "import time\nprint('begin')\nfor i in range(150):\n    print(i, flush=True)\n    time.sleep(0.002)\nprint('end')\n",
+    "failing": "import sys\nprint('begin')\nprint('end')\nsys.exit(3)\n",
+    "telling": (
+        "import time\nprint('begin')\nfor i in range(20):\n    print('::fastflow::{\"metric\": {\"i\": %d}}' % i, flush=True)\n"
+        "    time.sleep(0.005)\nprint('end')\n"
+    ),
+    "stubborn": "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('begin', flush=True)\ntime.sleep(600)\n",
+}
+TARGETS = (("runner",), ("web",), ("runner", "web"))
+
+
+class House:
+    """Web and runner as two killable processes on one data folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.data = folder / "data"
+        self.logs = folder / "logs"
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.pids: dict[str, int] = {}
+        pipelines = folder / "pipelines"
+        for name, script in PIPELINES.items():
+            (pipelines / name).mkdir(parents=True)
+            (pipelines / name / "main.py").write_text(script)
+        (pipelines / "stubborn" / "pipeline.toml").write_text("grace = 0.2\n")
+        self.environment = {
+            **os.environ,
+            "DATA_DIR": str(self.data),
+            "LOGS_DIR": str(self.logs),
+            "PIPELINES_DIR": str(pipelines),
+            "PORT": str(self.port),
+            "MAX_CONCURRENT_RUNS": "3",
+            "WARM_ENVIRONMENTS": "2",
+            "PYTHONPATH": os.pathsep.join(sys.path),
+        }
+        self.token = self._fastflow("tokens", "create", "torture", "--role", "operator")
+        self.nursery = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("nursery.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=(folder / "processes.log").open("ab"),
+            env=self.environment,
+            pass_fds=[self.listener.fileno()],
+            text=True,
+        )
+        self._answer()
+        self.start("web", "runner")
+
+    def _fastflow(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "fastflow", *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self.nursery.stdout is not None
+        line = self.nursery.stdout.readline()
+        assert line, (self.folder / "processes.log").read_text()[-4000:]
+        return json.loads(line)
+
+    def start(self, *names: str) -> None:
+        """Start the processes and wait until each says that it serves."""
+        assert self.nursery.stdin is not None
+        for name in names:
+            arguments = ["--listen-fd", self.listener.fileno()] if name == "web" else []
+            self.nursery.stdin.write(json.dumps([name, *arguments]) + "\n")
+            self.nursery.stdin.flush()
+            told = self._answer()
+            assert told["ready"], (self.folder / "processes.log").read_text()[-4000:]
+            self.pids[name] = told["pid"]
+
+    def kill(self, *names: str) -> None:
+        """kill -9, and wait until they are gone."""
+        for name in names:
+            os.kill(self.pids[name], signal.SIGKILL)
+        for name in names:
+            while Path(f"/proc/{self.pids[name]}").exists():
+                time.sleep(0.0005)
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """One request; an OSError or HTTPException when the web process dies under it."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        with contextlib.closing(connection):
+            data = json.dumps(body) if body is not None else None
+            headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+            connection.request(method, path, data, headers)
+            answer = connection.getresponse()
+            text = answer.read()
+            assert answer.status < 500, (answer.status, text)
+            return json.loads(text) if answer.status < 400 else {"status_code": answer.status}
+
+    def insist(self, method: str, path: str, body: Any = None) -> Any:
+        """The request, repeated until it is answered; safe for whatever has an idempotency key."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                return self.call(method, path, body)
+            except (OSError, http.client.HTTPException):
+                if time.monotonic() > deadline:
+                    raise
+
+    def submit(self, pipeline: str, key: str) -> str:
+        """The run's id."""
+        return str(self.insist("POST", f"/pipelines/{pipeline}/run", {"idempotency_key": key})["id"])
+
+    def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+        """Read the database directly."""
+        with contextlib.closing(sqlite3.connect(self.data / "fastflow.db", timeout=30)) as connection:
+            connection.row_factory = sqlite3.Row
+            return connection.execute(sql, values).fetchall()
+
+    def close(self) -> None:
+        """End everything."""
+        for pid in self.pids.values():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.nursery.kill()
+        self.nursery.wait()
+        for stream in (self.nursery.stdin, self.nursery.stdout):
+            assert stream is not None
+            stream.close()
+        self.listener.close()
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """A running house, ended afterwards."""
+    made = House(tmp_path)
+    yield made
+    made.close()
+
+
+def moments(house: House, run_id: str) -> dict[str, Callable[[], bool]]:
+    """Every change of a run that can be seen from outside, in their order."""
+
+    def control(name: str) -> Callable[[], bool]:
+        return lambda: any((folder / "ctl" / name).exists() for folder in (house.data / "supervised").glob(f"{run_id}.*"))
+
+    def status(*wanted: str) -> Callable[[], bool]:
+        return lambda: house.rows("SELECT status FROM run WHERE id = ?", run_id)[0]["status"] in wanted
+
+    log = house.logs / f"{run_id}.log"
+    return {
+        "submitted": lambda: True,
+        "claimed": status("RUNNING", "SUCCESS", "FAILED"),
+        "folder made": lambda: any((house.data / "supervised").glob(f"{run_id}.*")) or ended(house, run_id),
+        "supervisor listens": lambda: control("control.sock")() or ended(house, run_id),
+        "started": lambda: control("started")() or ended(house, run_id),
+        "first line": lambda: log.exists() and b"begin" in log.read_bytes(),
+        "end recorded": lambda: control("exit.json")() or ended(house, run_id),
+        "row ended": status("SUCCESS", "FAILED"),
+        "folder gone": lambda: ended(house, run_id) and not any((house.data / "supervised").glob(f"{run_id}.*")),
+    }
+
+
+def ended(house: House, run_id: str) -> bool:
+    """Whether the run's row is terminal."""
+    return house.rows("SELECT status FROM run WHERE id = ?", run_id)[0]["status"] in ("SUCCESS", "FAILED")
+
+
+def await_true(what: str, condition: Callable[[], bool], house: House) -> None:
+    """Look until it is so."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            tail = (house.folder / "processes.log").read_text()[-3000:]
+            raise AssertionError(f"{what}: not after {PATIENCE_SECONDS:g} s\n{tail}")
+        time.sleep(0.0002)
+
+
+def test_kills_at_every_state_change_when_restarted_then_every_run_ends_once(house: House, full: bool) -> None:
+    chance = random.Random(20261121)
+    kills = itertools.count(1)
+    submitted: dict[str, str] = {}
+    names = tuple(moments(house, ""))
+    for number in itertools.islice(kills, FULL_KILLS if full else KILLS):
+        pipeline = tuple(PIPELINES)[number % len(PIPELINES)]
+        moment, targets = names[number % len(names)], TARGETS[number % len(TARGETS)]
+        run_id = house.submit(pipeline, f"key-{number}")
+        submitted[run_id] = pipeline
+        if pipeline == "stubborn":
+            await_true("the stubborn script runs", moments(house, run_id)["first line"], house)
+            house.insist("POST", f"/runs/{run_id}/cancel")
+        await_true(f"{pipeline}: {moment}", moments(house, run_id)[moment], house)
+        time.sleep(chance.uniform(0, 0.004))
+        house.kill(*targets)
+        house.start(*targets)
+        if number % CHECK_EVERY == 0:
+            look_at_everything(house, submitted)
+            submitted.clear()
+    look_at_everything(house, submitted)
+
+
+def test_submit_when_web_dies_under_it_then_the_same_key_gives_one_run(house: House) -> None:
+    chance = random.Random(7)
+    for number in range(15):
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            connection = http.client.HTTPConnection("127.0.0.1", house.port, timeout=10)
+            with contextlib.closing(connection):
+                connection.request(
+                    "POST",
+                    "/pipelines/quick/run",
+                    json.dumps({"idempotency_key": f"k{number}"}),
+                    {"Authorization": f"Bearer {house.token}", "Content-Type": "application/json"},
+                )
+                time.sleep(chance.uniform(0, 0.01))
+                house.kill("web")
+                connection.getresponse()
+        house.start("web")
+        first, second = house.submit("quick", f"k{number}"), house.submit("quick", f"k{number}")
+        assert first == second
+        assert len(house.rows("SELECT id FROM run WHERE idempotency_key = ?", f"k{number}")) == 1
+
+
+def look_at_everything(house: House, submitted: dict[str, str]) -> None:
+    """All invariants, once every run has ended."""
+    await_true("every run ends", lambda: not house.rows("SELECT 1 FROM run WHERE status IN ('PENDING', 'RUNNING')"), house)
+    await_true("nothing is left in supervised", lambda: not any((house.data / "supervised").iterdir()), house)
+    for run_id, pipeline in submitted.items():
+        (row,) = house.rows("SELECT * FROM run WHERE id = ?", run_id)
+        text = [line.split(b" ", 3)[3] for line in (house.logs / f"{run_id}.log").read_bytes().splitlines()]
+        context = (pipeline, dict(row), text[-5:])
+        expected = {"failing": ("FAILED", "exit", 3), "stubborn": ("FAILED", "cancelled", row["exit_code"])}
+        assert (row["status"], row["reason"], row["exit_code"]) == expected.get(pipeline, ("SUCCESS", None, 0)), context
+        assert text.count(b"begin") == 1, context
+        if pipeline != "stubborn":
+            assert text[-1] == b"end", context
+        if pipeline == "chatty":
+            assert text[1:-1] == [b"%d" % i for i in range(150)], context
+        events = [json.loads(e["data"]) for e in events_of(house, run_id, "metric")]
+        assert [e["i"] for e in events] == (list(range(20)) if pipeline == "telling" else []), context
+        ends = [json.loads(e["data"]) for e in events_of(house, run_id, "state")]
+        assert sum(end.get("status") in ("SUCCESS", "FAILED") for end in ends) == 1, (context, ends)
+    assert orphans(set(submitted)) == []
+
+
+def events_of(house: House, run_id: str, kind: str) -> list[sqlite3.Row]:
+    return house.rows("SELECT data FROM run_event WHERE run_id = ? AND kind = ? ORDER BY id", run_id, kind)
+
+
+def orphans(run_ids: set[str]) -> list[str]:
+    """Processes that still carry one of the runs' ids."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            for variable in (folder / "environ").read_bytes().split(b"\0"):
+                if variable.startswith(b"FASTFLOW_RUN_ID=") and variable.decode().split("=")[1] in run_ids:
+                    found.append(folder.name)
+    return found
