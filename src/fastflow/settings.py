@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     run_writable_paths: Annotated[tuple[Path, ...], NoDecode] = Field(
         (), description="Paths, separated by ':', outside its own folders that a run may write."
     )
+    run_readable_paths: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (), description="Paths, separated by ':', below the server user's home that a run may read all the same."
+    )
     run_memory: int | None = Field(None, description="Memory limit of a run whose pipeline names none, such as 2GB.")
     run_pids: int = Field(1024, ge=16, description="Processes and threads of a run whose pipeline names no limit.")
     environment_retention_days: float = Field(
@@ -93,7 +96,7 @@ class Settings(BaseSettings):
     def _size(cls, value: Any) -> Any:
         return value if value is None else parse_size(int(value) if str(value).isdigit() else value, "this setting")
 
-    @field_validator("run_writable_paths", mode="before")
+    @field_validator("run_writable_paths", "run_readable_paths", mode="before")
     @classmethod
     def _paths(cls, value: Any) -> Any:
         return tuple(Path(part) for part in value.split(":") if part) if isinstance(value, str) else value

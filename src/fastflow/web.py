@@ -11,8 +11,10 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,10 +26,19 @@ from fastflow.kernel.audit.router import build_router as audit_router
 from fastflow.kernel.audit.service import AuditLog
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.migrate import current_revision, head_revision
+from fastflow.kernel.environments.router import build_router as environments_router
+from fastflow.kernel.environments.service import EnvironmentService
 from fastflow.kernel.http.app import build_app
 from fastflow.kernel.http.docs import build_router as docs_router
 from fastflow.kernel.http.health import Probe
 from fastflow.kernel.http.health import build_router as health_router
+from fastflow.kernel.pipelines.router import build_router as pipelines_router
+from fastflow.kernel.pipelines.service import PipelineCatalog
+from fastflow.kernel.runs.log_router import build_log_router as logs_router
+from fastflow.kernel.runs.log_service import LogService
+from fastflow.kernel.runs.router import build_router as runs_router
+from fastflow.kernel.runs.service import RunService
+from fastflow.kernel.runs.wiring import RunsRoom
 from fastflow.kernel.secrets.router import build_router as secrets_router
 from fastflow.kernel.secrets.service import SecretService
 from fastflow.kernel.users.router import Authenticator
@@ -60,6 +71,15 @@ class WebProduct(Protocol):
     tokens: TokenService
     secrets: SecretService
     audit: AuditLog
+    pipelines: PipelineCatalog
+    environments: EnvironmentService
+    runs: RunService
+    runs_room: RunsRoom
+    logs: LogService
+
+    def environments_in_use(self) -> Collection[str]:
+        """Hashes of the environments of unfinished runs."""
+        ...
 
 
 def create_app(product: WebProduct, *, local_actor: Actor | None = None) -> FastAPI:
@@ -77,7 +97,20 @@ def create_app(product: WebProduct, *, local_actor: Actor | None = None) -> Fast
         credentials_changed=authenticator.forget,
         version=__version__,
         max_body_bytes=int(settings.max_body_mb * 2**20),
+        lifespan=partial(_listening, product),
     )
+
+
+@asynccontextmanager
+async def _listening(product: WebProduct, _app: FastAPI) -> AsyncIterator[None]:
+    """Hear the runner's messages for as long as the app serves."""
+    receiver = product.runs_room.receiver(lambda _message: product.logs.notify())
+    await receiver.open()
+    try:
+        yield
+    finally:
+        await receiver.close()
+        product.logs.close()
 
 
 def _routers(product: WebProduct) -> list[APIRouter]:
@@ -85,6 +118,14 @@ def _routers(product: WebProduct) -> list[APIRouter]:
     return [
         health_router(__version__, _probes(product), needed=("database",)),
         docs_router(),
+        pipelines_router(product.pipelines),
+        runs_router(product.runs),
+        logs_router(product.logs),
+        environments_router(
+            product.environments,
+            in_use=product.environments_in_use,
+            retention_days=settings.environment_retention_days,
+        ),
         secrets_router(product.secrets),
         users_router(product.users, product.logins, product.tokens, cookie_secure=settings.cookie_secure),
         audit_router(product.audit),
@@ -168,15 +209,22 @@ def serve_web(product: WebProduct, *, listen_fd: int | None = None, ready: Calla
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
     sockets = None if listen_fd is None else [socket.socket(fileno=listen_fd)]
-    _Server(config, ready).run(sockets)
+    _Server(config, ready, product.logs.close).run(sockets)
 
 
 class _Server(uvicorn.Server):
-    """Tells when it answers."""
+    """Tells when it answers, and ends live streams before it waits for open answers."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[str], None] | None) -> None:
+    def __init__(
+        self, config: uvicorn.Config, ready: Callable[[str], None] | None, end_streams: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         self._ready = ready
+        self._end_streams = end_streams
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._end_streams()
+        await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

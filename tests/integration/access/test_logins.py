@@ -44,23 +44,27 @@ async def test_login_when_wrong_answers_the_same_for_known_and_unknown_names(
     rooms: AccessRooms, anonymous: httpx.AsyncClient
 ) -> None:
     rooms.user("ann")
-    for password in ("wrong", "", "x" * 200, "\u0000" * 12):
+    for password in ("wrong", "", "x" * 200):
         known, unknown = await _login(anonymous, "ann", password), await _login(anonymous, "nobody", password)
         assert (known.status_code, known.json()["code"]) == (401, "login_refused")
         assert known.content == unknown.content
         assert "set-cookie" not in known.headers
-    assert await _count(rooms, "user.login_refused") == 8
+    assert await _count(rooms, "user.login_refused") == 6
     subjects = {entry.subject for entry in rooms.audit.list().items if entry.action == "user.login_refused"}
     assert subjects == {"ann", "(unknown)"}, "a name nobody has may be a mistyped password"
 
 
 async def test_login_when_the_name_is_odd_is_refused_like_any_other(anonymous: httpx.AsyncClient) -> None:
-    for name in ("\u0000", "a\nb", "' OR 1=1 --", "ä" * 100, "", "\u202e"):
+    for name in ("\x1b[0m", "a\nb", "' OR 1=1 --", "ä" * 100, "", "\u202e"):
         assert (await _login(anonymous, name)).status_code == 401, name
 
 
 async def test_login_when_a_text_is_no_unicode_is_refused(anonymous: httpx.AsyncClient) -> None:
-    for body in (b'{"name": "\\ud800", "password": "x"}', b'{"name": "ann", "password": "\\ud800"}'):
+    for body in (
+        b'{"name": "\\ud800", "password": "x"}',
+        b'{"name": "ann", "password": "\\ud800"}',
+        b'{"name": "\\u0000", "password": "x"}',
+    ):
         answer = await anonymous.post("/auth/login", content=body, headers={"Content-Type": "application/json"})
         assert answer.status_code == 422
 

@@ -7,7 +7,11 @@ from fastflow.kernel.pipelines.domain.errors import BadPipelineName, PipelineNot
 from fastflow.kernel.pipelines.service import PipelineCatalog
 from tests.integration.pipelines.conftest import Write
 
-pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+
+@pytest.fixture
+def database_kind() -> str:
+    """Files are what is looked at here: one database is enough."""
+    return "sqlite"
 
 
 def _errors(catalog: PipelineCatalog, name: str) -> list[str]:
@@ -165,3 +169,17 @@ def test_pipeline_when_a_file_changes_then_seen_at_once(catalog: PipelineCatalog
     for text in ("one", "two", "six"):  # equal sizes, within one tick of the file system's clock
         write("a/pipeline.toml", f'description = "{text}"')
         assert catalog.get("a").description == text
+
+
+def test_file_when_its_name_is_no_text_then_the_fault_still_can_be_told(
+    catalog: PipelineCatalog, write: Write, pipelines_dir: Path
+) -> None:
+    write("a/main.py")
+    os.mkfifo(os.fsencode(pipelines_dir) + b"/a/\xff")
+    (fault,) = catalog.get("a").faults
+    assert fault.file == "a/?"
+
+
+def test_file_when_it_is_a_fifo_then_fault_instead_of_waiting(catalog: PipelineCatalog, pipelines_dir: Path) -> None:
+    os.mkfifo(pipelines_dir / "pipe.py")
+    assert not catalog.get("pipe").is_healthy

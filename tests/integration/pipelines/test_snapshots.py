@@ -13,7 +13,11 @@ from fastflow.kernel.pipelines.infra.snapshots import DiskSnapshots
 from fastflow.kernel.pipelines.service import PipelineCatalog
 from tests.integration.pipelines.conftest import Write
 
-pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+
+@pytest.fixture
+def database_kind() -> str:
+    """Files are what is looked at here: one database is enough."""
+    return "sqlite"
 
 
 def test_freeze_when_a_folder_then_its_files_are_copied_readable_for_all(

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from fastapi import APIRouter, FastAPI
 
 from fastflow.kernel.http.access import Authenticate
-from fastflow.kernel.http.middleware import BodyLimit, ErrorBarrier
+from fastflow.kernel.http.middleware import ErrorBarrier, RequestGuard
 from fastflow.kernel.http.openapi import install_openapi, operation_id
 from fastflow.kernel.http.problems import install_problem_handlers
 
@@ -60,6 +60,6 @@ def build_app(
     for router in routers:
         app.include_router(router)
     install_openapi(app)
-    app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
+    app.add_middleware(RequestGuard, max_body_bytes=max_body_bytes)
     app.add_middleware(ErrorBarrier)
     return app

@@ -1,5 +1,5 @@
-"""What stands around the whole app: the last barrier for errors, security headers, the body limit. Pure ASGI, so that
-streams pass through untouched."""
+"""What stands around the whole app: the last barrier for errors, security headers, the limit of bodies. Pure ASGI, so
+that streams pass through untouched."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fastflow.kernel.http.problems import problem_response, response_to_unexpected
+from fastflow.kernel.http.problems import ProblemResponse, problem_response, response_to_unexpected
 
 _SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"x-content-type-options", b"nosniff"),
@@ -53,22 +53,26 @@ def _missing(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]
     return [header for header in _SECURITY_HEADERS if header[0] not in present]
 
 
-class BodyLimit:
-    """Refuses bodies above a size: by their stated length before a byte is read, else as soon as they pass it.
+class RequestGuard:
+    """Refuses null bytes in the address, which no name holds and no database takes, and bodies above a size: by their
+    stated length before a byte is read, else as soon as they pass it.
 
     Args:
-        max_bytes: the largest body let through.
+        max_body_bytes: the largest body let through.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
         self.app = app
-        self.max_bytes = max_bytes
-        self._detail = f"The body is larger than {max_bytes / 2**20:g} MB"
+        self.max_bytes = max_body_bytes
+        self._detail = f"The body is larger than {max_body_bytes / 2**20:g} MB"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
+            return
+        if "\0" in scope["path"] or b"%00" in scope.get("query_string", b""):
+            await _null_byte()(scope, receive, send)
             return
         if self._stated_length(scope) > self.max_bytes:
             answer = problem_response(
@@ -97,3 +101,9 @@ class BodyLimit:
     def _stated_length(scope: Scope) -> int:
         stated = Headers(scope=scope).get("content-length", "")
         return int(stated) if stated.isdecimal() else 0
+
+
+def _null_byte() -> ProblemResponse:
+    return problem_response(
+        422, detail="The address holds a null byte.", code="invalid_input", hint="Leave %00 out of path and query."
+    )

@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from fastflow.kernel.http.app import build_app
-from fastflow.kernel.http.middleware import BodyLimit, ErrorBarrier
+from fastflow.kernel.http.middleware import ErrorBarrier, RequestGuard
 from fastflow.kit.identity import SYSTEM
 from fastflow.testing.http import client_of
 
@@ -58,6 +58,12 @@ async def test_body_when_chunked_is_refused_as_soon_as_it_passes_the_limit(
     assert answer.headers["connection"] == "close"
 
 
+@pytest.mark.parametrize("address", ["/pa%00ge", "/page?name=a%00b", "/page?%00"])
+async def test_address_when_it_holds_a_null_byte_is_refused(client: httpx.AsyncClient, address: str) -> None:
+    answer = await client.get(address)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
+
+
 async def test_huge_body_when_its_length_is_stated_is_never_read() -> None:
     async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
         raise AssertionError("the app must not see it")
@@ -71,7 +77,7 @@ async def test_huge_body_when_its_length_is_stated_is_never_read() -> None:
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"content-length", b"99999999999")]}
-    await BodyLimit(app, max_bytes=_LIMIT)(scope, receive, send)
+    await RequestGuard(app, max_body_bytes=_LIMIT)(scope, receive, send)
     assert sent[0]["status"] == 413
 
 

@@ -113,6 +113,16 @@ def make_read_only(root: Path, owner_uid: int | None) -> None:
     walk(root, seal)
 
 
+def hand_over(root: Path, owner_uid: int) -> None:
+    """Make everything below `root` belong to the user that builds, who is not the one that laid it out."""
+
+    def give(path: str, status: os.stat_result) -> None:
+        if status.st_uid != owner_uid:
+            os.chown(path, owner_uid, -1, follow_symlinks=False)
+
+    walk(root, give)
+
+
 def make_readable(root: Path) -> None:
     """Everything readable for all: what uv wrote under a strict umask must serve runs of another user."""
 

@@ -17,6 +17,7 @@ from fastflow.kernel.environments.domain.errors import SetupFailed
 from fastflow.kernel.environments.infra.file_locks import hold_file_lock, hold_new_folder
 from fastflow.kernel.environments.infra.folders import (
     DiskEnvironments,
+    hand_over,
     make_read_only,
     remove_tree,
     tree_bytes,
@@ -43,7 +44,8 @@ class UvBuilder:
     Args:
         link_mode: how files come out of uv's cache; `copy` when runs cannot be kept from writing to them, because a
             hard link shares the cache's own file.
-        owner_uid: who owns a finished environment; None: whoever built it.
+        owner_uid: whom uv acts as (through its command prefix), owner of work folders and environments; None: the
+            server's own user.
     """
 
     def __init__(
@@ -183,6 +185,8 @@ class UvBuilder:
         with hold_new_folder(self._folders.build_dir, f"{name}-{uuid4().hex[:12]}") as (folder, descriptor):
             try:
                 await asyncio.to_thread(populate, folder, request)
+                if self._owner_uid is not None:
+                    await asyncio.to_thread(hand_over, folder, self._owner_uid)
                 yield _Workplace(folder=folder, descriptor=descriptor)
             finally:
                 # Not awaited in a thread: a second cancellation must not leave the folder behind.

@@ -48,6 +48,11 @@ class FaultList:
     prefix: str = ""
     found: list[Fault] = field(default_factory=list)
 
+    @property
+    def has_errors(self) -> bool:
+        """Whether anything found keeps the pipeline from running."""
+        return any(fault.severity == "error" for fault in self.found)
+
     def error(self, file: str, message: str, hint: str, *, line: int | None = None, column: int | None = None) -> None:
         """Note what keeps the pipeline from running."""
         self._add(file, message, hint, line, column, "error")
@@ -64,7 +69,7 @@ class FaultList:
         self.found.append(
             Fault(
                 pipeline=self.pipeline,
-                file=(self.prefix + file).rstrip("/"),
+                file=_as_text((self.prefix + file).rstrip("/")),
                 line=line,
                 column=column,
                 message=message,
@@ -72,3 +77,8 @@ class FaultList:
                 severity=severity,
             )
         )
+
+
+def _as_text(path: str) -> str:
+    """A path whose bytes are no text, with `?` in their place: it goes into JSON."""
+    return path.encode(errors="replace").decode()

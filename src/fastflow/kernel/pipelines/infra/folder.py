@@ -43,11 +43,13 @@ class PipelinesFolder:
         if located.kind == "folder":
             faults = FaultList(located.name, f"{located.path.name}/")
             tree = scan_folder(located.path, root, faults)
-            if MAIN not in tree.paths and not faults.found:
+            if MAIN not in tree.paths and not faults.has_errors:
                 faults.error(MAIN, f"There is no {MAIN}.", f"Add {MAIN}, or remove {SETTINGS_FILE}.")
         else:
             faults = FaultList(located.name)
             tree = scan_file(located.path, root, faults)
+            if located.script not in tree.paths and not faults.has_errors:
+                faults.error(located.script, "This is no file, or it is gone.", "Put the script back.")
         _add_own_faults(located, faults)
         return tree
 

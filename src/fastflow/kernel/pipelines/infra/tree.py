@@ -144,9 +144,9 @@ class _Walk:
     def file(self, real: str, path: str, entry: "os.DirEntry[str] | None" = None) -> TreeFile | None:
         """One file; None when it is not there or not a plain file, which is noted."""
         try:
-            status = os.stat(real) if entry is None else entry.stat()  # noqa: PTH116 - the hot path of every submit
             if entry is None and os.path.islink(real) and not self._leads_inside(real, path):  # noqa: PTH114
                 return None
+            status = os.stat(real) if entry is None else entry.stat()  # noqa: PTH116 - the hot path of every submit
         except FileNotFoundError:
             return None
         except OSError as error:

@@ -129,8 +129,13 @@ def read_blocks(descriptor: int, start: int, end: int) -> Iterator[tuple[int, by
         start += cut
 
 
-def read_lines_backwards(descriptor: int, start: int, end: int) -> Iterator[tuple[int, bytes]]:
-    """Lines without their newlines, last first, with their offsets; `start` is where a line begins."""
+def read_lines_backwards(
+    descriptor: int, start: int, end: int, holding: bytes = b""
+) -> Iterator[tuple[int, bytes]]:
+    """Lines without their newlines, last first, with their offsets; `start` is where a line begins.
+
+    Blocks of lines among which the bytes `holding` do not occur are left out.
+    """
     position, carry = end, b""
     while position > start:
         begin = max(start, position - BACKWARD_BLOCK_BYTES)
@@ -141,6 +146,8 @@ def read_lines_backwards(descriptor: int, start: int, end: int) -> Iterator[tupl
             carry = data
             continue
         carry, body = data[:cut], data[cut:]
+        if holding not in body:
+            continue
         lines = body.split(b"\n")
         at = begin + len(data)
         if not lines[-1]:
@@ -160,7 +167,8 @@ def find_tail(descriptor: int, start: int, end: int, count: int, stream: Stream 
     if count <= 0:
         return TailCut(end, end)
     scan = _TailScan(count, end)
-    for offset, line in read_lines_backwards(descriptor, start, end):
+    holding = b"" if stream is None else stream.encode()
+    for offset, line in read_lines_backwards(descriptor, start, end, holding):
         head = read_head(line)
         if (stream is None or head.stream == stream) and scan.take(offset, head.stream, head.is_part):
             break

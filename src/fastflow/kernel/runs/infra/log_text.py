@@ -5,7 +5,6 @@ whole, wherever the other stream's lines stand between their parts.
 """
 
 import os
-import re
 from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -14,7 +13,7 @@ from fastflow.kernel.runs.domain.log_line import FULL_TAGS, HEAD_BYTES, TAG_SLIC
 from fastflow.kernel.runs.domain.logged_run import LogQuery
 from fastflow.kernel.runs.infra.log_reader import BLOCK_BYTES, LogFile, find_tail, read_blocks
 
-_PARTS = re.compile(rb"^\S+ std(?:out|err) P ", re.MULTILINE)
+_PART_MARKS = (b"stdout P ", b"stderr P ")
 
 
 class Span(NamedTuple):
@@ -78,6 +77,9 @@ class LogText:
                 continue
             rows = block.split(b"\n")
             last = rows.pop()
+            if not last and lines.is_plain(rows):
+                kept.extend(lines.plain_matches(offset, rows))
+                continue
             kept.extend(spans for spans, _ in lines.take(offset, rows, last) if self._matches(spans))
         kept.extend(spans for spans, _ in lines.finish() if self._matches(spans))
         for spans in kept:
@@ -146,7 +148,9 @@ class _Lines:
     def may_skip(self, block: bytes) -> bool:
         """Whether no line of the block can match, seen without taking it apart."""
         needle = self._query.grep
-        return needle is not None and not self._open and needle not in block and not _PARTS.search(block)
+        if needle is None or self._open or needle in block:
+            return False
+        return not any(mark in block for mark in _PART_MARKS)
 
     def is_plain(self, rows: list[bytes]) -> bool:
         """Whether every line is a full one and none waits: then whole blocks are done at once."""
@@ -164,6 +168,14 @@ class _Lines:
             rows = [row[HEAD_BYTES:] for row in rows]
         rows.append(b"")
         return b"\n".join(rows)
+
+    def plain_matches(self, offset: int, rows: list[bytes]) -> Iterator[list[Span]]:
+        tag, needle = self._wanted_tag, self._query.grep
+        assert needle is not None
+        for row in rows:
+            if row.find(needle, HEAD_BYTES) >= 0 and tag in (None, row[TAG_SLICE]):
+                yield [Span(offset, offset + HEAD_BYTES, offset + len(row))]
+            offset += len(row) + 1
 
     def take(self, offset: int, rows: list[bytes], last: bytes) -> Iterator[tuple[list[Span], bool]]:
         """Whole lines that end among `rows`; `last` is what stands after the last newline."""

@@ -1,0 +1,213 @@
+"""The composition root: settings in, running product out. Tests call it with settings of their own."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import select
+
+from fastflow.kernel.audit.service import AuditLog
+from fastflow.kernel.audit.wiring import build_audit
+from fastflow.kernel.db.engine import Database
+from fastflow.kernel.db.migrate import migrate
+from fastflow.kernel.environments.service import EnvironmentService
+from fastflow.kernel.environments.wiring import build_environments
+from fastflow.kernel.executors.port import Executor, Limits
+from fastflow.kernel.executors.process.builder import find_build_user, hand_over
+from fastflow.kernel.executors.registry import ExecutorSettings, kinds, make_executor
+from fastflow.kernel.pipelines.service import PipelineCatalog
+from fastflow.kernel.pipelines.wiring import build_pipelines
+from fastflow.kernel.runs.dispatcher import Dispatcher
+from fastflow.kernel.runs.infra.tables import RunRow
+from fastflow.kernel.runs.log_service import LogService
+from fastflow.kernel.runs.log_wiring import build_log_service
+from fastflow.kernel.runs.service import RunPolicy, RunService
+from fastflow.kernel.runs.wiring import RunsRoom, build_dispatcher, build_runs
+from fastflow.kernel.secrets.service import SecretService
+from fastflow.kernel.secrets.wiring import build_secrets
+from fastflow.kernel.users.service import LoginService, TokenService, UserService
+from fastflow.kernel.users.wiring import build_users
+from fastflow.kit.clock import Clock, SystemClock
+from fastflow.kit.errors import Unavailable
+from fastflow.settings import Settings
+
+MEGABYTE = 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Product:
+    """The product's services; each process builds one from the same settings.
+
+    Attributes:
+        made_key_file: the encryption key file that was made just now; None when there was a key already.
+    """
+
+    settings: Settings
+    database: Database
+    audit: AuditLog
+    users: UserService
+    logins: LoginService
+    tokens: TokenService
+    secrets: SecretService
+    pipelines: PipelineCatalog
+    environments: EnvironmentService
+    runs: RunService
+    runs_room: RunsRoom
+    logs: LogService
+    made_key_file: Path | None
+    clock: Clock
+
+    def environments_in_use(self) -> Collection[str]:
+        """Hashes of the environments of unfinished runs."""
+        unfinished = RunRow.__table__.c.status.in_(("PENDING", "RUNNING"))  # type: ignore[attr-defined]
+        with self.database.read() as connection:
+            found = connection.scalars(select(RunRow.__table__.c.environment).where(unfinished))  # type: ignore[attr-defined]
+            return {environment for environment in found if environment}
+
+    def make_executors(self) -> Mapping[str, Executor]:
+        """The executors by kind, not open yet."""
+        settings = self.settings
+        given = ExecutorSettings(
+            data_dir=settings.data_dir,
+            run_user=settings.run_user,
+            warm_environments=settings.warm_environments,
+            warm_idle=settings.warm_idle,
+            hidden=_hidden(settings),
+            readable=settings.run_readable_paths,
+            writable=settings.run_writable_paths,
+        )
+        return {kind: make_executor(kind, given) for kind in kinds()}
+
+    def make_dispatcher(self, executors: Mapping[str, Executor]) -> Dispatcher:
+        """The dispatcher over the executors."""
+        settings = self.settings
+        limit = settings.log_max_size_mb
+        return build_dispatcher(
+            self.database,
+            snapshots=self.pipelines,
+            environments=self.environments,
+            secrets=self.secrets,
+            executors=executors,
+            data_dir=settings.data_dir,
+            logs_dir=settings.logs_dir,
+            max_concurrent_runs=settings.max_concurrent_runs,
+            log_max_bytes=None if limit is None else int(limit * MEGABYTE),
+            log_retention_runs=settings.log_retention_runs,
+            log_retention_days=settings.log_retention_days,
+            clock=self.clock,
+        )
+
+    def close(self) -> None:
+        """Give back what the services hold."""
+        self.database.close()
+
+
+def build_product(settings: Settings, *, clock: Clock | None = None) -> Product:
+    """The product on these settings: folders made, schema brought up to date, every service assembled.
+
+    Raises:
+        InvalidInput: a setting cannot be used.
+        Unavailable: a folder cannot be made, or the database is away or of a newer schema.
+    """
+    clock = clock or SystemClock()
+    _make_folders(settings)
+    database = Database(settings.effective_database_url)
+    migrate(database)
+    users = build_users(database, session_hours=settings.session_hours, clock=clock)
+    key = settings.encryption_key
+    secrets = build_secrets(
+        database,
+        encryption_key=None if key is None else key.get_secret_value(),
+        data_dir=settings.data_dir,
+        clock=clock,
+    )
+    environments = _environments(settings, database, clock)
+    pipelines = build_pipelines(
+        database,
+        pipelines_dir=settings.pipelines_dir,
+        data_dir=settings.data_dir,
+        known_executors=kinds(),
+        clock=clock,
+    )
+    runs = build_runs(
+        database,
+        catalogue=pipelines,
+        environments=environments,
+        secrets=secrets.secrets,
+        data_dir=settings.data_dir,
+        policy=_policy(settings),
+        clock=clock,
+    )
+    return Product(
+        settings=settings,
+        database=database,
+        audit=build_audit(database),
+        users=users.users,
+        logins=users.logins,
+        tokens=users.tokens,
+        secrets=secrets.secrets,
+        pipelines=pipelines,
+        environments=environments,
+        runs=runs.runs,
+        runs_room=runs,
+        logs=build_log_service(
+            database,
+            logs_dir=settings.logs_dir,
+            artifacts_dir=settings.data_dir / "artifacts",
+            stream_rate=settings.log_stream_rate_limit,
+        ),
+        made_key_file=secrets.made_key_file,
+        clock=clock,
+    )
+
+
+def _make_folders(settings: Settings) -> None:
+    for folder, mode in ((settings.data_dir, 0o711), (settings.logs_dir, 0o750), (settings.data_dir / "run", 0o700)):
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=mode)
+        except OSError as error:
+            raise Unavailable(
+                f"{folder} cannot be made: {error.strerror}.",
+                code="folder_unusable",
+                hint="Give the server's user a folder it may write: set DATA_DIR and LOGS_DIR.",
+            ) from error
+
+
+def _environments(settings: Settings, database: Database, clock: Clock) -> EnvironmentService:
+    data_dir, cache = settings.data_dir, settings.uv_cache_dir or settings.data_dir / "uv_cache"
+    builder = find_build_user(run_user=settings.run_user, reach=[data_dir, cache, Path(uv_binary()).parent])
+    for folder in (data_dir / "build", data_dir / "python", cache):
+        hand_over(folder, builder)
+    return build_environments(
+        database,
+        data_dir=data_dir,
+        uv_cache_dir=cache,
+        clock=clock,
+        command_prefix=builder.prefix,
+        owner_uid=builder.uid,
+    )
+
+
+def uv_binary() -> str:
+    """The uv that was installed with the product."""
+    from uv import find_uv_bin  # a package of one function, needed here alone
+
+    return find_uv_bin()
+
+
+def _policy(settings: Settings) -> RunPolicy:
+    return RunPolicy(
+        logs_dir=settings.logs_dir,
+        max_concurrent_runs=settings.max_concurrent_runs,
+        queue_when_full=settings.queue_when_full,
+        default_executor=settings.executor,
+        executors=kinds(),
+        default_limits=Limits(memory_bytes=settings.run_memory, pids=settings.run_pids),
+        default_run_timeout=settings.container_timeout,
+        default_grace=settings.stop_grace,
+    )
+
+
+def _hidden(settings: Settings) -> tuple[Path, ...]:
+    """Folders and files of the server's own, outside DATA_DIR, that no run may see."""
+    return (settings.logs_dir, Path(".env").absolute())
