@@ -99,6 +99,7 @@ class Product:
 
     def close(self) -> None:
         """Give back what the services hold."""
+        self.runs_room.sender.close()
         self.database.close()
 
 

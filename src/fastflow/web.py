@@ -11,43 +11,36 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import uvicorn
 from fastapi import APIRouter, FastAPI
 
 from fastflow import __version__
+from fastflow.bootstrap import Product, build_product
 from fastflow.kernel.audit.router import build_router as audit_router
-from fastflow.kernel.audit.service import AuditLog
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.migrate import current_revision, head_revision
 from fastflow.kernel.environments.router import build_router as environments_router
-from fastflow.kernel.environments.service import EnvironmentService
 from fastflow.kernel.http.app import build_app
 from fastflow.kernel.http.docs import build_router as docs_router
 from fastflow.kernel.http.health import Probe
 from fastflow.kernel.http.health import build_router as health_router
 from fastflow.kernel.pipelines.router import build_router as pipelines_router
-from fastflow.kernel.pipelines.service import PipelineCatalog
 from fastflow.kernel.runs.log_router import build_log_router as logs_router
-from fastflow.kernel.runs.log_service import LogService
 from fastflow.kernel.runs.router import build_router as runs_router
-from fastflow.kernel.runs.service import RunService
-from fastflow.kernel.runs.wiring import RunsRoom
 from fastflow.kernel.secrets.router import build_router as secrets_router
-from fastflow.kernel.secrets.service import SecretService
 from fastflow.kernel.users.router import Authenticator
 from fastflow.kernel.users.router import build_router as users_router
-from fastflow.kernel.users.service import LoginService, TokenService, UserService
 from fastflow.kit.errors import FastFlowError, InvalidInput, Unavailable
 from fastflow.kit.identity import Actor
 from fastflow.kit.log_lines import configure_logging
-from fastflow.settings import Settings, load_settings
+from fastflow.settings import load_settings
 
 _log = logging.getLogger("fastflow.web")
 
@@ -61,28 +54,7 @@ _EXIT_CONFIGURATION = 78
 """EX_CONFIG of sysexits.h: starting again would fail again; see `serve.py`."""
 
 
-class WebProduct(Protocol):
-    """What the web process needs of the product."""
-
-    settings: Settings
-    database: Database
-    users: UserService
-    logins: LoginService
-    tokens: TokenService
-    secrets: SecretService
-    audit: AuditLog
-    pipelines: PipelineCatalog
-    environments: EnvironmentService
-    runs: RunService
-    runs_room: RunsRoom
-    logs: LogService
-
-    def environments_in_use(self) -> Collection[str]:
-        """Hashes of the environments of unfinished runs."""
-        ...
-
-
-def create_app(product: WebProduct, *, local_actor: Actor | None = None) -> FastAPI:
+def create_app(product: Product, *, local_actor: Actor | None = None) -> FastAPI:
     """The whole API.
 
     Args:
@@ -102,7 +74,7 @@ def create_app(product: WebProduct, *, local_actor: Actor | None = None) -> Fast
 
 
 @asynccontextmanager
-async def _listening(product: WebProduct, _app: FastAPI) -> AsyncIterator[None]:
+async def _listening(product: Product, _app: FastAPI) -> AsyncIterator[None]:
     """Hear the runner's messages for as long as the app serves."""
     receiver = product.runs_room.receiver(lambda _message: product.logs.notify())
     await receiver.open()
@@ -113,7 +85,7 @@ async def _listening(product: WebProduct, _app: FastAPI) -> AsyncIterator[None]:
         product.logs.close()
 
 
-def _routers(product: WebProduct) -> list[APIRouter]:
+def _routers(product: Product) -> list[APIRouter]:
     settings = product.settings
     return [
         health_router(__version__, _probes(product), needed=("database",)),
@@ -132,19 +104,19 @@ def _routers(product: WebProduct) -> list[APIRouter]:
     ]
 
 
-def _probes(product: WebProduct) -> Mapping[str, Probe]:
-    settings = product.settings
+def _probes(product: Product) -> Mapping[str, Probe]:
+    settings, head = product.settings, head_revision()
     return {
-        "database": lambda: _look_at_database(product.database),
+        "database": lambda: _look_at_database(product.database, head),
         "disk": lambda: _look_at_disk({"DATA_DIR": settings.data_dir, "LOGS_DIR": settings.logs_dir}),
         "runner": lambda: _look_at_runner(settings.data_dir / RUNNER_FILE, datetime.now(UTC)),
     }
 
 
-def _look_at_database(database: Database) -> Mapping[str, Any]:
+def _look_at_database(database: Database, head: str) -> Mapping[str, Any]:
     revision = current_revision(database)
     return {
-        "ok": revision == head_revision(),
+        "ok": revision == head,
         "kind": "sqlite" if database.is_sqlite else "postgresql",
         "schema": revision,
     }
@@ -186,7 +158,7 @@ def _no_runner(message: str) -> Unavailable:
     )
 
 
-def serve_web(product: WebProduct, *, listen_fd: int | None = None, ready: Callable[[str], None] | None = None) -> None:
+def serve_web(product: Product, *, listen_fd: int | None = None, ready: Callable[[str], None] | None = None) -> None:
     """Serve the API until a signal ends the process.
 
     Args:
@@ -252,9 +224,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = load_settings()
         configure_logging("web", settings.log_level)
-        from fastflow.bootstrap import build_product  # the command line imports this module and has a product already
-
-        serve_web(build_product(settings), listen_fd=given.listen_fd, ready=tell)
+        product = build_product(settings)
+        product.secrets.verify_key()
+        serve_web(product, listen_fd=given.listen_fd, ready=tell)
     except FastFlowError as error:
         sys.stderr.write(f"fastflow: {error}\n")
         return _EXIT_CONFIGURATION if isinstance(error, InvalidInput) else 1

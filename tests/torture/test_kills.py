@@ -21,7 +21,11 @@ from typing import Any
 
 import pytest
 
-KILLS = 240
+from fastflow.bootstrap import build_product
+from fastflow.kit.identity import SYSTEM, Role
+from fastflow.settings import Settings
+
+KILLS = 60
 FULL_KILLS = 10_000
 CHECK_EVERY = 10
 """Kills between two rounds of waiting for every run to end and looking at all of them."""
@@ -40,10 +44,18 @@ PIPELINES = {
 TARGETS = (("runner",), ("web",), ("runner", "web"))
 
 
+def _make_token(folder: Path) -> str:
+    product = build_product(Settings(data_dir=folder / "data", logs_dir=folder / "logs", pipelines_dir=folder / "pipelines"))
+    token = product.tokens.create("torture", Role.OPERATOR, actor=SYSTEM)[1].reveal()
+    product.close()
+    return token
+
+
 class House:
     """Web and runner as two killable processes on one data folder."""
 
     def __init__(self, folder: Path) -> None:
+        folder.chmod(0o755)
         self.folder = folder
         self.data = folder / "data"
         self.logs = folder / "logs"
@@ -65,28 +77,19 @@ class House:
             "WARM_ENVIRONMENTS": "2",
             "PYTHONPATH": os.pathsep.join(sys.path),
         }
-        self.token = self._fastflow("tokens", "create", "torture", "--role", "operator")
-        self.nursery = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("nursery.py"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=(folder / "processes.log").open("ab"),
-            env=self.environment,
-            pass_fds=[self.listener.fileno()],
-            text=True,
-        )
+        self.token = _make_token(folder)
+        with (folder / "processes.log").open("ab") as log:
+            self.nursery = subprocess.Popen(
+                [sys.executable, str(Path(__file__).with_name("nursery.py"))],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=self.environment,
+                pass_fds=[self.listener.fileno()],
+                text=True,
+            )
         self._answer()
         self.start("web", "runner")
-
-    def _fastflow(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "fastflow", *arguments],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
 
     def _answer(self) -> dict[str, Any]:
         assert self.nursery.stdout is not None

@@ -12,6 +12,10 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 
+_TALKATIVE = ("alembic", "asyncio", "httpx", "uvicorn")
+"""Libraries that report what they do; their warnings are wanted, their progress is not."""
+
+
 class LineFormatter(logging.Formatter):
     """Time, level, process and event, then `key=value` fields; a traceback follows on lines of its own.
 
@@ -47,3 +51,5 @@ def configure_logging(process: str, level: str = "INFO", stream: TextIO | None =
     handler.setFormatter(LineFormatter(process))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(True)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -38,7 +38,9 @@ class Logs:
     artifacts_dir: Path
     actor: Actor
 
-    def add_run(self, log: bytes | None = None, *, status: str = "SUCCESS", pipeline: str = "demo", **fields: Any) -> str:
+    def add_run(
+        self, log: bytes | None = None, *, status: str = "SUCCESS", pipeline: str = "demo", **fields: Any
+    ) -> str:
         run = Run(
             id=new_id(),
             pipeline_name=pipeline,

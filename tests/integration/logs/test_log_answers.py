@@ -51,7 +51,9 @@ async def test_read_log_when_a_range_is_asked_for_then_it_is_of_the_form_asked_f
         assert (await client.get(path, headers={"Range": ignored})).status_code == 200
 
 
-async def test_read_log_when_the_run_has_ended_then_the_etag_guards_ranges(logs: Any, client: httpx.AsyncClient) -> None:
+async def test_read_log_when_the_run_has_ended_then_the_etag_guards_ranges(
+    logs: Any, client: httpx.AsyncClient
+) -> None:
     path = f"/runs/{logs.add_run(LOG)}/logs"
     etag = (await client.get(path)).headers["etag"]
     assert (await client.get(path, headers={"If-None-Match": etag})).status_code == 304
@@ -72,7 +74,9 @@ async def test_read_log_when_the_run_goes_on_then_polling_from_log_to_gives_each
     assert second.content == b"two\n"
 
 
-async def test_read_log_when_only_headers_are_asked_for_then_there_is_no_body(logs: Any, client: httpx.AsyncClient) -> None:
+async def test_read_log_when_only_headers_are_asked_for_then_there_is_no_body(
+    logs: Any, client: httpx.AsyncClient
+) -> None:
     run_id = logs.add_run(LOG)
     answer = await client.head(f"/runs/{run_id}/logs", params={"times": True, "download": True})
     assert (answer.status_code, answer.content, answer.headers["content-length"]) == (200, b"", str(len(LOG)))
@@ -95,9 +99,7 @@ async def test_log_when_retention_removed_it_then_that_and_the_setting_are_told(
 
 
 @pytest.mark.parametrize("place", ["logs", "logs/stream", "artifacts", "artifacts/x"])
-async def test_run_when_unknown_or_out_of_scope_then_it_is_refused(
-    make_logs: Callable[..., Any], place: str
-) -> None:
+async def test_run_when_unknown_or_out_of_scope_then_it_is_refused(make_logs: Callable[..., Any], place: str) -> None:
     logs = make_logs(pipelines=("other",))
     async with client_of(logs.app) as client:
         hidden = await client.get(f"/runs/{logs.add_run(LOG)}/{place}")

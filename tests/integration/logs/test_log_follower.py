@@ -64,7 +64,11 @@ async def read_until(stream: AsyncGenerator[bytes, None], what: bytes) -> bytes:
 
 
 def open_files(path: Path) -> int:
-    links = [os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{name}")]
+    links = [
+        os.readlink(f"/proc/self/fd/{name}")
+        for name in os.listdir("/proc/self/fd")
+        if os.path.exists(f"/proc/self/fd/{name}")
+    ]
     return sum(link == str(path) or "inotify" in link for link in links)
 
 
@@ -187,11 +191,8 @@ async def test_follow_when_clients_break_off_at_random_then_resuming_gives_the_f
 
 
 def _stream_bytes(data: bytes, stream: bytes) -> bytes:
-    pieces = []
-    for line in data.split(b"\n"):
-        if line[31:37] == stream:
-            pieces.append(line[40:] + (b"" if line[38:39] == b"P" else b"\n"))
-    return b"".join(pieces)
+    lines = [line for line in data.split(b"\n") if line[31:37] == stream]
+    return b"".join(line[40:] + (b"" if line[38:39] == b"P" else b"\n") for line in lines)
 
 
 async def test_follow_when_200_read_one_log_then_all_get_the_same_bytes(run: Run) -> None:
@@ -224,7 +225,9 @@ def _not_in_memory(*_args: object) -> int:
     raise BlockingIOError(11, "not in the page cache")
 
 
-async def test_follow_when_lines_come_faster_than_allowed_then_what_is_skipped_is_told_and_can_be_fetched(run: Run) -> None:
+async def test_follow_when_lines_come_faster_than_allowed_then_what_is_skipped_is_told_and_can_be_fetched(
+    run: Run,
+) -> None:
     hub = LogFollower(run.wait_ended, rate=40)
     stream = hub.follow(run.run, 0)
     await anext(stream)
@@ -243,7 +246,8 @@ async def test_follow_when_lines_come_faster_than_allowed_then_what_is_skipped_i
 
 def _with_ranges_fetched(run: Run, events: list[ServerEvent]) -> bytes:
     log = LogFile(run.path, ended=True)
-    pieces, position = [], 0
+    pieces: list[bytes] = []
+    position = 0
     for event in events:
         if event.kind == "skipped":
             assert event.data["from"] == position
@@ -286,7 +290,9 @@ async def test_follow_when_the_reader_goes_then_everything_is_released(run: Run)
         await stream.aclose()
     assert hub.followed_runs == 0
     assert open_files(run.path) == 0
-    assert len(asyncio.all_tasks()) == 1 or all(task.cancelling() for task in asyncio.all_tasks() - {asyncio.current_task()})
+    assert len(asyncio.all_tasks()) == 1 or all(
+        task.cancelling() for task in asyncio.all_tasks() - {asyncio.current_task()}
+    )
 
 
 async def test_close_when_called_then_streams_stop_without_an_end_event(run: Run) -> None:

@@ -2,10 +2,10 @@ import os
 from pathlib import Path
 
 import pytest
+from tests.integration.pipelines.conftest import Write
 
 from fastflow.kernel.pipelines.domain.errors import BadPipelineName, PipelineNotFound, PipelinesDirUnavailable
 from fastflow.kernel.pipelines.service import PipelineCatalog
-from tests.integration.pipelines.conftest import Write
 
 
 @pytest.fixture
@@ -26,7 +26,8 @@ def test_list_when_folders_and_files_are_there_then_only_pipelines_are_found(
     for path in (".hidden/main.py", ".hidden.py", "__pycache__/main.py", "__init__.py", "lib/helper.py", "notes.txt"):
         write(path)
     assert [pipeline.name for pipeline in catalog.list()] == ["hello", "rfm", "v1.2"]
-    assert [(pipeline.kind, pipeline.script) for pipeline in catalog.list()][0] == ("file", "hello.py")
+    first = catalog.list()[0]
+    assert (first.kind, first.script) == ("file", "hello.py")
 
 
 def test_list_when_one_is_broken_then_the_others_are_unharmed(catalog: PipelineCatalog, write: Write) -> None:
@@ -71,7 +72,7 @@ def test_name_when_odd_then_it_is_a_fault_of_that_entry(catalog: PipelineCatalog
 
 
 def test_name_when_not_even_text_then_still_listed_as_text(catalog: PipelineCatalog, pipelines_dir: Path) -> None:
-    with open(os.fsencode(pipelines_dir) + b"/b\xffd.py", "wb"):  # noqa: PTH123 - a name that is no text
+    with open(os.fsencode(pipelines_dir) + b"/b\xffd.py", "wb"):
         pass
     (pipeline,) = catalog.list()
     assert pipeline.name.encode()

@@ -5,6 +5,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
+from tests.integration.pipelines.conftest import Write
 
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.environments.wiring import build_environments
@@ -13,7 +14,6 @@ from fastflow.kernel.pipelines.router import build_router
 from fastflow.kernel.pipelines.service import PipelineCatalog, WarmUp
 from fastflow.kit.identity import Actor, Role
 from fastflow.testing.clock import START, FakeClock
-from tests.integration.pipelines.conftest import Write
 
 VIEWER = Actor(name="user:viewer", role=Role.VIEWER)
 SCOPED = Actor(name="token:scoped", role=Role.ADMIN, pipelines=("hello",))
@@ -84,16 +84,21 @@ async def test_scope_when_it_covers_one_pipeline_then_no_other_is_seen(client: h
 
 
 @pytest.mark.parametrize(("name", "status"), [("nope", 404), ("%2e%2e", 422), ("a%20b", 422), ("a%00b", 422)])
-async def test_detail_when_the_name_is_unknown_or_a_trick_then_a_problem(client: httpx.AsyncClient, name: str, status: int) -> None:
+async def test_detail_when_the_name_is_unknown_or_a_trick_then_a_problem(
+    client: httpx.AsyncClient, name: str, status: int
+) -> None:
     answer = await client.get(f"/pipelines/{name}")
     assert answer.status_code == status
     assert answer.json()["hint"]
 
 
-async def test_list_when_the_folder_is_gone_then_a_problem_names_the_setting(
-    client: httpx.AsyncClient, pipelines_dir: Path
-) -> None:
+@pytest.fixture
+def no_pipelines_dir(pipelines_dir: Path) -> None:
     pipelines_dir.rmdir()
+
+
+@pytest.mark.usefixtures("no_pipelines_dir")
+async def test_list_when_the_folder_is_gone_then_a_problem_names_the_setting(client: httpx.AsyncClient) -> None:
     answer = await client.get("/pipelines")
     assert answer.status_code == 503
     assert "PIPELINES_DIR" in answer.json()["fields"]

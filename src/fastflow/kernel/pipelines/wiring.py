@@ -2,12 +2,14 @@
 
 import os
 import platform
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from fastflow.kernel.db.engine import Database
-from fastflow.kernel.pipelines.domain.pipeline import Pipeline
+from fastflow.kernel.pipelines.domain.faults import Fault
+from fastflow.kernel.pipelines.domain.pipeline import Pipeline, PipelineMemory
 from fastflow.kernel.pipelines.domain.reading import read_pipeline
 from fastflow.kernel.pipelines.domain.source import Source
 from fastflow.kernel.pipelines.infra.folder import PipelinesFolder
@@ -53,3 +55,42 @@ def build_pipelines(
 def _read(known_executors: Collection[str] | None, located: Located, tree: PipelineTree) -> Pipeline:
     source = Source(name=located.name, kind=located.kind, script=located.script, files=tree, faults=tree.faults)
     return read_pipeline(source, server_python=platform.python_version(), known_executors=known_executors)
+
+
+def check_folder(
+    pipelines_dir: Path, names: Collection[str] | None = None, *, known_executors: Collection[str] | None = None
+) -> Sequence[Fault]:
+    """Every fault of the pipelines in a folder, with neither database nor data folder.
+
+    Args:
+        pipelines_dir: the folder.
+        names: only these; None: all.
+        known_executors: as in `build_pipelines`.
+
+    Raises:
+        PipelinesDirUnavailable: the folder is missing or cannot be read.
+        PipelineNotFound: one of `names` does not exist.
+    """
+    catalog = PipelineCatalog(
+        files=PipelinesFolder(pipelines_dir),
+        snapshots=DiskSnapshots(pipelines_dir),  # never opened: nothing is copied
+        revisions=GitRevisions(pipelines_dir, os.defpath),
+        store=_NothingRemembered(),
+        read=partial(_read, known_executors),
+        clock=SystemClock(),
+    )
+    return catalog.check(names)
+
+
+class _NothingRemembered:
+    """A `PipelineStore` for who only looks at files."""
+
+    def remember(self, seen: Mapping[str, bool], at: datetime) -> None:
+        """See `PipelineStore.remember`."""
+
+    def save_warmup(self, name: str, at: datetime) -> None:
+        """See `PipelineStore.save_warmup`."""
+
+    def load_all(self) -> Mapping[str, PipelineMemory]:
+        """See `PipelineStore.load_all`."""
+        return {}

@@ -62,6 +62,8 @@ def _add_submission(router: APIRouter, runs: RunService) -> None:
             priority=body.priority,
             idempotency_key=body.idempotency_key,
             executor=body.executor,
+            timeout=body.timeout,
+            trigger="cli" if actor.name.startswith("cli:") else "api",
         )
         if wait:
             run = await runs.wait(run.id, wait, actor=actor)

@@ -55,6 +55,9 @@ class RunIn(RequestBody):
     executor: Annotated[str, StringConstraints(min_length=1, max_length=20)] | None = Field(
         default=None, description="Null: the pipeline's executor, else the installation's."
     )
+    timeout: Annotated[float, Field(gt=0, le=315_360_000)] | None = Field(
+        default=None, description="Seconds the run may take; null: what the pipeline says, else the installation."
+    )
 
 
 class CancelIn(RequestBody):

@@ -2,13 +2,13 @@ import asyncio
 from dataclasses import dataclass
 
 import pytest
+from tests.unit.kernel.environments.doubles import MemoryCatalogue, MemoryFolder, ScriptedBuilder, request_for
 
 from fastflow.kernel.environments.domain.errors import BadEnvironmentHash, SetupFailed
 from fastflow.kernel.environments.service import EnvironmentService
 from fastflow.kit.errors import NotFound
 from fastflow.kit.identity import SYSTEM
 from fastflow.testing.clock import FakeClock
-from tests.unit.kernel.environments.doubles import MemoryCatalogue, MemoryFolder, ScriptedBuilder, request_for
 
 
 @dataclass

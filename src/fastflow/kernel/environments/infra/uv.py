@@ -101,14 +101,14 @@ class Uv:
                 f"{command[0]} could not be started: {error.strerror}.",
                 hint="Check the installation of Fast-Flow: `fastflow doctor` tells which uv it uses.",
             ) from error
-        return await self._follow(process, on_line)
+        return await self._follow(process, on_line, hidden=str(cwd or ""))
 
-    async def _follow(self, process: asyncio.subprocess.Process, on_line: OnLine | None) -> str:
+    async def _follow(self, process: asyncio.subprocess.Process, on_line: OnLine | None, hidden: str) -> str:
         told: deque[str] = deque(maxlen=_KEPT_LINES)
         try:
             async with asyncio.timeout(self.config.timeout_seconds), asyncio.TaskGroup() as group:
                 output = group.create_task(_read(process.stdout))
-                group.create_task(_pass_on(process.stderr, told, on_line))
+                group.create_task(_pass_on(process.stderr, told, on_line, hidden))
                 group.create_task(process.wait())
         except TimeoutError as error:
             raise SetupFailed(
@@ -128,10 +128,13 @@ async def _read(stream: asyncio.StreamReader | None) -> str:
     return (await stream.read()).decode(errors="replace")
 
 
-async def _pass_on(stream: asyncio.StreamReader | None, told: deque[str], on_line: OnLine | None) -> None:
+async def _pass_on(stream: asyncio.StreamReader | None, told: deque[str], on_line: OnLine | None, hidden: str) -> None:
+    """Hand on each line, with paths in the work folder made relative: it is gone when somebody reads them."""
     assert stream is not None
     while line := await stream.readline():
         text = line.decode(errors="replace").rstrip()
+        if len(hidden) > 1:
+            text = text.replace(f"file://{hidden}/", "").replace(f"{hidden}/", "")
         told.append(text)
         if on_line is not None:
             on_line(text)

@@ -6,7 +6,7 @@ import shutil
 import sysconfig
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -104,9 +104,12 @@ class UvBuilder:
                 async with self._workplace(lock.hash, request) as place:
                     return await self._build_aside(lock, request, place, on_line), True
 
-    def exclusive(self, name: str) -> AbstractAsyncContextManager[None]:
+    @asynccontextmanager
+    async def exclusive(self, name: str) -> AsyncIterator[None]:
         """See the port."""
-        return hold_file_lock(self._folders.build_dir / f"{name}.lock")
+        with _told_as_setup():
+            async with hold_file_lock(self._folders.build_dir / f"{name}.lock"):
+                yield
 
     async def _build_aside(
         self, lock: Lock, request: EnvironmentRequest, place: _Workplace, on_line: OnLine | None

@@ -101,10 +101,11 @@ class ProcessExecutor:
         self._sweep_groups()
 
     def _sweep_groups(self) -> None:
-        held = {path.name for path in self._supervised.iterdir()}
-        if self._tree.version is not None:
-            for name in self._tree.leftovers() - held:
-                self._tree.remove(name)
+        if self._tree.version is None:
+            return
+        leftovers = self._tree.leftovers()  # first: a run that another process launches now makes its folder before its group
+        for name in leftovers - {path.name for path in self._supervised.iterdir()}:
+            self._tree.remove(name)
 
     async def close(self) -> None:
         """Let go of zygotes and connections; runs go on under their supervisors."""

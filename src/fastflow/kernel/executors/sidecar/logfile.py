@@ -39,6 +39,7 @@ class LogFile:
         self._size = os.fstat(descriptor).st_size
         self._tail = []
         self._tail_bytes = 0
+        self._torn = False
         self.dropped_bytes = 0
         self.lost_bytes = 0
         self.lost_because = None
@@ -85,14 +86,16 @@ class LogFile:
             self.dropped_bytes += len(gone)
 
     def _append(self, data):
-        view = memoryview(data)
+        view = memoryview(b"\n" + data if self._torn else data)
         while view:
             try:
                 written = os.write(self._descriptor, view)
             except OSError as error:  # a full disk must not end the run: it goes on, and the gap is told
                 self.lost_bytes += len(view)
                 self.lost_because = os.strerror(error.errno)
+                self._torn = self._torn or len(view) < len(data)
                 return
+            self._torn = False
             self._size += written
             view = view[written:]
 

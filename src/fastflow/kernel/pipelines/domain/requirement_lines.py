@@ -27,7 +27,7 @@ class RequirementFile:
     Attributes:
         is_empty: neither a requirement nor an option is in it.
         includes: `(path, line)` of the files it names with -r and -c, relative to the pipeline's folder.
-        has_local_paths: a requirement is a path in the pipeline's folder.
+        has_local_paths: a requirement or a place to find packages is a path in the pipeline's folder.
     """
 
     is_empty: bool
@@ -49,7 +49,7 @@ def read_requirements(text: str, file: str, faults: FaultList) -> RequirementFil
                 faults.error(file, f"{option!r} is no option of a requirements file.{near}", _HINT, line=number)
             elif option in ("-r", "--requirement", "-c", "--constraint"):
                 includes.append((posixpath.normpath(posixpath.join(posixpath.dirname(file), value)), number))
-            elif option in ("-e", "--editable"):
+            elif option in ("-e", "--editable", "-f", "--find-links"):
                 has_local_paths = has_local_paths or not _URL.match(value)
         elif _is_local(line):
             has_local_paths = True

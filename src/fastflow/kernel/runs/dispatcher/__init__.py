@@ -4,5 +4,6 @@ Everything here is asyncio; the database is reached through one writer thread, t
 """
 
 from fastflow.kernel.runs.dispatcher.dispatcher import Dispatcher, DispatcherParts
+from fastflow.kernel.runs.dispatcher.single import SingleRun
 
-__all__ = ["Dispatcher", "DispatcherParts"]
+__all__ = ["Dispatcher", "DispatcherParts", "SingleRun"]

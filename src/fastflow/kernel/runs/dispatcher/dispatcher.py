@@ -14,6 +14,7 @@ from fastflow.kernel.executors.port import Executor, RunKey
 from fastflow.kernel.runs.dispatcher.launch import SpecMaker
 from fastflow.kernel.runs.dispatcher.retention import Retention
 from fastflow.kernel.runs.dispatcher.run_task import RunTask, clear_away
+from fastflow.kernel.runs.dispatcher.single import SingleRun
 from fastflow.kernel.runs.dispatcher.writer import Writer
 from fastflow.kernel.runs.domain.commands import RENEW_SECONDS, Claim, Claimed, Finish, Heartbeat, Sweep, TakeOver
 from fastflow.kernel.runs.domain.run import Run
@@ -91,6 +92,10 @@ class Dispatcher:
         """End `run` soon, without touching any run. Idempotent."""
         self._stop.set()
 
+    def single(self, run_id: str) -> SingleRun:
+        """In place of serving the queue: sees one run through, in a process that is not the runner."""
+        return SingleRun(self._parts, run_id)
+
     @property
     def active(self) -> Sequence[str]:
         """Ids of the runs in its care."""
@@ -146,6 +151,9 @@ class Dispatcher:
     async def _recover(self) -> None:
         """Take over what an earlier runner of this data directory left, before anything new is claimed."""
         await self._writer.do(self._heartbeat())
+        # Looked at before the take-over as well: an attempt that only appears after it belongs to a process that sees a
+        # single run through (`single.py`) and claimed it just now, so it is not left over.
+        before = {kind: await executor.find_all() for kind, executor in self._parts.executors.items()}
         (runs,) = await self._writer.do(TakeOver(owner=self._owner, host=self._parts.host))
         wanted = {run.key for run in runs}
         for kind, executor in self._parts.executors.items():
@@ -153,7 +161,7 @@ class Dispatcher:
             for run in runs:
                 if run.executor == kind:
                     self._spawn(run, held)
-            for key in held:
+            for key in before[kind]:
                 if key not in wanted:
                     self._keep(clear_away(executor, key, "its run has ended already"))
         for run in runs:

@@ -195,10 +195,11 @@ class RunTask:
         finally:
             carrying.cancel()
         if end is None:
-            await self._end_lost("its executor could not tell how it is doing")
+            recorded = await self._end_lost("its executor could not tell how it is doing")
         else:
-            await self._record_exit(end)
-        await executor.discard(self.run.key)
+            recorded = await self._record_exit(end)
+        if recorded:  # else the run is in other hands, which still need what the attempt left
+            await executor.discard(self.run.key)
 
     async def _last_offset(self) -> int:
         if self.run.attempt_token == self.run.lease_token:
@@ -237,7 +238,7 @@ class RunTask:
 
     # -- the end ----------------------------------------------------------------------------------------------------------
 
-    async def _record_exit(self, end: Exit) -> None:
+    async def _record_exit(self, end: Exit) -> bool:
         artifacts: Sequence[Artifact] = ()
         try:
             artifacts, notes = await asyncio.to_thread(self._files.collect_artifacts, self.run.id)
@@ -249,15 +250,15 @@ class RunTask:
         if self.run.setup_duration is None and end.started_at is not None and self.run.claimed_at is not None:
             seconds = max(0.0, (end.started_at - self.run.claimed_at).total_seconds())
             ending = replace(ending, setup_duration=seconds)
-        await self._write_end(ending, artifacts)
+        return await self._write_end(ending, artifacts)
 
     async def _fail_setup(self, text: str) -> None:
         with contextlib.suppress(OSError):  # a full disk: the run row says it all the same
             await asyncio.to_thread(self._files.append_note, self.run.id, text)
         await self._write_end(failure("setup", text, self._clock.now()))
 
-    async def _end_lost(self, text: str) -> None:
-        await self._write_end(failure("lost", text, self._clock.now()))
+    async def _end_lost(self, text: str) -> bool:
+        return await self._write_end(failure("lost", text, self._clock.now()))
 
     async def _end_after_failure(self, error: Exception) -> None:
         """Our own failure: no process may be left, and the run must end."""
@@ -270,8 +271,9 @@ class RunTask:
         else:
             await self._fail_setup(text)
 
-    async def _write_end(self, ending: Ending, artifacts: Sequence[Artifact] = ()) -> None:
-        """Write the terminal state; when the store refuses the details, without them, until it is taken."""
+    async def _write_end(self, ending: Ending, artifacts: Sequence[Artifact] = ()) -> bool:
+        """Write the terminal state; when the store refuses the details, without them, until it is taken. False: the
+        lease is lost, and the end is somebody else's to write."""
         finish = Finish(lease=self._lease, ending=ending, artifacts=artifacts)
         pause = _FIRST_PAUSE
         while True:
@@ -288,7 +290,7 @@ class RunTask:
                 logger.warning(
                     "run.end_not_applied", extra={"fields": {"run_id": self.run.id, "token": self._lease.token}}
                 )
-            return
+            return applied
 
     def _setup_facts(self, launchable: Launchable) -> RecordSetup:
         environment = launchable.ready.environment

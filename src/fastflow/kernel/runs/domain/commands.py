@@ -30,12 +30,14 @@ class Claim:
 
     Attributes:
         limit: take at most so many.
+        only: take this run or none; None means any.
     """
 
     owner: str
     host: str
     max_concurrent: int
     limit: int
+    only: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +46,7 @@ class Claimed:
 
     Attributes:
         runs: RUNNING now, under the claim's owner.
-        more: whether others still wait.
+        more: whether others still wait; of a claim for one run: whether that one does.
     """
 
     runs: Sequence[Run]
@@ -128,6 +130,13 @@ class Heartbeat:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Renew:
+    """Renew the leases of a process that is not its host's runner. Result: ids of the runs it still holds."""
+
+    owner: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sweep:
     """End what waits past its deadline, and what runs on a host that has been silent for too long.
     Result: `list[str]`, ids of the runs that ended.
@@ -139,7 +148,7 @@ class Sweep:
     host: str
 
 
-Command = Claim | RecordSetup | RecordStart | NewAttempt | Finish | RecordEvents | TakeOver | Heartbeat | Sweep
+Command = Claim | RecordSetup | RecordStart | NewAttempt | Finish | RecordEvents | TakeOver | Heartbeat | Renew | Sweep
 
 LEASE_SECONDS = 30.0
 RENEW_SECONDS = 10.0

@@ -5,7 +5,20 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, and_, bindparam, exists, func, insert, literal_column, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.sql import ColumnElement
 
 from fastflow.kernel.db.engine import Database
@@ -103,6 +116,7 @@ _FAIL_LOST = (
     )
 )
 _ANY_PENDING = select(exists(select(RUN.c.id).where(PENDING)))
+_ONE_PENDING = select(exists(select(RUN.c.id).where(PENDING, RUN.c.id == bindparam("run_id"))))
 _CANCELLED = select(*RUN_COLUMNS).where(
     RUNNING, RUN.c.lease_owner == bindparam("owner"), RUN.c.cancel_requested_at.is_not(None)
 )
@@ -135,6 +149,7 @@ class SqlLeaseStore:
             command.RecordEvents: _record_told,
             command.TakeOver: _take_over,
             command.Heartbeat: _beat,
+            command.Renew: _renew,
             command.Sweep: _sweep,
         }
 
@@ -176,7 +191,7 @@ class SqlLeaseStore:
             load.add(pipeline_name, key, count)
         claimed: list[Run] = []
         while (room := min(wanted.limit - len(claimed), wanted.max_concurrent - load.total)) > 0:
-            rows = [run_of(row) for row in connection.execute(_ELIGIBLE, {"count": room})]
+            rows = [run_of(row) for row in connection.execute(*_eligible_now(wanted, room))]
             candidates = {run.id: run for run in rows}
             chosen = choose(map(as_candidate, rows), load, wanted.max_concurrent)
             if not chosen:
@@ -184,7 +199,8 @@ class SqlLeaseStore:
             claimed += _take(connection, [candidates[one.id] for one in chosen], wanted, now)
             if len(rows) < room:
                 break
-        more = bool(connection.execute(_ANY_PENDING).scalar_one())
+        still = _ANY_PENDING if wanted.only is None else _ONE_PENDING
+        more = bool(connection.execute(still, {"run_id": wanted.only}).scalar_one())
         return command.Claimed(runs=claimed, more=more)
 
 
@@ -224,12 +240,19 @@ def _eligible() -> Select[Any]:
             or_(RUN.c.key_limit.is_(None), RUN.c.concurrency_key.is_(None), ~full_key),
         )
         .order_by(RUN.c.queue_rank, RUN.c.id)
-        .limit(bindparam("count"))
+        .limit(bindparam("count", type_=Integer))
     )
 
 
 _RUNNING_WORD: Final[ColumnElement[str]] = literal_column("'RUNNING'")
 _ELIGIBLE: Final = _eligible()
+_ELIGIBLE_ONE: Final = _ELIGIBLE.where(RUN.c.id == bindparam("run_id"))
+
+
+def _eligible_now(wanted: command.Claim, room: int) -> tuple[Select[Any], dict[str, Any]]:
+    if wanted.only is None:
+        return _ELIGIBLE, {"count": room}
+    return _ELIGIBLE_ONE, {"count": room, "run_id": wanted.only}
 
 
 def _take(connection: Connection, runs: Sequence[Run], wanted: command.Claim, now: datetime) -> list[Run]:
@@ -339,8 +362,12 @@ def _beat(connection: Connection, beat: command.Heartbeat, now: datetime) -> lis
     if not connection.execute(_BEAT, {"at_host": beat.host, **values}).rowcount:
         row = {name.removeprefix("new_"): value for name, value in values.items() if name != "now"}
         connection.execute(insert(RUNNER), {"host": beat.host, "seen_at": now, **row})
-    connection.execute(_RENEW, {"owner": beat.owner, "expires": now + _LEASE})
-    return list(connection.execute(_MINE, {"owner": beat.owner}).scalars())
+    return _renew(connection, command.Renew(owner=beat.owner), now)
+
+
+def _renew(connection: Connection, wanted: command.Renew, now: datetime) -> list[str]:
+    connection.execute(_RENEW, {"owner": wanted.owner, "expires": now + _LEASE})
+    return list(connection.execute(_MINE, {"owner": wanted.owner}).scalars())
 
 
 def _sweep(connection: Connection, wanted: command.Sweep, now: datetime) -> list[str]:

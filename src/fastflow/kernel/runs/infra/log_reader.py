@@ -129,9 +129,7 @@ def read_blocks(descriptor: int, start: int, end: int) -> Iterator[tuple[int, by
         start += cut
 
 
-def read_lines_backwards(
-    descriptor: int, start: int, end: int, holding: bytes = b""
-) -> Iterator[tuple[int, bytes]]:
+def read_lines_backwards(descriptor: int, start: int, end: int, holding: bytes = b"") -> Iterator[tuple[int, bytes]]:
     """Lines without their newlines, last first, with their offsets; `start` is where a line begins.
 
     Blocks of lines among which the bytes `holding` do not occur are left out.

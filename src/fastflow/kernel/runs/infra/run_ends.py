@@ -46,9 +46,10 @@ class RunEnds:
         """
         future: asyncio.Future[LoggedRun] = asyncio.get_running_loop().create_future()
         self._waiting[run_id].add(future)
-        self._signal.set()
         if self._task is None or self._task.done():
+            self._signal = asyncio.Event()  # of this event loop
             self._task = asyncio.create_task(self._look_while_waited())  # noqa: TID251  # kept; logs its errors itself
+        self._signal.set()
         try:
             return await future
         finally:

@@ -26,8 +26,9 @@ def freeze_capsule(
     environment: str | None,
     secrets: Mapping[str, int],
     digest: str,
+    timeout: float | None = None,
 ) -> Capsule:
-    """All that decides what the run does, with the installation's defaults where the pipeline says nothing."""
+    """All that decides what the run does: what the caller asks for, else the pipeline, else the installation."""
     pipeline, request = frozen.pipeline, frozen.environment
     return Capsule(
         tree_hash=frozen.tree_hash,
@@ -45,7 +46,9 @@ def freeze_capsule(
         secrets=dict(secrets),
         limits=_with_defaults(pipeline.limits, policy.default_limits),
         timeouts=Timeouts(
-            run=policy.default_run_timeout if pipeline.run_timeout is None else pipeline.run_timeout,
+            run=next(
+                (each for each in (timeout, pipeline.run_timeout, policy.default_run_timeout) if each is not None), None
+            ),
             idle=pipeline.idle_timeout,
             wait=pipeline.wait_timeout,
         ),
@@ -130,9 +133,10 @@ def repeat_exactly(run: Run, *, environment: str, now: datetime, submitted_by: s
     )
 
 
-def request_digest(params: Mapping[str, Any], executor: str | None) -> str:
+def request_digest(params: Mapping[str, Any], executor: str | None, timeout: float | None = None) -> str:
     """Identity of what was asked for, to tell a repeated request from another one with the same idempotency key."""
-    text = json.dumps([params, executor], sort_keys=True, ensure_ascii=True, default=str)
+    asked = [params, executor] if timeout is None else [params, executor, timeout]
+    text = json.dumps(asked, sort_keys=True, ensure_ascii=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -96,6 +96,7 @@ class RunService:
         priority: int = 0,
         idempotency_key: str | None = None,
         executor: str | None = None,
+        timeout: float | None = None,
     ) -> Run:
         """Put a run of the pipeline, as its code is now, into the queue.
 
@@ -109,6 +110,7 @@ class RunService:
             priority: higher first.
             idempotency_key: a second submission with the same key and request returns the first run.
             executor: None takes the pipeline's, else the installation's.
+            timeout: seconds the run may take; None takes the pipeline's, else the installation's.
 
         Raises:
             NotFound: no such pipeline, or no such secret.
@@ -121,7 +123,7 @@ class RunService:
         actor.require(Role.OPERATOR)
         actor.require_pipeline(pipeline_name)
         return self._submit(
-            pipeline_name, params or {}, actor, trigger, priority, idempotency_key, executor, rerun_of=None
+            pipeline_name, params or {}, actor, trigger, priority, idempotency_key, executor, rerun_of=None, timeout=timeout
         )
 
     def _submit(
@@ -134,8 +136,9 @@ class RunService:
         idempotency_key: str | None,
         executor: str | None,
         rerun_of: str | None,
+        timeout: float | None = None,
     ) -> Run:
-        digest = request_digest(params, executor)
+        digest = request_digest(params, executor, timeout)
         if idempotency_key is not None:
             first = self._submits.find_by_idempotency_key(pipeline_name, idempotency_key)
             if first is not None:
@@ -151,6 +154,7 @@ class RunService:
             environment=self._environments.resolved_hash(frozen.environment),
             secrets=self._secrets.current_versions(pipeline.name, pipeline.secrets) if pipeline.secrets else {},
             digest=digest,
+            timeout=timeout,
         )
         run = new_run(
             frozen,

@@ -77,6 +77,8 @@ def test_lock_hash_when_only_comments_or_the_interpreters_place_change_then_the_
 
 
 def test_lock_when_counted_then_hashes_are_no_packages() -> None:
-    lock = _lock("six==1.17.0 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n# via x\nidna==3 ; python_version > '3'\n")
+    lock = _lock(
+        "six==1.17.0 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n# via x\nidna==3 ; python_version > '3'\n"
+    )
     assert lock.packages == 2
     assert normalise_lock(lock.text).count("\n") == 3

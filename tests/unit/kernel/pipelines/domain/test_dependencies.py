@@ -14,13 +14,15 @@ LOCK = "version = 1\n"
 
 
 def test_dependencies_when_in_requirements_then_all_included_files_count(read: Read) -> None:
-    pipeline = read({
-        "requirements.txt": "-r more/extra.txt\n-c pins.txt\nsix\n",
-        "more/extra.txt": "-r ../last.txt\npackaging\n",
-        "last.txt": "idna\n",
-        "pins.txt": "six<2\n",
-        "README.txt": "not read",
-    })
+    pipeline = read(
+        {
+            "requirements.txt": "-r more/extra.txt\n-c pins.txt\nsix\n",
+            "more/extra.txt": "-r ../last.txt\npackaging\n",
+            "last.txt": "idna\n",
+            "pins.txt": "six<2\n",
+            "README.txt": "not read",
+        }
+    )
     assert pipeline.faults == ()
     assert pipeline.dependencies == "requirements"
     assert set(pipeline.environment_files) == {"requirements.txt", "more/extra.txt", "last.txt", "pins.txt"}

@@ -66,9 +66,7 @@ def test_params_when_empty_then_none_are_taken(read: Read) -> None:
         ("params = 3", 1, "is no table"),
     ],
 )
-def test_params_when_wrong_then_fault_names_line_and_path(
-    faults_of: FaultsOf, toml: str, line: int, said: str
-) -> None:
+def test_params_when_wrong_then_fault_names_line_and_path(faults_of: FaultsOf, toml: str, line: int, said: str) -> None:
     (fault,) = faults_of({"pipeline.toml": toml})
     assert fault.line == line
     assert said in fault.message

@@ -103,7 +103,9 @@ def test_toml_when_not_utf8_then_fault_names_the_place(faults_of: FaultsOf) -> N
 
 
 def test_broken_files_when_several_then_every_fault_is_named(faults_of: FaultsOf) -> None:
-    found = faults_of({"main.py": "x = = 1\n", "pipeline.toml": "retries = -1\nnope = 1\n", "requirements.txt": "a b\n"})
+    found = faults_of(
+        {"main.py": "x = = 1\n", "pipeline.toml": "retries = -1\nnope = 1\n", "requirements.txt": "a b\n"}
+    )
     assert [(fault.file, fault.line) for fault in found] == [
         ("demo/main.py", 1),
         ("demo/pipeline.toml", 1),

@@ -17,7 +17,9 @@ from fastflow.kernel.runs.domain.log_line import PART_BYTES, LogLine, format_lin
 
 AT = "2026-11-21T04:35:18.123456789Z"
 TEXT = st.binary(max_size=40).map(lambda data: data.replace(b"\n", b""))
-LINES = st.lists(st.builds(LogLine, st.just(AT), st.sampled_from(["stdout", "stderr"]), st.booleans(), TEXT), max_size=25)
+LINES = st.lists(
+    st.builds(LogLine, st.just(AT), st.sampled_from(["stdout", "stderr"]), st.booleans(), TEXT), max_size=25
+)
 TAILS = st.sampled_from([b"", b"2026-11-21T04:35:18.123456789Z stdout F cut sho", b"\xff\xfe"])
 
 
@@ -69,7 +71,11 @@ def test_format_when_a_line_is_in_parts_then_one_event_tells_it_once_it_is_whole
 def test_format_when_the_other_stream_comes_between_then_the_part_is_told_first() -> None:
     part, other, rest = logged("stdout", b"ab", part=True), logged("stderr", b"x"), logged("stdout", b"cd")
     events = read(format_block(part + other + rest, 0).events)
-    assert [(data["line"], data.get("partial", False)) for _, _, data in events] == [("ab", True), ("x", False), ("cd", False)]
+    assert [(data["line"], data.get("partial", False)) for _, _, data in events] == [
+        ("ab", True),
+        ("x", False),
+        ("cd", False),
+    ]
     assert [event_id for _, event_id, _ in events] == [len(part), len(part + other), len(part + other + rest)]
 
 

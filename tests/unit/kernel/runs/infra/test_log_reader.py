@@ -6,7 +6,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fastflow.kernel.runs.infra import log_reader
-from fastflow.kernel.runs.infra.log_reader import LogFile, find_tail, line_end, line_start, read_blocks, read_lines_backwards
+from fastflow.kernel.runs.infra.log_reader import (
+    LogFile,
+    find_tail,
+    line_end,
+    line_start,
+    read_blocks,
+    read_lines_backwards,
+)
 
 HEAD = b"2026-11-21T04:35:18.123456789Z stdout F "
 
@@ -19,7 +26,9 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(st.binary(max_size=30).map(lambda data: data.replace(b"\n", b"")), max_size=12), st.booleans())
-def test_blocks_and_lines_when_read_either_way_then_they_are_the_file(tmp_path: Path, rows: list[bytes], ends: bool) -> None:
+def test_blocks_and_lines_when_read_either_way_then_they_are_the_file(
+    tmp_path: Path, rows: list[bytes], ends: bool
+) -> None:
     data = b"\n".join(rows) + (b"\n" if ends and rows else b"")
     (tmp_path / "log").write_bytes(data)
     descriptor = os.open(tmp_path / "log", os.O_RDONLY)

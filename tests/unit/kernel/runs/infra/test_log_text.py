@@ -18,7 +18,9 @@ AT = "2026-11-21T04:35:18.123456789Z"
 TEXT = st.one_of(
     st.binary(max_size=12).map(lambda data: data.replace(b"\n", b"")), st.sampled_from([b"needle", b"nee", b"dle"])
 )
-LINES = st.lists(st.builds(LogLine, st.just(AT), st.sampled_from(["stdout", "stderr"]), st.booleans(), TEXT), max_size=20)
+LINES = st.lists(
+    st.builds(LogLine, st.just(AT), st.sampled_from(["stdout", "stderr"]), st.booleans(), TEXT), max_size=20
+)
 
 Read = Callable[..., bytes]
 
@@ -77,7 +79,9 @@ def test_text_when_asked_for_all_then_parts_are_joined_and_bytes_kept(log_path: 
     assert read(tail=0) == b""
 
 
-def test_text_when_a_line_of_10_mb_is_in_the_way_then_it_comes_whole_in_little_memory(log_path: Path, read: Read) -> None:
+def test_text_when_a_line_of_10_mb_is_in_the_way_then_it_comes_whole_in_little_memory(
+    log_path: Path, read: Read
+) -> None:
     part = format_line(line("stdout", b"x" * PART_BYTES, part=True))
     with log_path.open("wb") as log:
         for number in range(640):
@@ -97,7 +101,9 @@ def test_text_when_a_line_of_10_mb_is_in_the_way_then_it_comes_whole_in_little_m
     assert read(stream="stderr") == b"meanwhile\n" * 7
 
 
-def test_text_when_the_run_goes_on_then_half_a_line_is_not_given_and_later_comes_once(log_path: Path, read: Read) -> None:
+def test_text_when_the_run_goes_on_then_half_a_line_is_not_given_and_later_comes_once(
+    log_path: Path, read: Read
+) -> None:
     first = format_line(line("stdout", b"done"))
     log_path.write_bytes(first + b"2026-11-21T04:35:18.12345")
     assert read(ended=False) == b"done\n"
@@ -105,7 +111,9 @@ def test_text_when_the_run_goes_on_then_half_a_line_is_not_given_and_later_comes
     assert read(ended=False, start=len(first)) == b"later\n"
 
 
-def test_text_when_the_supervisor_was_killed_in_mid_line_then_what_there_is_is_given(log_path: Path, read: Read) -> None:
+def test_text_when_the_supervisor_was_killed_in_mid_line_then_what_there_is_is_given(
+    log_path: Path, read: Read
+) -> None:
     log_path.write_bytes(format_line(line("stdout", b"done")) + f"{AT} stdout F cut".encode())
     assert read() == b"done\ncut"
     assert read(tail=1) == b"cut"
@@ -130,7 +138,13 @@ def test_text_when_the_range_cuts_lines_then_it_is_moved_outwards(log_path: Path
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
 @given(LINES, st.integers(1, 8), st.sampled_from([None, "stdout", "stderr"]), st.sampled_from([None, b"needle"]))
 def test_text_when_given_any_log_then_it_is_what_joining_and_filtering_give(
-    log_path: Path, read: Read, monkeypatch: pytest.MonkeyPatch, lines: list[LogLine], count: int, stream: Any, grep: Any
+    log_path: Path,
+    read: Read,
+    monkeypatch: pytest.MonkeyPatch,
+    lines: list[LogLine],
+    count: int,
+    stream: Any,
+    grep: Any,
 ) -> None:
     monkeypatch.setattr(log_reader, "BLOCK_BYTES", 150)
     monkeypatch.setattr(log_reader, "BACKWARD_BLOCK_BYTES", 70)

@@ -1,0 +1,55 @@
+"""All commands in one tree."""
+
+from typing import Annotated
+
+import typer
+
+from fastflow.cli import doctor, environments, pipelines, run, runs, secrets, server, serving, users
+from fastflow.cli.access import Access
+from fastflow.cli.errors import CommandGroup
+
+# Help is plain text: drawing it with Rich takes as long as everything else of `fastflow --help` together.
+app = typer.Typer(
+    name="fastflow",
+    cls=CommandGroup,
+    help="Runs plain Python scripts isolated, in milliseconds, with live logs and a lasting history.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Commands work on DATA_DIR of this machine; with FASTFLOW_URL and FASTFLOW_TOKEN set, on that server.",
+)
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    url: Annotated[
+        str | None,
+        typer.Option(envvar="FASTFLOW_URL", metavar="URL", help="Server to talk to; left away: DATA_DIR of this machine."),
+    ] = None,
+    token: Annotated[
+        str | None, typer.Option(envvar="FASTFLOW_TOKEN", metavar="TOKEN", help="Bearer token for that server.")
+    ] = None,
+    debug: Annotated[
+        bool, typer.Option("--debug", envvar="FASTFLOW_DEBUG", help="Show the traceback of an error.")
+    ] = False,
+) -> None:
+    """Where the commands work."""
+    del debug  # `CommandGroup` looks at it
+    if not isinstance(ctx.obj, Access):
+        ctx.obj = Access(url=url or None, token=token or None)
+
+
+app.command("serve")(serving.serve)
+app.command("run")(run.run)
+app.add_typer(runs.app, name="runs")
+app.add_typer(pipelines.app, name="pipelines")
+app.add_typer(environments.app, name="environments")
+app.add_typer(secrets.app, name="secrets")
+app.add_typer(users.app, name="users")
+app.add_typer(users.tokens_app, name="tokens")
+app.command("audit")(server.audit)
+app.command("openapi")(server.openapi)
+app.command("doctor")(doctor.doctor)
+app.command("version")(server.version)

@@ -1,0 +1,107 @@
+"""`fastflow secrets …`: values that runs get as environment variables."""
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from fastflow.cli.access import AsJson, Cursor, Limit, open_api
+from fastflow.cli.output import local_time, print_json, print_table
+
+app = typer.Typer(help="Values that runs get as environment variables.", no_args_is_help=True)
+
+Key = Annotated[str, typer.Argument(metavar="KEY", help="Name of the environment variable.", show_default=False)]
+
+
+@app.command("list")
+def list_secrets(ctx: typer.Context, limit: Limit = 100, cursor: Cursor = None, as_json: AsJson = False) -> None:
+    """Every key; values of plain parameters only."""
+    from fastflow.cli.runs import tell_next
+
+    with open_api(ctx) as api:
+        page = api.get("/secrets", limit=limit, cursor=cursor)
+    if as_json:
+        print_json(page)
+        return
+    print_table(
+        page["items"],
+        [
+            ("key", lambda one: one["key"]),
+            ("kind", lambda one: "parameter" if one["is_parameter"] else "secret"),
+            ("value", lambda one: one["value"] if one["is_parameter"] else "********"),
+            ("pipelines", lambda one: "all" if one["pipelines"] is None else one["pipelines"]),
+            ("version", lambda one: one["version"]),
+            ("changed", lambda one: local_time(one["updated_at"])),
+        ],
+        empty="No secrets.",
+    )
+    tell_next(page)
+
+
+@app.command("set")
+def set_secret(
+    ctx: typer.Context,
+    key: Key,
+    value: Annotated[
+        str | None,
+        typer.Option(help="The value; other users may see it in the list of processes, so better leave it to stdin."),
+    ] = None,
+    parameter: Annotated[
+        bool, typer.Option("--parameter", help="A plain parameter: readable again, and not masked in logs.")
+    ] = False,
+    pipeline: Annotated[
+        list[str] | None, typer.Option(help="Only this pipeline may read it; may be repeated. Left away: all.")
+    ] = None,
+    all_pipelines: Annotated[bool, typer.Option("--all-pipelines", help="Every pipeline may read it (again).")] = False,
+) -> None:
+    """Make a secret, or give it a new value. Without --value the value is read from stdin (a terminal asks for it
+    without showing it; one newline at the end is left away)."""
+    from fastflow.cli.client import part
+    from fastflow.cli.errors import ServerProblem, WrongUsage
+
+    if pipeline and all_pipelines:
+        raise WrongUsage("--pipeline and --all-pipelines exclude each other.", hint="Give one of them.")
+    text = _read_value(key) if value is None else value
+    with open_api(ctx) as api:
+        change: dict[str, Any] = {"value": text}
+        if pipeline or all_pipelines:
+            change["pipelines"] = pipeline or None
+        try:
+            secret = api.put(f"/secrets/{part(key)}", change)
+        except ServerProblem as error:
+            if error.code != "unknown_secret":
+                raise
+            body = {"key": key, "value": text, "is_parameter": parameter, "pipelines": pipeline or None}
+            secret = api.post("/secrets", body)
+        else:
+            if parameter != secret["is_parameter"] and parameter:
+                typer.echo(f"{key} was made as a secret and stays one; remove it first to change that.", err=True)
+    typer.echo(f"{secret['key']} is set (version {secret['version']}).")
+
+
+def _read_value(key: str) -> str:
+    if sys.stdin.isatty():
+        return str(typer.prompt(f"Value of {key}", hide_input=True, err=True))
+    text = sys.stdin.read()
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+@app.command("rm")
+def remove_secret(ctx: typer.Context, key: Key) -> None:
+    """Remove a secret with all its versions; runs that had it cannot be repeated exactly any more."""
+    from fastflow.cli.client import part
+
+    with open_api(ctx) as api:
+        api.delete(f"/secrets/{part(key)}")
+    typer.echo(f"{key} is removed.")
+
+
+@app.command("rotate")
+def rotate_secrets(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Encrypt every value anew with the first key of ENCRYPTION_KEY, so that the others can be dropped."""
+    with open_api(ctx) as api:
+        done = api.post("/secrets/rotate")
+    if as_json:
+        print_json(done)
+    else:
+        typer.echo(f"{done['encrypted_anew']} of {done['checked']} values were encrypted anew.")

@@ -1,0 +1,87 @@
+"""What a run is doing, on one line at the foot of a terminal: why it waits, its setup, its own progress. Elsewhere nothing
+of it is shown, so that a log in a file is the script's alone."""
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+from fastflow.cli.client import Api, part
+from fastflow.cli.event_stream import read_events
+from fastflow.kit.errors import FastFlowError
+
+LOOK_SECONDS = 0.5
+_BAR = 24
+
+
+class StatusLine:
+    """A line that is drawn again and again, and taken away whenever something else is written.
+
+    Args:
+        terminal: where; None draws nothing.
+    """
+
+    def __init__(self, terminal: TextIO | None) -> None:
+        self._terminal = terminal
+        self._drawn = False
+        self._at_line_start = True
+
+    def show(self, text: str) -> None:
+        """Draw the text, unless an unfinished line of the script stands there."""
+        if self._terminal is None or not self._at_line_start:
+            return
+        self._terminal.write(f"\r\x1b[K\x1b[2m{text}\x1b[0m")
+        self._terminal.flush()
+        self._drawn = True
+
+    def clear(self) -> None:
+        """Take it away."""
+        if self._drawn and self._terminal is not None:
+            self._terminal.write("\r\x1b[K")
+            self._terminal.flush()
+            self._drawn = False
+
+    def written(self, data: bytes) -> None:
+        """Something else was written there."""
+        self._at_line_start = data.endswith(b"\n")
+
+
+def terminal_status() -> StatusLine:
+    """On stderr, when that is a terminal."""
+    return StatusLine(sys.stderr if sys.stderr.isatty() else None)
+
+
+async def keep_status(api: Api, run_id: str, status: StatusLine) -> None:
+    """Draw what the run does until cancelled. An error ends the drawing, not the command."""
+    try:
+        while True:
+            explanation = await api.call("GET", f"/runs/{part(run_id)}/explain")
+            if explanation["code"] in ("running", "ended", "cancelling"):
+                break
+            status.show(explanation["text"])
+            await asyncio.sleep(LOOK_SECONDS)
+        status.clear()
+        async with api.open("GET", "/logs/stream", query={"kind": "progress"}) as answer:
+            async for events in read_events(answer.aiter_bytes()):
+                for event in events:
+                    if event.data.get("run_id") == run_id:
+                        status.show(draw_progress(event.data.get("data", {})))
+    except FastFlowError:
+        status.clear()
+
+
+def draw_progress(told: Mapping[str, Any]) -> str:
+    """The progress a run told: a bar for a share of 1, and the step it names.
+
+    >>> draw_progress({"progress": 0.5, "step": "fit"})
+    '[############------------]  50 %  fit'
+    """
+    step = str(told.get("step") or "")[:60]
+    step = "".join(character for character in step if character.isprintable())
+    share = told.get("progress")
+    if isinstance(share, bool) or not isinstance(share, int | float):
+        return step
+    share = min(1.0, max(0.0, float(share)))
+    filled = round(share * _BAR)
+    bar = f"[{'#' * filled}{'-' * (_BAR - filled)}] {share * 100:3.0f} %"
+    return f"{bar}  {step}".rstrip()
