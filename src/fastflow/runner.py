@@ -26,6 +26,7 @@ from fastflow.kernel.executors.port import Executor
 from fastflow.kernel.runs.dispatcher import Dispatcher
 from fastflow.kit.errors import Conflict, FastFlowError, InvalidInput
 from fastflow.kit.log_lines import configure_logging
+from fastflow.serve import KEY_MADE, Reporter
 from fastflow.settings import Settings, load_settings
 
 _log = logging.getLogger("fastflow.runner")
@@ -158,22 +159,20 @@ def _try_lock(lock: IO[str]) -> bool:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the runner process; the exit code. What it was told by argument is described in `serve.py`."""
     parser = argparse.ArgumentParser(prog="python -m fastflow.runner")
-    parser.add_argument("--ready-fd", type=int, help="a pipe that gets one line once the queue is served")
+    parser.add_argument("--ready-fd", type=int, help="a pipe that is told once the queue is served")
     given = parser.parse_args(arguments)
-
-    def tell() -> None:
-        if given.ready_fd is not None:
-            with os.fdopen(given.ready_fd, "w") as pipe:
-                pipe.write("ready\n")
-
+    reporter = Reporter(given.ready_fd)
     try:
         settings = load_settings()
         configure_logging("runner", settings.log_level)
         from fastflow.bootstrap import build_product  # the command line imports this module and has a product already
 
-        uvloop.run(run_forever(build_product(settings), on_ready=tell))
+        product = build_product(settings)
+        if product.made_key_file is not None:
+            reporter.say(KEY_MADE.format(product.made_key_file))
+        uvloop.run(run_forever(product, on_ready=reporter.ready))
     except FastFlowError as error:
-        sys.stderr.write(f"fastflow: {error}\n")
+        reporter.fail(error.message, error.hint, error.fields)
         return _EXIT_CONFIGURATION if isinstance(error, InvalidInput | RunnerBusy) else 1
     return 0
 

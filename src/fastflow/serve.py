@@ -1,11 +1,12 @@
 """The parent process of `fastflow serve`: keeps one web process and one runner process running, and nothing else.
 
-`cli/serving.py` checks everything first, takes the lock of the data folder, binds the port, and then becomes this file
+`cli/serving.py` reads the settings, takes the lock of the data folder, binds the port, and then becomes this file
 (`exec`, without the package), so that the parent holds no library in memory. For that reason only the standard library
 is imported here. The listening socket stays open in this process: while the web process is started again, requests wait.
 
-The children are told two things by argument: `--listen-fd N` (web: the bound socket) and `--ready-fd N` (a pipe: one line
-when it serves). A child that ends with `EXIT_CONFIGURATION` has said why; it would say the same again, so all ends.
+The children are told two things by argument: `--listen-fd N` (web: the bound socket) and `--ready-fd N` (a pipe, on which
+`Reporter` tells in lines of JSON what people should know, what went wrong, and that it serves). A child that ends with
+`EXIT_CONFIGURATION` has told why; it would tell the same again, so all ends.
 """
 
 import ctypes
@@ -35,6 +36,51 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
 
+KEY_MADE = "Made the encryption key {}: keep a copy of it, secrets cannot be read without it."
+"""Told by whichever child makes the key file first."""
+
+
+class Reporter:
+    """What a child tells its parent. Without a parent (started by hand) it tells people itself.
+
+    Args:
+        descriptor: what the child was given as `--ready-fd`.
+    """
+
+    def __init__(self, descriptor: int | None) -> None:
+        self._descriptor = descriptor
+
+    def say(self, text: str) -> None:
+        """A sentence for people, told on stdout."""
+        if self._descriptor is None:
+            _say(text)
+        else:
+            self._send({"say": text})
+
+    def ready(self) -> None:
+        """The child serves; nothing is told after it."""
+        if self._descriptor is not None:
+            self._send({"ready": True})
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def fail(self, message: str, hint: str, fields: Mapping[str, str]) -> None:
+        """Why the child ends, told on stderr; of several children that fail for the same reason the first one's counts."""
+        lines = [f"Error: {message}", *(f"  {name}: {problem}" for name, problem in fields.items())]
+        text = "\n".join([*lines, f"Hint: {hint}"] if hint else lines)
+        if self._descriptor is None:
+            sys.stderr.write(f"{text}\n")
+        else:
+            self._send({"problem": text})
+
+    def _send(self, message: Mapping[str, object]) -> None:
+        assert self._descriptor is not None
+        try:
+            os.write(self._descriptor, json.dumps(message).encode() + b"\n")
+        except BrokenPipeError:
+            return  # the parent has gone, and takes this process with it
+
+
 class Child:
     """One of the two processes, through all its restarts.
 
@@ -54,12 +100,14 @@ class Child:
         """When to start it (again), in monotonic seconds; None while it runs."""
         self._argv = list(argv)
         self._passed = list(passed)
+        self._told = b""
         self._backoff = FIRST_BACKOFF_SECONDS
         self._started_at = 0.0
 
     def start(self) -> int:
         """Start it; the descriptor on which it will say that it is ready."""
         read, write = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(read, False)
         parent = os.getpid()
         self.process = subprocess.Popen(
             [*self._argv, "--ready-fd", str(write)],
@@ -69,18 +117,21 @@ class Child:
             preexec_fn=lambda: _end_with(parent),  # noqa: PLW1509 - one thread here
         )
         os.close(write)
-        self.pipe, self.ready, self.start_at = read, False, None
+        self.pipe, self.ready, self.start_at, self._told = read, False, None, b""
         self._started_at = time.monotonic()
         return read
 
-    def take_report(self) -> bool:
-        """Read what it said on its pipe; True when it serves."""
+    def take_reports(self) -> list[dict[str, Any]] | None:
+        """What it told on its pipe since the last time; None when it will tell no more."""
         assert self.pipe is not None
-        said = os.read(self.pipe, 100)
-        self.close_pipe()
-        if said:
-            self.ready = self.has_served = True
-        return bool(said)
+        try:
+            data = os.read(self.pipe, 1 << 16)
+        except BlockingIOError:
+            return None
+        if not data:
+            return None
+        *lines, self._told = (self._told + data).split(b"\n")
+        return [json.loads(line) for line in lines]
 
     def close_pipe(self) -> None:
         """Listen no longer."""
@@ -111,13 +162,24 @@ class Parent:
         url: where the server answers, for the ready line.
         data_dir: the data folder, to count the runs that go on.
         say: writes one line for people.
+        complain: the same for what went wrong.
     """
 
-    def __init__(self, children: Sequence[Child], *, url: str, data_dir: Path, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        children: Sequence[Child],
+        *,
+        url: str,
+        data_dir: Path,
+        say: Callable[[str], None],
+        complain: Callable[[str], None],
+    ) -> None:
         self._children = children
         self._url = url
         self._data_dir = data_dir
         self._say = say
+        self._complain = complain
+        self._has_failed = False
         self._selector = selectors.DefaultSelector()
         self._announced = False
         self._stop_deadline: float | None = None
@@ -139,7 +201,7 @@ class Parent:
                 if key.fileobj is wake:
                     self._take_signals(wake.recv(4096))
                 else:
-                    self._take_report(key.data)
+                    self._take_reports(key.data)
             self._enforce_deadline()
         return self._exit_code
 
@@ -172,9 +234,8 @@ class Parent:
             if child.process is None or child.process.poll() is None:
                 continue
             code = child.process.returncode
-            if child.pipe is not None:
-                self._selector.unregister(child.pipe)
-                child.close_pipe()
+            while child.pipe is not None:  # what it told at its very end
+                self._take_reports(child)
             if self._stop_deadline is not None:
                 child.process = None
             else:
@@ -182,8 +243,10 @@ class Parent:
 
     def _take_end(self, child: Child, code: int) -> None:
         if code == EXIT_CONFIGURATION or not child.has_served:
-            if code != EXIT_CONFIGURATION:
-                self._say(f"The {child.name} process {describe_end(code)} before it was ready; its messages are above.")
+            if not self._has_failed:
+                self._complain(
+                    f"The {child.name} process {describe_end(code)} before it was ready; what it said is above."
+                )
             child.process = None
             self._exit_code = code if code > 0 else 1
             self._stop(announce=False)
@@ -191,16 +254,32 @@ class Parent:
         wait = child.restart_later(time.monotonic())
         self._say(f"The {child.name} process {describe_end(code)}; it is started again in {wait:g} s. Runs go on.")
 
-    def _take_report(self, child: Child) -> None:
-        assert child.pipe is not None
-        self._selector.unregister(child.pipe)
-        if not child.take_report():
-            return  # it closed its pipe without a word: its end follows
+    def _take_reports(self, child: Child) -> None:
+        reports = child.take_reports()
+        if reports is None:
+            self._forget_pipe(child)
+            return
+        for report in reports:
+            if "say" in report:
+                self._say(report["say"])
+            if "problem" in report and not self._has_failed:
+                self._has_failed = True
+                self._complain(report["problem"])
+            if "ready" in report:
+                self._note_ready(child)
+
+    def _note_ready(self, child: Child) -> None:
+        child.ready = child.has_served = True
         if self._announced:
             self._say(f"The {child.name} process is ready again.")
         elif all(each.ready for each in self._children):
             self._announced = True
             self._say(f"Fast-Flow is ready at {self._url} (Ctrl-C stops it; runs go on).")
+
+    def _forget_pipe(self, child: Child) -> None:
+        if child.pipe is not None:
+            self._selector.unregister(child.pipe)
+            child.close_pipe()
 
     def _stop(self, *, announce: bool = True) -> None:
         self._stop_deadline = time.monotonic() + STOP_SECONDS
@@ -268,6 +347,14 @@ def _say(line: str) -> None:
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - the reader of our output has gone; the server goes on
 
 
+def _complain(text: str) -> None:
+    try:
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+    except OSError:
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 - as above
+
+
 def main(order: Mapping[str, Any]) -> int:
     """Run the children that the order of `cli/serving.py` describes; the exit code."""
     listen = int(order["listen_fd"])
@@ -276,7 +363,7 @@ def main(order: Mapping[str, Any]) -> int:
         Child("web", [python, "-m", "fastflow.web", "--listen-fd", str(listen)], [listen]),
         Child("runner", [python, "-m", "fastflow.runner"]),
     ]
-    return Parent(children, url=str(order["url"]), data_dir=Path(order["data_dir"]), say=_say).run()
+    return Parent(children, url=str(order["url"]), data_dir=Path(order["data_dir"]), say=_say, complain=_complain).run()
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ from fastflow.kernel.http.app import build_app
 from fastflow.kernel.http.docs import build_router as docs_router
 from fastflow.kernel.http.health import Probe
 from fastflow.kernel.http.health import build_router as health_router
+from fastflow.kernel.http.protocol import LimitedHeadProtocol
 from fastflow.kernel.pipelines.router import build_router as pipelines_router
 from fastflow.kernel.runs.log_router import build_log_router as logs_router
 from fastflow.kernel.runs.router import build_router as runs_router
@@ -40,6 +41,7 @@ from fastflow.kernel.users.router import build_router as users_router
 from fastflow.kit.errors import FastFlowError, InvalidInput, Unavailable
 from fastflow.kit.identity import Actor
 from fastflow.kit.log_lines import configure_logging
+from fastflow.serve import KEY_MADE, Reporter
 from fastflow.settings import load_settings
 
 _log = logging.getLogger("fastflow.web")
@@ -172,7 +174,7 @@ def serve_web(product: Product, *, listen_fd: int | None = None, ready: Callable
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=LimitedHeadProtocol,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -213,22 +215,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the web process; the exit code. What it was told by argument is described in `serve.py`."""
     parser = argparse.ArgumentParser(prog="python -m fastflow.web")
     parser.add_argument("--listen-fd", type=int, help="a bound socket to accept from")
-    parser.add_argument("--ready-fd", type=int, help="a pipe that gets one line once requests are answered")
+    parser.add_argument("--ready-fd", type=int, help="a pipe that is told once requests are answered")
     given = parser.parse_args(arguments)
-
-    def tell(url: str) -> None:
-        if given.ready_fd is not None:
-            with os.fdopen(given.ready_fd, "w") as pipe:
-                pipe.write(f"{url}\n")
-
+    reporter = Reporter(given.ready_fd)
     try:
         settings = load_settings()
         configure_logging("web", settings.log_level)
         product = build_product(settings)
         product.secrets.verify_key()
-        serve_web(product, listen_fd=given.listen_fd, ready=tell)
+        if product.made_key_file is not None:
+            reporter.say(KEY_MADE.format(product.made_key_file))
+        password = product.users.ensure_first_admin()
+        if password is not None:
+            reporter.say(f"Made the user admin with the one-time password {password} (shown this once).")
+        serve_web(product, listen_fd=given.listen_fd, ready=lambda _url: reporter.ready())
     except FastFlowError as error:
-        sys.stderr.write(f"fastflow: {error}\n")
+        reporter.fail(error.message, error.hint, error.fields)
         return _EXIT_CONFIGURATION if isinstance(error, InvalidInput) else 1
     return 0
 

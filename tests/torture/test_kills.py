@@ -279,10 +279,10 @@ def events_of(house: House, run_id: str, kind: str) -> list[sqlite3.Row]:
 
 def orphans(run_ids: set[str]) -> list[str]:
     """Processes that still carry one of the runs' ids."""
+    marks = {f"FASTFLOW_RUN_ID={run_id}".encode() for run_id in run_ids}
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            for variable in (folder / "environ").read_bytes().split(b"\0"):
-                if variable.startswith(b"FASTFLOW_RUN_ID=") and variable.decode().split("=")[1] in run_ids:
-                    found.append(folder.name)
+            if marks.intersection((folder / "environ").read_bytes().split(b"\0")):
+                found.append(folder.name)
     return found

@@ -53,5 +53,5 @@ def access(ctx: typer.Context) -> Access:
 
 
 def open_api(ctx: typer.Context) -> "Api":
-    """The connection for a command: `with open_api(ctx) as api: …`."""
+    """What a command reaches the API through; a context that closes it when left."""
     return access(ctx).open()

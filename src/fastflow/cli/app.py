@@ -26,7 +26,9 @@ def root(
     ctx: typer.Context,
     url: Annotated[
         str | None,
-        typer.Option(envvar="FASTFLOW_URL", metavar="URL", help="Server to talk to; left away: DATA_DIR of this machine."),
+        typer.Option(
+            envvar="FASTFLOW_URL", metavar="URL", help="Server to talk to; left away: DATA_DIR of this machine."
+        ),
     ] = None,
     token: Annotated[
         str | None, typer.Option(envvar="FASTFLOW_TOKEN", metavar="TOKEN", help="Bearer token for that server.")

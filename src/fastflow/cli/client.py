@@ -150,7 +150,10 @@ def _problem(answer: httpx.Response) -> ServerProblem:
             "hint": "Check that FASTFLOW_URL names a Fast-Flow server.",
         }
     if answer.status_code == 401:
-        problem = {**problem, "hint": "Set FASTFLOW_TOKEN to a token from `fastflow tokens create` on the server's machine."}
+        problem = {
+            **problem,
+            "hint": "Set FASTFLOW_TOKEN to a token from `fastflow tokens create` on the server's machine.",
+        }
     return ServerProblem(problem, answer.status_code)
 
 

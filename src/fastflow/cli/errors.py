@@ -34,7 +34,9 @@ class ServerUnreachable(Unavailable):
     """No server answers where `FASTFLOW_URL` points."""
 
     default_code = "server_unreachable"
-    default_hint = "Check FASTFLOW_URL and that `fastflow serve` runs there; without FASTFLOW_URL commands work on DATA_DIR."
+    default_hint = (
+        "Check FASTFLOW_URL and that `fastflow serve` runs there; without FASTFLOW_URL commands work on DATA_DIR."
+    )
 
 
 class WrongUsage(InvalidInput):

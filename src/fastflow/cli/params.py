@@ -22,9 +22,7 @@ _ORDER = ("null", "boolean", "integer", "number", "array", "object")
 _INTEGER = re.compile(r"[+-]?\d{1,300}")
 
 
-def parse_params(
-    pairs: Sequence[str], json_text: str | None, schema: Mapping[str, Any] | None
-) -> dict[str, Any]:
+def parse_params(pairs: Sequence[str], json_text: str | None, schema: Mapping[str, Any] | None) -> dict[str, Any]:
     """The parameters that `-p` and `--json-params` give; `-p` wins.
 
     Args:
@@ -41,9 +39,7 @@ def parse_params(
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name:
-            raise WrongUsage(
-                f"-p {pair!r} is not KEY=VALUE.", hint="Write -p CITY=Ulm; for no text at all: -p CITY=."
-            )
+            raise WrongUsage(f"-p {pair!r} is not KEY=VALUE.", hint="Write -p CITY=Ulm; for no text at all: -p CITY=.")
         if name in given:
             raise WrongUsage(f"The parameter {name} is given twice.", hint="Give each parameter once.")
         given[name] = value
@@ -71,7 +67,9 @@ def _parse_object(json_text: str | None) -> dict[str, Any]:
     try:
         parsed = json.loads(json_text)
     except ValueError as error:
-        raise WrongUsage(f"--json-params is not JSON: {error}.", hint='Write --json-params \'{"CITY": "Ulm"}\'.') from error
+        raise WrongUsage(
+            f"--json-params is not JSON: {error}.", hint='Write --json-params \'{"CITY": "Ulm"}\'.'
+        ) from error
     if not isinstance(parsed, dict):
         raise WrongUsage("--json-params is not a JSON object.", hint='Write --json-params \'{"CITY": "Ulm"}\'.')
     return parsed
@@ -129,14 +127,14 @@ def _read_number(text: str, _or_text: bool) -> float | int:
 def _read_array(text: str, _or_text: bool) -> list[Any]:
     value = json.loads(text)
     if not isinstance(value, list):
-        raise ValueError(text)
+        raise ValueError(text)  # noqa: TRY004 - the text does not fit
     return value
 
 
 def _read_object(text: str, _or_text: bool) -> dict[str, Any]:
     value = json.loads(text)
     if not isinstance(value, dict):
-        raise ValueError(text)
+        raise ValueError(text)  # noqa: TRY004 - the text does not fit
     return value
 
 

@@ -1,5 +1,6 @@
 """`fastflow pipelines …`: what can be run, and what is wrong with it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -145,7 +146,7 @@ def describe_fault(fault: dict[str, Any]) -> str:
     return printable(f"{place}: {fault['severity']}: {fault['message']}{hint}")
 
 
-def _errors(one: dict[str, Any]) -> int:
+def _errors(one: Mapping[str, Any]) -> int:
     return sum(fault["severity"] == "error" for fault in one["faults"])
 
 

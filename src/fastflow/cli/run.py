@@ -31,7 +31,8 @@ def run(
         str | None, typer.Option(metavar="JSON", help="Parameters as a JSON object; -p wins.", show_default=False)
     ] = None,
     timeout: Annotated[
-        str | None, typer.Option(help="How long the run may take, such as 90s or 2h; left away: what the pipeline says.")
+        str | None,
+        typer.Option(help="How long the run may take, such as 90s or 2h; left away: what the pipeline says."),
     ] = None,
     priority: Annotated[int, typer.Option(help="Higher starts first.")] = 0,
     idempotency_key: Annotated[
@@ -101,7 +102,7 @@ class _open_here:  # noqa: N801 - used as a function
             self._api.__exit__(None, None, None)
             raise
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error: Any) -> None:  # noqa: PYI036 - handed on
         self._api.__exit__(*error)
 
 

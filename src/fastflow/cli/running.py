@@ -119,7 +119,9 @@ async def _run(api: Api, name: str, order: Order, execute: "Callable[[str], Exec
     follower = LogFollower(api, run_id, sink)
     with interrupts.handled():
         is_over = await _until_first(
-            _follow_and_execute(follower, executing), interrupts.given_up.wait(), keep_status(api, run_id, status)
+            _follow_and_execute(follower, executing),
+            interrupts.given_up.wait(),
+            keep_status(api, run_id, status, is_here=executing is not None),
         )
     status.clear()
     if not is_over:

@@ -1,7 +1,7 @@
-"""`fastflow serve`: checks everything in this process, then becomes the small parent that `serve.py` is.
+"""`fastflow serve`: reads the settings, takes lock and port, then becomes the small parent that `serve.py` is.
 
-What would keep the server from working (a wrong setting, a taken port, a newer schema, a wrong key, a second server on the
-same data folder) is found here, before any child is started, and told like every other error.
+A wrong setting, a taken port and a second server on the same data folder are found here; what takes the whole product to
+find out (a newer schema, a wrong key) the children report to the parent, which tells it in the same form.
 """
 
 import errno
@@ -43,26 +43,9 @@ def serve(
     listening = bind(settings.host, settings.port)
     url = url_of(listening)
     _note_url(lock, url)
-    _prepare(settings)
-    _become_parent(settings, listening, lock, url)
-
-
-def _prepare(settings: "Settings") -> None:
-    """Folders, schema, key and first user; tells what was made."""
-    from fastflow.bootstrap import build_product
-
-    product = build_product(settings)
-    try:
-        product.secrets.verify_key()
-        if product.made_key_file is not None:
-            typer.echo(f"Made the encryption key {product.made_key_file}: keep a copy, secrets cannot be read without it.")
-        password = product.users.ensure_first_admin()
-        if password is not None:
-            typer.echo(f"Made the user admin with the one-time password {password} (shown this once).")
-    finally:
-        product.close()
     if not settings.pipelines_dir.is_dir():
         typer.echo(f"{settings.pipelines_dir} does not exist yet: put pipelines there, or set PIPELINES_DIR.", err=True)
+    _become_parent(settings, listening, lock, url)
 
 
 def take_lock(data_dir: Path) -> TextIO:

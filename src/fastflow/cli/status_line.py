@@ -51,14 +51,22 @@ def terminal_status() -> StatusLine:
     return StatusLine(sys.stderr if sys.stderr.isatty() else None)
 
 
-async def keep_status(api: Api, run_id: str, status: StatusLine) -> None:
-    """Draw what the run does until cancelled. An error ends the drawing, not the command."""
+async def keep_status(api: Api, run_id: str, status: StatusLine, *, is_here: bool) -> None:
+    """Draw what the run does until cancelled. An error ends the drawing, not the command.
+
+    Args:
+        api: the connection.
+        run_id: the run.
+        status: where it is drawn.
+        is_here: this process executes the run, so that no runner needs to be started.
+    """
     try:
         while True:
             explanation = await api.call("GET", f"/runs/{part(run_id)}/explain")
             if explanation["code"] in ("running", "ended", "cancelling"):
                 break
-            status.show(explanation["text"])
+            away = is_here and explanation["code"] == "runner_away"
+            status.show("waiting for a free slot" if away else explanation["text"])
             await asyncio.sleep(LOOK_SECONDS)
         status.clear()
         async with api.open("GET", "/logs/stream", query={"kind": "progress"}) as answer:

@@ -1,12 +1,19 @@
-"""The access rooms on a real database, behind the real app."""
+"""The access rooms on a real database behind the real app, and the web process as it is started."""
 
-from collections.abc import AsyncIterator
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 
+from fastflow.bootstrap import build_product
 from fastflow.kernel.db.engine import Database
+from fastflow.kit.identity import SYSTEM, Role
+from fastflow.settings import Settings
 from fastflow.testing.access import AccessRooms, build_access_rooms
 from fastflow.testing.clock import FakeClock
 from fastflow.testing.http import client_of
@@ -30,3 +37,49 @@ async def admin(rooms: AccessRooms) -> AsyncIterator[httpx.AsyncClient]:
     """A client with an admin token."""
     async with client_of(rooms.app, token=rooms.token()) as client:
         yield client
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebProcess:
+    """A started web process without a runner."""
+
+    url: str
+    token: str
+    process: subprocess.Popen[bytes]
+    environment: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def web_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebProcess]:
+    """`python -m fastflow.web` on folders of its own, with one pipeline."""
+    folder = tmp_path_factory.mktemp("web")
+    settings = Settings(
+        _env_file=None,
+        data_dir=folder / "data",
+        logs_dir=folder / "logs",
+        pipelines_dir=folder / "pipelines",
+    )
+    settings.pipelines_dir.mkdir()
+    (settings.pipelines_dir / "hello.py").write_text("print('hello')\n")
+    product = build_product(settings)
+    token = product.tokens.create("test", Role.ADMIN, actor=SYSTEM)[1].reveal()
+    product.users.ensure_first_admin()
+    product.close()
+    environment = {
+        **os.environ,
+        "DATA_DIR": str(settings.data_dir),
+        "LOGS_DIR": str(settings.logs_dir),
+        "PIPELINES_DIR": str(settings.pipelines_dir),
+        "PORT": "0",
+        "PYTHONWARNINGS": "error",
+    }
+    read, write = os.pipe()
+    command = [sys.executable, "-m", "fastflow.web", "--ready-fd", str(write)]
+    process = subprocess.Popen(command, env=environment, pass_fds=[write], cwd=folder)
+    os.close(write)
+    with os.fdopen(read) as ready:
+        url = ready.readline().strip()
+    assert url, "the web process ended before it was ready"
+    yield WebProcess(url=url, token=token, process=process, environment=environment)
+    process.terminate()
+    process.wait(30)

@@ -14,7 +14,8 @@ from tests.integration.environments.projects import gate_build, write_local_proj
 
 from fastflow.kernel.environments.domain.environment import Environment
 from fastflow.kernel.environments.domain.errors import SetupFailed
-from fastflow.kernel.environments.infra.folders import CARD_NAME, tree_bytes
+from fastflow.kernel.environments.infra.folders import tree_bytes
+from fastflow.kernel.environments.infra.sealing import CARD_NAME
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.environments.domain.environment import EnvironmentCard
 from fastflow.kernel.environments.infra.catalogue import SqlCatalogue
-from fastflow.kernel.environments.infra.folders import write_card
+from fastflow.kernel.environments.infra.sealing import seal
 from fastflow.kernel.environments.router import build_router
 from fastflow.kernel.environments.service import EnvironmentService
 from fastflow.kernel.environments.wiring import build_environments
@@ -39,7 +39,7 @@ def _lay_out(data_dir: Path, card: EnvironmentCard) -> None:
     folder = data_dir / "envs" / card.hash
     (folder / "bin").mkdir(parents=True)
     (folder / "bin" / "python").touch()
-    write_card(folder, card)
+    seal(folder, card, None)
 
 
 @pytest.fixture

@@ -47,12 +47,14 @@ def test_freeze_when_a_folder_then_its_files_are_copied_readable_for_all(
     assert catalog.thaw(frozen.tree_hash) == frozen.code_dir
 
 
-def test_freeze_when_a_single_file_then_only_that_file(catalog: PipelineCatalog, write: Write) -> None:
+def test_freeze_when_a_single_file_then_only_it_and_its_lock(catalog: PipelineCatalog, write: Write) -> None:
     write("hello.py")
     write("other.py")
+    write("other.py.lock")
     frozen = catalog.freeze("hello")
     assert [path.name for path in frozen.code_dir.iterdir()] == ["hello.py"]
     assert frozen.pipeline.script == "hello.py"
+    assert {path.name for path in catalog.freeze("other").code_dir.iterdir()} == {"other.py", "other.py.lock"}
 
 
 def test_tree_hash_when_content_mode_or_name_changes_then_another_and_back_again_the_same(

@@ -77,7 +77,12 @@ def test_submit_when_done_leaves_one_audit_entry(bench) -> None:
 
 @pytest.mark.parametrize(
     ("params", "field"),
-    [({}, "params.CITY"), ({"CITY": 3}, "params.CITY"), ({"CITY": "x", "TIP": 1}, "params.TIP"), ({"CITY": "x", "TOP": "3"}, "params.TOP")],
+    [
+        ({}, "params.CITY"),
+        ({"CITY": 3}, "params.CITY"),
+        ({"CITY": "x", "TIP": 1}, "params.TIP"),
+        ({"CITY": "x", "TOP": "3"}, "params.TOP"),
+    ],
 )
 def test_submit_when_a_parameter_is_wrong_names_it_and_writes_nothing(bench, params, field) -> None:
     bench.catalogue.add("demo", params_schema=SCHEMA)

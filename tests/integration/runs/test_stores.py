@@ -4,15 +4,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from fastflow.kernel.executors.port import RunKey, ToldEvent
 from fastflow.kernel.runs.domain import commands as command
 from fastflow.kernel.runs.domain.run import Artifact, Ending, RunFilter, failure
 from fastflow.kernel.runs.domain.states import RunStatus
+from fastflow.kernel.runs.infra.claim_query import _IN_ORDER, _OF_PIPELINE, _pending_pipelines
 from fastflow.kernel.runs.infra.lease_store import SqlLeaseStore
-from fastflow.kernel.runs.infra.read_store import SqlReadStore
+from fastflow.kernel.runs.infra.read_store import SqlReadStore, _page
 from fastflow.kernel.runs.infra.retention_store import SqlRetentionStore
+from fastflow.kernel.runs.infra.rows import RUN_COLUMNS
 from fastflow.kernel.runs.infra.submit_store import SqlSubmitStore
 from fastflow.kit.identity import SYSTEM
 from fastflow.testing.clock import START
@@ -176,10 +178,7 @@ def test_retention_when_counted_or_dated_finds_the_oldest(database) -> None:
     ],
 )
 def test_list_when_filtered_reads_along_an_index_without_sorting(database, wanted) -> None:
-    from fastflow.kernel.runs.infra.read_store import _filtered
-    from fastflow.kernel.runs.infra.rows import RUN
-
-    query = _filtered(wanted).where(RUN.c.id < "zzz").order_by(RUN.c.id.desc()).limit(51)
+    query = _page(select(*RUN_COLUMNS), wanted, "zzz", 51)
     compiled = query.compile(database.engine, compile_kwargs={"literal_binds": True})
     with database.read() as connection:
         plan = " ".join(row[3] for row in connection.execute(text(f"EXPLAIN QUERY PLAN {compiled}")))
@@ -187,11 +186,21 @@ def test_list_when_filtered_reads_along_an_index_without_sorting(database, wante
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
-def test_claim_when_planned_reads_the_queue_along_its_index(database) -> None:
-    from fastflow.kernel.runs.infra.lease_store import _ELIGIBLE
-
-    compiled = _ELIGIBLE.params(count=10).compile(database.engine, compile_kwargs={"literal_binds": True})
+@pytest.mark.parametrize("query", [_IN_ORDER, _OF_PIPELINE.params(name="p", full_keys=["k"]), _pending_pipelines()])
+def test_claim_when_planned_reads_the_queue_along_its_indexes(database, query) -> None:
+    compiled = query.params(count=10).compile(database.engine, compile_kwargs={"literal_binds": True})
     with database.read() as connection:
         plan = " ".join(row[3] for row in connection.execute(text(f"EXPLAIN QUERY PLAN {compiled}")))
-    assert "ix_run_pending" in plan and "ix_run_running" in plan, plan
-    assert "USE TEMP B-TREE FOR ORDER BY" not in plan, plan
+    assert "ix_run_pending" in plan and "TEMP B-TREE" not in plan, plan
+
+
+def test_claim_when_thousands_are_blocked_finds_those_behind_them(database) -> None:
+    blocked = [make_run("narrow", pipeline_limit=1, priority=5) for _ in range(40)]
+    same_key = [make_run("keyed", concurrency_key="a", key_limit=1, priority=4) for _ in range(40)]
+    other_key, free = make_run("keyed", concurrency_key="b", key_limit=1), make_run("free")
+    later = make_run("free")
+    add(database, *blocked, *same_key, later, other_key, free)
+    assert claim(database, limit=2) == [blocked[0].id, same_key[0].id]
+    assert claim(database, limit=2) == sorted([later.id, other_key.id, free.id])[:2]
+    assert claim(database, limit=2) == sorted([later.id, other_key.id, free.id])[2:]
+    assert claim(database) == []

@@ -18,6 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from fastflow.kit.errors import InvalidInput, Unavailable
 
 SQLITE_BUSY_TIMEOUT_SECONDS = 15.0
+_DAMAGED_MARKS = ("file is not a database", "database disk image is malformed")
 _DISK_FULL_MARKS = ("database or disk is full", "disk I/O error", "No space left", "DiskFull")
 
 
@@ -90,7 +91,7 @@ def _translated() -> Iterator[None]:
     except (OperationalError, InterfaceError) as error:
         raise _unavailable(str(error.orig), error) from error
     except DBAPIError as error:
-        if error.connection_invalidated:
+        if error.connection_invalidated or any(mark in str(error.orig) for mark in _DAMAGED_MARKS):
             raise _unavailable(str(error.orig), error) from error
         raise
 
@@ -103,6 +104,12 @@ def _unavailable(why: str, _error: Exception) -> Unavailable:
             code="disk_full",
             hint="Free space on the disk that holds the database; nothing was half-written.",
             retry_after_seconds=30,
+        )
+    if any(mark in first_line for mark in _DAMAGED_MARKS):
+        return Unavailable(
+            f"The database is damaged: {first_line}.",
+            code="database_damaged",
+            hint="Stop the server and put the database file (fastflow.db in DATA_DIR) back from a backup.",
         )
     return Unavailable(
         f"The database does not answer: {first_line}.",

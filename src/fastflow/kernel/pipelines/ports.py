@@ -78,7 +78,7 @@ class PipelineFiles(Protocol):
 class Snapshots(Protocol):
     """Immutable copies of pipelines' code, by tree hash."""
 
-    def save(self, located: Located, tree: PipelineTree) -> str:
+    def save(self, tree: PipelineTree) -> str:
         """Copy the tree's files; answers the hash of what was copied. A copy is complete or not there at all; any
         number of writers may save the same one.
 

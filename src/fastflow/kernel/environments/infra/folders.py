@@ -12,8 +12,8 @@ from uuid import uuid4
 
 from fastflow.kernel.environments.domain.environment import EnvironmentCard
 from fastflow.kernel.environments.infra.file_locks import try_hold_folder
+from fastflow.kernel.environments.infra.sealing import CARD_NAME
 
-CARD_NAME = "fastflow-environment.json"
 _HASH_LENGTH = 64
 
 
@@ -30,11 +30,12 @@ class DiskEnvironments:
         self.build_dir = build_dir
 
     def open(self) -> None:
-        """Make both folders; `envs` readable for every run whatever the umask."""
-        self.envs_dir.mkdir(parents=True, exist_ok=True)
-        self.build_dir.mkdir(parents=True, exist_ok=True)
-        self.envs_dir.chmod(0o755)
-        self.build_dir.chmod(0o711)
+        """Make both folders: ours, whoever builds, and `envs` readable for every run, whatever the umask."""
+        for folder, mode in ((self.envs_dir, 0o755), (self.build_dir, 0o711)):
+            folder.mkdir(parents=True, exist_ok=True)
+            if folder.stat().st_uid != os.geteuid():
+                os.chown(folder, os.geteuid(), -1)
+            folder.chmod(mode)
 
     def python(self, environment: str) -> Path | None:
         """See the port. Costs one system call."""
@@ -78,12 +79,6 @@ class DiskEnvironments:
                         remove_tree(entry)
 
 
-def write_card(folder: Path, card: EnvironmentCard) -> None:
-    """Lay the card into the environment, so that the catalogue can be made again from the folders."""
-    told = vars(card) | {"built_at": card.built_at.isoformat(), "last_used_at": card.last_used_at.isoformat()}
-    (folder / CARD_NAME).write_text(json.dumps(told, indent=1))
-
-
 def tree_bytes(root: Path, *, only_unshared: bool = False) -> int:
     """Bytes of the files below `root`, each inode once; `only_unshared` leaves out those with further names, which are
     in uv's cache and stay."""
@@ -95,46 +90,6 @@ def tree_bytes(root: Path, *, only_unshared: bool = False) -> int:
 
     walk(root, note)
     return sum(seen.values())
-
-
-def make_read_only(root: Path, owner_uid: int | None) -> None:
-    """Everything readable for all and writable for nobody, owned by `owner_uid` (None: left as it is)."""
-
-    def seal(path: str, status: os.stat_result) -> None:
-        if owner_uid is not None and status.st_uid != owner_uid:
-            os.chown(path, owner_uid, -1, follow_symlinks=False)
-        if stat.S_ISLNK(status.st_mode):
-            return
-        executable = stat.S_ISDIR(status.st_mode) or status.st_mode & 0o100
-        mode = 0o555 if executable else 0o444
-        if stat.S_IMODE(status.st_mode) != mode:
-            os.chmod(path, mode)  # noqa: PTH101 - tens of thousands of files
-
-    walk(root, seal)
-
-
-def hand_over(root: Path, owner_uid: int) -> None:
-    """Make everything below `root` belong to the user that builds, who is not the one that laid it out."""
-
-    def give(path: str, status: os.stat_result) -> None:
-        if status.st_uid != owner_uid:
-            os.chown(path, owner_uid, -1, follow_symlinks=False)
-
-    walk(root, give)
-
-
-def make_readable(root: Path) -> None:
-    """Everything readable for all: what uv wrote under a strict umask must serve runs of another user."""
-
-    def open_up(path: str, status: os.stat_result) -> None:
-        if stat.S_ISLNK(status.st_mode):
-            return
-        executable = stat.S_ISDIR(status.st_mode) or status.st_mode & 0o100
-        mode = stat.S_IMODE(status.st_mode) | (0o555 if executable else 0o444)
-        if stat.S_IMODE(status.st_mode) != mode:
-            os.chmod(path, mode)  # noqa: PTH101 - thousands of files
-
-    walk(root, open_up)
 
 
 def walk(root: Path, visit: Callable[[str, os.stat_result], None]) -> None:

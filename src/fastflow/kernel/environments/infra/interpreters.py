@@ -10,7 +10,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from fastflow.kernel.environments.domain.environment import Interpreter
 from fastflow.kernel.environments.domain.errors import SetupFailed
-from fastflow.kernel.environments.infra.folders import make_readable
+from fastflow.kernel.environments.infra.sealing import make_readable
 from fastflow.kernel.environments.infra.uv import Uv
 from fastflow.kernel.environments.ports import OnLine
 
@@ -67,7 +67,8 @@ class Interpreters:
     async def _ask(self, request: str) -> Interpreter:
         self._uv.config.python_dir.mkdir(parents=True, exist_ok=True)
         found = await self._uv.run("python", "find", "--system", "--no-project", "--", request, cwd=Path("/"))
-        told = json.loads(await self._uv.execute([found.strip(), "-I", "-c", _PROBE], cwd=Path("/")))
+        prefix = self._uv.config.command_prefix  # what the builder downloaded is never started as root
+        told = json.loads(await self._uv.execute([*prefix, found.strip(), "-I", "-c", _PROBE], cwd=Path("/")))
         return Interpreter(path=Path(told["path"]), version=told["version"])
 
 

@@ -15,19 +15,15 @@ from uuid import uuid4
 from fastflow.kernel.environments.domain.environment import EnvironmentCard, EnvironmentRequest, Lock
 from fastflow.kernel.environments.domain.errors import SetupFailed
 from fastflow.kernel.environments.infra.file_locks import hold_file_lock, hold_new_folder
-from fastflow.kernel.environments.infra.folders import (
-    DiskEnvironments,
-    hand_over,
-    make_read_only,
-    remove_tree,
-    tree_bytes,
-    write_card,
-)
+from fastflow.kernel.environments.infra.folders import DiskEnvironments, remove_tree, tree_bytes
 from fastflow.kernel.environments.infra.interpreters import Interpreters
+from fastflow.kernel.environments.infra.sealing import hand_over, seal
 from fastflow.kernel.environments.infra.uv import Uv
 from fastflow.kernel.environments.infra.workspace import index_options, populate, without_editables
 from fastflow.kernel.environments.ports import OnLine
 from fastflow.kit.clock import Clock
+
+_LOCK_NAME = ".fastflow-lock.txt"
 
 LinkMode = Literal["hardlink", "copy", "clone", "symlink"]
 
@@ -101,8 +97,8 @@ class UvBuilder:
                 if there is not None and self._folders.python(lock.hash) is not None:
                     return there, False
                 await asyncio.to_thread(self._folders.remove, lock.hash)  # broken: its interpreter or card is gone
-                async with self._workplace(lock.hash, request) as place:
-                    return await self._build_aside(lock, request, place, on_line), True
+                async with self._workplace(lock.hash, request, lock) as place:
+                    return await self._build_aside(lock, place, on_line), True
 
     @asynccontextmanager
     async def exclusive(self, name: str) -> AsyncIterator[None]:
@@ -111,16 +107,14 @@ class UvBuilder:
             async with hold_file_lock(self._folders.build_dir / f"{name}.lock"):
                 yield
 
-    async def _build_aside(
-        self, lock: Lock, request: EnvironmentRequest, place: _Workplace, on_line: OnLine | None
-    ) -> EnvironmentCard:
+    async def _build_aside(self, lock: Lock, place: _Workplace, on_line: OnLine | None) -> EnvironmentCard:
         started = time.perf_counter()
         folder = place.folder / ".environment"
         python = str(lock.interpreter.path)
         create = ("venv", "--no-project", "--relocatable", "--quiet", "--python", python, str(folder))
         await self._uv.run(*create, cwd=place.folder, on_line=on_line, hold=(place.descriptor,))
         if lock.text.strip():
-            await self._install(lock, request, place, on_line)
+            await self._install(place, on_line)
         size, packages = await asyncio.to_thread(_measure, folder, expects_bytecode=lock.packages > 0)
         now = self._clock.now()
         card = EnvironmentCard(
@@ -137,26 +131,25 @@ class UvBuilder:
         await asyncio.to_thread(self._finish, folder, card)
         return card
 
-    async def _install(
-        self, lock: Lock, request: EnvironmentRequest, place: _Workplace, on_line: OnLine | None
-    ) -> None:
-        source = place.folder / ".fastflow-lock.txt"
-        source.write_text("\n".join([*index_options(request), lock.text]))
+    async def _install(self, place: _Workplace, on_line: OnLine | None) -> None:
         await self._uv.run(
             *("pip", "sync", "--python", str(place.folder / ".environment" / "bin" / "python")),
-            *("--compile-bytecode", "--link-mode", self._link_mode, source.name),
+            *("--compile-bytecode", "--link-mode", self._link_mode, _LOCK_NAME),
             cwd=place.folder,
             on_line=on_line,
             hold=(place.descriptor,),
         )
 
     def _finish(self, folder: Path, card: EnvironmentCard) -> None:
-        write_card(folder, card)
-        make_read_only(folder, self._owner_uid)
-        folder.chmod(0o755)  # only root may move a folder it cannot write
-        target = self._folders.envs_dir / card.hash
-        folder.rename(target)
-        target.chmod(0o555)
+        """Move it out of the builder's reach, seal it, publish it under its hash."""
+        with hold_new_folder(self._folders.build_dir, f"seal-{uuid4().hex}") as (safe, _descriptor):
+            try:
+                sealed = folder.rename(safe / card.hash)
+                seal(sealed, card, self._owner_uid)
+                target = sealed.rename(self._folders.envs_dir / card.hash)
+                target.chmod(0o555)  # not before: only root may move a folder it cannot write
+            finally:
+                remove_tree(safe)
 
     async def _locked_text(
         self, request: EnvironmentRequest, python: str, place: _Workplace, on_line: OnLine | None
@@ -183,11 +176,18 @@ class UvBuilder:
         return await uv(*export, "--script", request.script)
 
     @asynccontextmanager
-    async def _workplace(self, name: str, request: EnvironmentRequest) -> AsyncIterator[_Workplace]:
-        """A work folder with the request's files, held so that no sweep takes it, and removed on leaving."""
+    async def _workplace(
+        self, name: str, request: EnvironmentRequest, lock: Lock | None = None
+    ) -> AsyncIterator[_Workplace]:
+        """A work folder with the request's files and the lock, held so that no sweep takes it, removed on leaving.
+
+        Once it is handed over we write nothing into it any more: its owner may have put links there.
+        """
         with hold_new_folder(self._folders.build_dir, f"{name}-{uuid4().hex[:12]}") as (folder, descriptor):
             try:
                 await asyncio.to_thread(populate, folder, request)
+                if lock is not None:
+                    (folder / _LOCK_NAME).write_text("\n".join([*index_options(request), lock.text]))
                 if self._owner_uid is not None:
                     await asyncio.to_thread(hand_over, folder, self._owner_uid)
                 yield _Workplace(folder=folder, descriptor=descriptor)

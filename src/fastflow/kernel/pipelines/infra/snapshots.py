@@ -13,7 +13,7 @@ from uuid import uuid4
 from fastflow.kernel.pipelines.domain.errors import SnapshotFailed
 from fastflow.kernel.pipelines.domain.source import UnreadableFile
 from fastflow.kernel.pipelines.infra.tree import Tree, TreeFile
-from fastflow.kernel.pipelines.ports import Located, PipelineTree
+from fastflow.kernel.pipelines.ports import PipelineTree
 
 _UNFINISHED = ".unfinished-"
 _USE_NOTED_SECONDS = 3600.0
@@ -34,13 +34,12 @@ class DiskSnapshots:
         self.code_dir.mkdir(parents=True, exist_ok=True)
         self.code_dir.chmod(0o755)
 
-    def save(self, located: Located, tree: PipelineTree) -> str:
+    def save(self, tree: PipelineTree) -> str:
         """See the port."""
         assert isinstance(tree, Tree)
-        files = tree.files if located.kind == "folder" else [file for file in tree.files if file.path == located.script]
         try:
             with self._unfinished() as folder:
-                tree_hash = _copy(files, folder)
+                tree_hash = _copy(tree.files, folder)
                 self._publish(folder, tree_hash)
         except (OSError, shutil.Error) as error:
             raise SnapshotFailed(f"The pipeline's code could not be copied to {self.code_dir}: {error}.") from error

@@ -99,7 +99,7 @@ def scan_folder(folder: Path, root: str, faults: FaultList) -> Tree:
 
 
 def scan_file(path: Path, root: str, faults: FaultList) -> Tree:
-    """The one file of a file pipeline, and the lock that lies beside it (`name.py.lock`), which is read but not run."""
+    """The one file of a file pipeline, and the lock of its header that lies beside it (`name.py.lock`)."""
     walk = _Walk(root=root, faults=faults, ignored=())
     found = (walk.file(str(candidate), candidate.name) for candidate in (path, path.with_name(path.name + ".lock")))
     files = [file for file in found if file is not None]

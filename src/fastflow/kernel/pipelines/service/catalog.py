@@ -237,7 +237,7 @@ class PipelineCatalog:
             if not known.pipeline.is_healthy:
                 raise PipelineBroken(located.name, known.pipeline.faults)
             try:
-                tree_hash = self._snapshots.save(located, tree)
+                tree_hash = self._snapshots.save(tree)
             except UnreadableFile:  # it went away between listing and copying
                 continue
             code_dir = self._snapshots.find(tree_hash)

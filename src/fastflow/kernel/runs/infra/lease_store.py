@@ -7,26 +7,20 @@ from typing import Any, Final
 
 from sqlalchemy import (
     Connection,
-    Integer,
-    Select,
     and_,
     bindparam,
     exists,
     func,
     insert,
-    literal_column,
-    or_,
     select,
     update,
 )
-from sqlalchemy.sql import ColumnElement
 
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.runs.domain import commands as command
-from fastflow.kernel.runs.domain.explain import as_candidate
-from fastflow.kernel.runs.domain.queue import Load, choose
 from fastflow.kernel.runs.domain.run import Run
 from fastflow.kernel.runs.domain.states import RunStatus, check_move
+from fastflow.kernel.runs.infra.claim_query import choose_runs
 from fastflow.kernel.runs.infra.event_writer import record_events, record_state, storable
 from fastflow.kernel.runs.infra.rows import ARTIFACT, EVENT, PENDING, RUN, RUN_COLUMNS, RUNNER, RUNNING, run_of
 from fastflow.kernel.runs.ports import Due
@@ -36,11 +30,6 @@ _LEASE: Final = timedelta(seconds=command.LEASE_SECONDS)
 _LOST_AFTER: Final = timedelta(seconds=command.LOST_AFTER_SECONDS)
 _HELD: Final = and_(RUN.c.id == bindparam("run_id"), RUN.c.lease_token == bindparam("token"), RUNNING)
 
-_COUNTS = (
-    select(RUN.c.pipeline_name, RUN.c.concurrency_key, func.count().label("n"))
-    .where(RUNNING)
-    .group_by(RUN.c.pipeline_name, RUN.c.concurrency_key)
-)
 _TAKE = (
     update(RUN)
     .where(RUN.c.id == bindparam("run_id"), PENDING)
@@ -186,73 +175,9 @@ class SqlLeaseStore:
 
     def _claim(self, connection: Connection, wanted: command.Claim, now: datetime) -> command.Claimed:
         self._database.lock(connection, "claim")
-        load = Load()
-        for pipeline_name, key, count in connection.execute(_COUNTS):
-            load.add(pipeline_name, key, count)
-        claimed: list[Run] = []
-        while (room := min(wanted.limit - len(claimed), wanted.max_concurrent - load.total)) > 0:
-            rows = [run_of(row) for row in connection.execute(*_eligible_now(wanted, room))]
-            candidates = {run.id: run for run in rows}
-            chosen = choose(map(as_candidate, rows), load, wanted.max_concurrent)
-            if not chosen:
-                break
-            claimed += _take(connection, [candidates[one.id] for one in chosen], wanted, now)
-            if len(rows) < room:
-                break
-        still = _ANY_PENDING if wanted.only is None else _ONE_PENDING
-        more = bool(connection.execute(still, {"run_id": wanted.only}).scalar_one())
-        return command.Claimed(runs=claimed, more=more)
-
-
-def _eligible() -> Select[Any]:
-    """PENDING runs in the order of the queue, without those whose pipeline or key is at its limit: a queue full of
-    blocked runs is passed over inside the index, not row by row in Python."""
-    taken, keyed = RUN.alias("taken"), RUN.alias("keyed")
-    by_pipeline = (
-        select(taken.c.pipeline_name, func.count().label("n"))
-        .where(taken.c.status == _RUNNING_WORD)
-        .group_by(taken.c.pipeline_name)
-        .cte("by_pipeline")
-    )
-    by_key = (
-        select(keyed.c.pipeline_name, keyed.c.concurrency_key, func.count().label("n"))
-        .where(keyed.c.status == _RUNNING_WORD, keyed.c.concurrency_key.is_not(None))
-        .group_by(keyed.c.pipeline_name, keyed.c.concurrency_key)
-        .cte("by_key")
-    )
-    full_pipeline = exists(
-        select(by_pipeline.c.n).where(
-            by_pipeline.c.pipeline_name == RUN.c.pipeline_name, by_pipeline.c.n >= RUN.c.pipeline_limit
-        )
-    )
-    full_key = exists(
-        select(by_key.c.n).where(
-            by_key.c.pipeline_name == RUN.c.pipeline_name,
-            by_key.c.concurrency_key == RUN.c.concurrency_key,
-            by_key.c.n >= RUN.c.key_limit,
-        )
-    )
-    return (
-        select(*RUN_COLUMNS)
-        .where(
-            PENDING,
-            or_(RUN.c.pipeline_limit.is_(None), ~full_pipeline),
-            or_(RUN.c.key_limit.is_(None), RUN.c.concurrency_key.is_(None), ~full_key),
-        )
-        .order_by(RUN.c.queue_rank, RUN.c.id)
-        .limit(bindparam("count", type_=Integer))
-    )
-
-
-_RUNNING_WORD: Final[ColumnElement[str]] = literal_column("'RUNNING'")
-_ELIGIBLE: Final = _eligible()
-_ELIGIBLE_ONE: Final = _ELIGIBLE.where(RUN.c.id == bindparam("run_id"))
-
-
-def _eligible_now(wanted: command.Claim, room: int) -> tuple[Select[Any], dict[str, Any]]:
-    if wanted.only is None:
-        return _ELIGIBLE, {"count": room}
-    return _ELIGIBLE_ONE, {"count": room, "run_id": wanted.only}
+        chosen = choose_runs(connection, limit=wanted.limit, max_concurrent=wanted.max_concurrent)
+        claimed = _take(connection, chosen, wanted, now)
+        return command.Claimed(runs=claimed, more=bool(connection.execute(_ANY_PENDING).scalar_one()))
 
 
 def _take(connection: Connection, runs: Sequence[Run], wanted: command.Claim, now: datetime) -> list[Run]:

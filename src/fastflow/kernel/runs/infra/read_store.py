@@ -61,13 +61,13 @@ class SqlReadStore:
 
     def load_page(self, wanted: RunFilter, *, before_id: str | None, limit: int) -> Sequence[Run]:
         """See `ReadStore.load_page`."""
-        if wanted.pipelines is None or wanted.pipeline_name is not None:
-            parts = [wanted]
-        else:  # one indexed query for each pipeline in scope: an IN list would make the database sort all their runs
-            parts = [replace(wanted, pipeline_name=name) for name in wanted.pipelines]
         with self._database.read() as connection:
-            found = [_load_page(connection, part, before_id, limit) for part in parts]
-        return list(islice(heapq.merge(*found, key=lambda run: run.id, reverse=True), limit))
+            if wanted.pipelines is None or wanted.pipeline_name is not None:
+                query = _page(select(*RUN_COLUMNS), wanted, before_id, limit)
+            else:
+                ids = _ids_in_scope(connection, wanted, before_id, limit)
+                query = select(*RUN_COLUMNS).where(RUN.c.id.in_(ids)).order_by(RUN.c.id.desc())
+            return [run_of(row) for row in connection.execute(query)]
 
     def view_queue(self, run: Run, max_concurrent: int) -> QueueView:
         """See `ReadStore.view_queue`."""
@@ -114,15 +114,23 @@ class SqlReadStore:
             return [Artifact(**row._mapping) for row in connection.execute(_ARTIFACTS, {"run_id": run_id})]
 
 
-def _load_page(connection: Connection, wanted: RunFilter, before_id: str | None, limit: int) -> list[Run]:
-    query = _filtered(wanted).order_by(RUN.c.id.desc()).limit(limit)
-    if before_id is not None:
-        query = query.where(RUN.c.id < before_id)
-    return [run_of(row) for row in connection.execute(query)]
+def _ids_in_scope(connection: Connection, wanted: RunFilter, before_id: str | None, limit: int) -> list[str]:
+    """One indexed query for each pipeline in scope: an IN list would make the database sort all their runs."""
+    found = [
+        list(
+            connection.execute(_page(select(RUN.c.id), replace(wanted, pipeline_name=name), before_id, limit)).scalars()
+        )
+        for name in wanted.pipelines or ()
+    ]
+    return list(islice(heapq.merge(*found, reverse=True), limit))
 
 
-def _filtered(wanted: RunFilter) -> Select[Any]:
-    query = select(*RUN_COLUMNS)
+def _page(query: Select[Any], wanted: RunFilter, before_id: str | None, limit: int) -> Select[Any]:
+    query = _filtered(query, wanted).order_by(RUN.c.id.desc()).limit(limit)
+    return query if before_id is None else query.where(RUN.c.id < before_id)
+
+
+def _filtered(query: Select[Any], wanted: RunFilter) -> Select[Any]:
     if wanted.pipeline_name is not None:
         query = query.where(RUN.c.pipeline_name == wanted.pipeline_name)
     if wanted.status is not None:

@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy import text as sql
 
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.runs.infra.rows import ARTIFACT, RUN
 from fastflow.kernel.runs.infra.tables import LOG_KEPT
 
-_PIPELINES = select(RUN.c.pipeline_name).where(sql(LOG_KEPT)).distinct()
+_NEXT_PIPELINE = select(func.min(RUN.c.pipeline_name)).where(
+    sql(LOG_KEPT), RUN.c.pipeline_name > bindparam("pipeline_name")
+)
 _BEYOND = (
     select(RUN.c.id)
     .where(sql(LOG_KEPT), RUN.c.pipeline_name == bindparam("pipeline_name"))
@@ -34,8 +36,10 @@ class SqlRetentionStore:
             if before is not None:
                 found.update(dict.fromkeys(connection.execute(_OLD, {"before": before, "count": limit}).scalars()))
             if keep_runs is not None:
-                for name in connection.execute(_PIPELINES).scalars().all():
-                    if len(found) >= limit:
+                name = ""
+                while len(found) < limit:
+                    name = connection.execute(_NEXT_PIPELINE, {"pipeline_name": name}).scalar_one()
+                    if name is None:
                         break
                     values = {"pipeline_name": name, "keep": keep_runs, "count": limit - len(found)}
                     found.update(dict.fromkeys(connection.execute(_BEYOND, values).scalars()))

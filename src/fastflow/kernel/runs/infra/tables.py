@@ -21,18 +21,22 @@ class RunRow(SQLModel, table=True):
 
     __tablename__ = "run"
     __table_args__ = (
-        # Lists: one index for each pair of filters that people use, each ending in `id`, the order of every list.
+        # Lists: one index for each pair of filters that people use, each with `id`, the order of every list. `trigger`
+        # at the end lets a third filter be checked without fetching the row.
         Index("ix_run_pipeline_name_id", "pipeline_name", "id"),
-        Index("ix_run_status_id", "status", "id"),
-        Index("ix_run_pipeline_name_status_id", "pipeline_name", "status", "id"),
+        Index("ix_run_status_id", "status", "id", "trigger"),
+        Index("ix_run_pipeline_name_status_id", "pipeline_name", "status", "id", "trigger"),
         Index("ix_run_trigger_id", "trigger", "id"),
         Index("ix_run_pipeline_name_trigger_id", "pipeline_name", "trigger", "id"),
-        Index("ix_run_reason_id", "reason", "id", **_only("reason IS NOT NULL")),
-        Index("ix_run_pipeline_name_reason_id", "pipeline_name", "reason", "id", **_only("reason IS NOT NULL")),
-        # The queue: the claim reads these two alone; ended runs are in neither.
+        Index("ix_run_reason_id", "reason", "id", "trigger", **_only("reason IS NOT NULL")),
         Index(
-            "ix_run_pending",
-            *("queue_rank", "id", "pipeline_name", "concurrency_key", "pipeline_limit", "key_limit"),
+            "ix_run_pipeline_name_reason_id", "pipeline_name", "reason", "id", "trigger", **_only("reason IS NOT NULL")
+        ),
+        # The queue: the claim reads these three alone; ended runs are in none of them.
+        Index("ix_run_pending", "queue_rank", "id", **_only("status = 'PENDING'")),
+        Index(
+            "ix_run_pending_pipeline_name",
+            *("pipeline_name", "queue_rank", "id", "concurrency_key"),
             **_only("status = 'PENDING'"),
         ),
         Index("ix_run_running", "pipeline_name", "concurrency_key", "lease_owner", **_only("status = 'RUNNING'")),

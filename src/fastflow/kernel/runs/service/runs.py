@@ -123,7 +123,15 @@ class RunService:
         actor.require(Role.OPERATOR)
         actor.require_pipeline(pipeline_name)
         return self._submit(
-            pipeline_name, params or {}, actor, trigger, priority, idempotency_key, executor, rerun_of=None, timeout=timeout
+            pipeline_name,
+            params or {},
+            actor,
+            trigger,
+            priority,
+            idempotency_key,
+            executor,
+            rerun_of=None,
+            timeout=timeout,
         )
 
     def _submit(
