@@ -177,7 +177,7 @@ def _make_folders(settings: Settings) -> None:
 def _environments(settings: Settings, database: Database, clock: Clock) -> EnvironmentService:
     data_dir, cache = settings.data_dir, settings.uv_cache_dir or settings.data_dir / "uv_cache"
     builder = find_build_user(run_user=settings.run_user, reach=[data_dir, cache, Path(uv_binary()).parent])
-    for folder in (data_dir / "build", data_dir / "python", cache):
+    for folder in (data_dir / "python", cache):
         hand_over(folder, builder)
     return build_environments(
         database,

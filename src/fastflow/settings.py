@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     queue_when_full: bool = Field(True, description="False: a run over MAX_CONCURRENT_RUNS is refused with 429.")
     container_timeout: float | None = Field(None, description="Seconds a run may take when its pipeline says nothing.")
     uv_pre_heat: bool = Field(
-        True, description="Build the environments of new or changed pipelines ahead of their first run."
+        True, description="Build the environments of new or changed pipelines when they are synchronised from Git (not in this release)."
     )
     stop_grace: float = Field(10.0, description="Seconds between SIGTERM and SIGKILL when a run is stopped.")
     warm_environments: int = Field(

@@ -1,9 +1,10 @@
 """The access rooms on a real database behind the real app, and the web process as it is started."""
 
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +48,25 @@ class WebProcess:
     token: str
     process: subprocess.Popen[bytes]
     environment: dict[str, str]
+    start: Callable[[Mapping[str, str], Path], tuple[subprocess.Popen[bytes], str]]
+
+
+def start_web(environment: Mapping[str, str], folder: Path) -> tuple[subprocess.Popen[bytes], str]:
+    """Start the web process as `fastflow serve` does; once it answers: it and its URL."""
+    read, write = os.pipe()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        given = ["--listen-fd", str(listening.fileno()), "--ready-fd", str(write)]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "fastflow.web", *given],
+            env=environment,
+            pass_fds=[write, listening.fileno()],
+            cwd=folder,
+        )
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    os.close(write)
+    with os.fdopen(read) as told:
+        assert '{"ready": true}' in told.read(), "the web process ended before it was ready"
+    return process, url
 
 
 @pytest.fixture(scope="module")
@@ -70,16 +90,9 @@ def web_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebProcess
         "DATA_DIR": str(settings.data_dir),
         "LOGS_DIR": str(settings.logs_dir),
         "PIPELINES_DIR": str(settings.pipelines_dir),
-        "PORT": "0",
         "PYTHONWARNINGS": "error",
     }
-    read, write = os.pipe()
-    command = [sys.executable, "-m", "fastflow.web", "--ready-fd", str(write)]
-    process = subprocess.Popen(command, env=environment, pass_fds=[write], cwd=folder)
-    os.close(write)
-    with os.fdopen(read) as ready:
-        url = ready.readline().strip()
-    assert url, "the web process ended before it was ready"
-    yield WebProcess(url=url, token=token, process=process, environment=environment)
+    process, url = start_web(environment, folder)
+    yield WebProcess(url=url, token=token, process=process, environment=environment, start=start_web)
     process.terminate()
     process.wait(30)

@@ -97,7 +97,7 @@ async def test_user_when_the_name_is_taken_is_refused(rooms: AccessRooms, admin:
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("name", ["nobody", "..%2Fetc", "a%00b", "%F0%9F%92%A9", "x" * 100])
+@pytest.mark.parametrize("name", ["nobody", "..%2Fetc", "%F0%9F%92%A9", "x" * 100])
 async def test_user_when_unknown_is_told(rooms: AccessRooms, admin: httpx.AsyncClient, name: str) -> None:
     answer = await admin.patch(f"/users/{name}", json={"role": "viewer"})
     assert answer.status_code == 404

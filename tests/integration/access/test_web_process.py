@@ -1,14 +1,14 @@
 """The web process as it is started: what it refuses before any credentials, and how it begins and ends."""
 
 import json
-import os
 import signal
 import socket
 import stat
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import httpx
@@ -21,6 +21,7 @@ class _Web(Protocol):
     token: str
     process: subprocess.Popen[bytes]
     environment: dict[str, str]
+    start: Callable[[Mapping[str, str], Path], tuple[subprocess.Popen[bytes], str]]
 
 
 def _connect(web: _Web) -> socket.socket:
@@ -132,17 +133,10 @@ def test_start_when_the_key_does_not_fit_the_database_says_so(web_process: _Web)
     assert "hunter2" not in ended.stderr
 
 
-def test_server_when_told_to_stop_cuts_an_open_stream_within_seconds(web_process: _Web) -> None:
-    listening = socket.create_server(("127.0.0.1", 0))
-    read, write = os.pipe()
-    command = [sys.executable, "-m", "fastflow.web", "--listen-fd", str(listening.fileno()), "--ready-fd", str(write)]
-    second: Any = subprocess.Popen(command, env=web_process.environment, pass_fds=[write, listening.fileno()])
-    os.close(write)
-    with listening, os.fdopen(read) as ready:
-        assert ready.readline().strip() == f"http://127.0.0.1:{listening.getsockname()[1]}"
-        headers = {"Authorization": f"Bearer {web_process.token}"}
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}/logs/stream"
-        with httpx.stream("GET", url, headers=headers, timeout=30) as stream:
-            assert stream.status_code == 200
-            second.send_signal(signal.SIGTERM)
-            assert second.wait(15) in (0, -signal.SIGTERM)
+def test_server_when_told_to_stop_ends_an_open_stream_within_seconds(web_process: _Web, tmp_path: Path) -> None:
+    second, url = web_process.start(web_process.environment, tmp_path)
+    headers = {"Authorization": f"Bearer {web_process.token}"}
+    with httpx.stream("GET", f"{url}/logs/stream", headers=headers, timeout=30) as stream:
+        assert stream.status_code == 200
+        second.send_signal(signal.SIGTERM)
+        assert second.wait(15) in (0, -signal.SIGTERM)

@@ -76,8 +76,8 @@ class Bench:
         """A dispatcher at work, woken by the service; stopped in an orderly way at the end."""
         dispatcher = self.dispatcher(executor, **values)
         loop = asyncio.get_running_loop()
-        self.wakeup.on_runner = lambda message: loop.call_soon_threadsafe(dispatcher.notify, message) and None
-        self.wakeup.on_web = lambda message: loop.call_soon_threadsafe(self.signals.notify, message) and None
+        self.wakeup.on_runner = _posted(loop, dispatcher.notify)
+        self.wakeup.on_web = _posted(loop, self.signals.notify)
         working = asyncio.ensure_future(dispatcher.run())
         ready = asyncio.ensure_future(dispatcher.ready.wait())
         await asyncio.wait({working, ready}, return_when=asyncio.FIRST_COMPLETED)
@@ -94,6 +94,15 @@ class Bench:
         after = await self.service.wait(run.id, seconds, actor=self.actor)
         assert after.has_ended, f"run {run.id} is {after.status}"
         return after
+
+
+def _posted(loop: asyncio.AbstractEventLoop, take: Callable[[str], None]) -> Callable[[str], None]:
+    """`take`, callable from any thread, as a socket's reader calls it."""
+
+    def post(message: str) -> None:
+        loop.call_soon_threadsafe(take, message)
+
+    return post
 
 
 @pytest.fixture

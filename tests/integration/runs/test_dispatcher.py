@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.integration.runs.conftest import Bench
 
 from fastflow.kernel.executors.errors import LaunchFailed
 from fastflow.kernel.executors.port import RunSpec
@@ -22,7 +23,7 @@ def ends(executor: MemoryExecutor, spec: RunSpec) -> None:
     executor.end(spec.key)
 
 
-async def test_run_when_submitted_is_launched_and_ends(bench) -> None:
+async def test_run_when_submitted_is_launched_and_ends(bench: Bench) -> None:
     executor = MemoryExecutor(ends)
     async with bench.serving(executor):
         run = await bench.ended(await asyncio.to_thread(bench.submit, params={"CITY": "Ulm"}))
@@ -34,14 +35,14 @@ async def test_run_when_submitted_is_launched_and_ends(bench) -> None:
     assert executor.launched[0].env["PARAM_CITY"] == "Ulm"
 
 
-async def test_run_when_script_fails_says_so(bench) -> None:
+async def test_run_when_script_fails_says_so(bench: Bench) -> None:
     async with bench.serving(MemoryExecutor(lambda executor, spec: executor.end(spec.key, exit_code=3))):
         run = await bench.ended(await asyncio.to_thread(bench.submit))
     assert (run.status, run.reason, run.exit_code) == (RunStatus.FAILED, "exit", 3)
     assert "exit code 3" in run.reason_text
 
 
-async def test_many_runs_when_limit_is_two_never_exceed_it_and_all_end(bench) -> None:
+async def test_many_runs_when_limit_is_two_never_exceed_it_and_all_end(bench: Bench) -> None:
     seen = []
 
     def launched(executor: MemoryExecutor, spec: RunSpec) -> None:
@@ -57,7 +58,7 @@ async def test_many_runs_when_limit_is_two_never_exceed_it_and_all_end(bench) ->
     assert max(seen) <= 2 and len(executor.launched) == 25
 
 
-async def test_setup_when_environment_cannot_be_built_fails_the_run_with_the_builders_words(bench) -> None:
+async def test_setup_when_environment_cannot_be_built_fails_the_run_with_the_builders_words(bench: Bench) -> None:
     bench.environments.failure = "No solution found when resolving dependencies: nosuch==1"
     async with bench.serving(MemoryExecutor()):
         run = await bench.ended(await asyncio.to_thread(bench.submit))
@@ -68,7 +69,7 @@ async def test_setup_when_environment_cannot_be_built_fails_the_run_with_the_bui
     assert "nosuch==1" in log[-1]
 
 
-async def test_launch_when_refused_fails_the_run_and_frees_the_slot(bench) -> None:
+async def test_launch_when_refused_fails_the_run_and_frees_the_slot(bench: Bench) -> None:
     executor = MemoryExecutor(ends)
     executor.launch_error = LaunchFailed("no supervisor could be forked")
     async with bench.serving(executor):
@@ -80,7 +81,7 @@ async def test_launch_when_refused_fails_the_run_and_frees_the_slot(bench) -> No
     assert after.status is RunStatus.SUCCESS
 
 
-async def test_launch_when_it_breaks_in_an_unknown_way_ends_the_run_once(bench) -> None:
+async def test_launch_when_it_breaks_in_an_unknown_way_ends_the_run_once(bench: Bench) -> None:
     executor = MemoryExecutor(ends)
     executor.launch_error = RuntimeError("boom")
     async with bench.serving(executor):
@@ -88,7 +89,7 @@ async def test_launch_when_it_breaks_in_an_unknown_way_ends_the_run_once(bench) 
     assert run.reason == "setup" and "RuntimeError" in run.reason_text and "boom" not in run.reason_text
 
 
-async def test_cancel_when_running_stops_the_process_at_once(bench) -> None:
+async def test_cancel_when_running_stops_the_process_at_once(bench: Bench) -> None:
     executor = MemoryExecutor()
     async with bench.serving(executor, poll_seconds=30.0):
         run = await asyncio.to_thread(bench.submit)
@@ -101,7 +102,7 @@ async def test_cancel_when_running_stops_the_process_at_once(bench) -> None:
     assert after.reason_text == "cancelled by user:olga: wrong month"
 
 
-async def test_cancel_when_in_setup_ends_without_a_process(bench) -> None:
+async def test_cancel_when_in_setup_ends_without_a_process(bench: Bench) -> None:
     begun = asyncio.Event()
 
     async def for_ever(_run: Any, _on_line: Any) -> Any:
@@ -120,7 +121,7 @@ async def test_cancel_when_in_setup_ends_without_a_process(bench) -> None:
     assert not executor.launched
 
 
-async def test_cancel_when_signal_is_lost_is_found_by_the_poll(bench) -> None:
+async def test_cancel_when_signal_is_lost_is_found_by_the_poll(bench: Bench) -> None:
     executor = MemoryExecutor()
     async with bench.serving(executor, poll_seconds=0.05):
         run = await asyncio.to_thread(bench.submit)
@@ -130,13 +131,13 @@ async def test_cancel_when_signal_is_lost_is_found_by_the_poll(bench) -> None:
         assert (await bench.ended(run)).reason == "cancelled"
 
 
-async def test_submit_when_signal_is_lost_is_found_by_the_poll(bench) -> None:
+async def test_submit_when_signal_is_lost_is_found_by_the_poll(bench: Bench) -> None:
     async with bench.serving(MemoryExecutor(ends), poll_seconds=0.05):
         bench.wakeup.on_runner = None
         assert (await bench.ended(await asyncio.to_thread(bench.submit))).status is RunStatus.SUCCESS
 
 
-async def test_events_when_told_become_progress_metrics_and_outputs(bench) -> None:
+async def test_events_when_told_become_progress_metrics_and_outputs(bench: Bench) -> None:
     def tells(executor: MemoryExecutor, spec: RunSpec) -> None:
         executor.tell(spec.key, "progress", {"progress": 0.4, "step": "fit"})
         executor.tell(spec.key, "metric", {"auc": 0.8, "bad": float("nan")})
@@ -158,7 +159,7 @@ async def test_events_when_told_become_progress_metrics_and_outputs(bench) -> No
     assert states == ["PENDING", "RUNNING", "SUCCESS"]
 
 
-async def test_artifacts_when_left_are_listed_without_what_leads_outside(bench) -> None:
+async def test_artifacts_when_left_are_listed_without_what_leads_outside(bench: Bench) -> None:
     (bench.folder / "outside").write_text("not ours")
 
     def leaves(executor: MemoryExecutor, spec: RunSpec) -> None:
@@ -175,7 +176,7 @@ async def test_artifacts_when_left_are_listed_without_what_leads_outside(bench) 
     assert "escape" in bench.files.log_path(run.id).read_text()
 
 
-async def test_secrets_when_listed_reach_the_process_and_nothing_else(bench) -> None:
+async def test_secrets_when_listed_reach_the_process_and_nothing_else(bench: Bench) -> None:
     bench.catalogue.add("demo", secrets=("TOKEN",))
     executor = MemoryExecutor(ends)
     async with bench.serving(executor):
@@ -186,7 +187,7 @@ async def test_secrets_when_listed_reach_the_process_and_nothing_else(bench) -> 
     assert "s3cret-value" not in repr(run)
 
 
-async def test_wait_deadline_when_passed_fails_the_waiting_run(bench) -> None:
+async def test_wait_deadline_when_passed_fails_the_waiting_run(bench: Bench) -> None:
     bench.catalogue.add("demo", wait_timeout=0.01)
     bench.max_concurrent = 0
     run = bench.submit()
@@ -199,7 +200,7 @@ async def test_wait_deadline_when_passed_fails_the_waiting_run(bench) -> None:
 # -- restarts -----------------------------------------------------------------------------------------------------------
 
 
-async def test_stop_when_runs_are_going_on_leaves_them_and_the_next_runner_takes_over(bench) -> None:
+async def test_stop_when_runs_are_going_on_leaves_them_and_the_next_runner_takes_over(bench: Bench) -> None:
     executor = MemoryExecutor()
     async with bench.serving(executor):
         run = await asyncio.to_thread(bench.submit)
@@ -215,7 +216,7 @@ async def test_stop_when_runs_are_going_on_leaves_them_and_the_next_runner_takes
     assert after.lease_token == 2 and after.attempt_token == 1
 
 
-async def test_restart_when_the_run_ended_meanwhile_records_its_end(bench) -> None:
+async def test_restart_when_the_run_ended_meanwhile_records_its_end(bench: Bench) -> None:
     executor = MemoryExecutor()
     async with bench.serving(executor):
         run = await asyncio.to_thread(bench.submit)
@@ -226,7 +227,7 @@ async def test_restart_when_the_run_ended_meanwhile_records_its_end(bench) -> No
     assert (after.status, after.exit_code) == (RunStatus.FAILED, 7)
 
 
-async def test_restart_when_events_were_recorded_already_adds_them_once(bench) -> None:
+async def test_restart_when_events_were_recorded_already_adds_them_once(bench: Bench) -> None:
     executor = MemoryExecutor()
     async with bench.serving(executor):
         run = await asyncio.to_thread(bench.submit)
@@ -242,7 +243,7 @@ async def test_restart_when_events_were_recorded_already_adds_them_once(bench) -
     assert after.metrics == {"a": 1, "b": 2}
 
 
-async def test_restart_when_killed_before_the_launch_launches_under_a_new_token(bench) -> None:
+async def test_restart_when_killed_before_the_launch_launches_under_a_new_token(bench: Bench) -> None:
     executor = MemoryExecutor(ends)
     executor.dies_at_launch = True
     async with bench.serving(executor):
@@ -255,7 +256,7 @@ async def test_restart_when_killed_before_the_launch_launches_under_a_new_token(
     assert [spec.key.token for spec in executor.launched] == [2]
 
 
-async def test_restart_when_a_started_run_left_no_trace_is_lost(bench) -> None:
+async def test_restart_when_a_started_run_left_no_trace_is_lost(bench: Bench) -> None:
     executor = MemoryExecutor()
     async with bench.serving(executor):
         run = await asyncio.to_thread(bench.submit)
@@ -266,7 +267,7 @@ async def test_restart_when_a_started_run_left_no_trace_is_lost(bench) -> None:
     assert (after.status, after.reason) == (RunStatus.FAILED, "lost")
 
 
-async def test_restart_when_an_attempt_has_no_run_is_stopped_and_discarded(bench) -> None:
+async def test_restart_when_an_attempt_has_no_run_is_stopped_and_discarded(bench: Bench) -> None:
     executor = MemoryExecutor()
     async with bench.serving(executor):
         run = await asyncio.to_thread(bench.submit)
@@ -280,7 +281,7 @@ async def test_restart_when_an_attempt_has_no_run_is_stopped_and_discarded(bench
     assert bench.get(run).reason == "lost"
 
 
-async def test_late_finish_when_lease_was_taken_over_is_refused(bench) -> None:
+async def test_late_finish_when_lease_was_taken_over_is_refused(bench: Bench) -> None:
     executor = MemoryExecutor()
     async with bench.serving(executor):
         run = await asyncio.to_thread(bench.submit)
@@ -307,7 +308,7 @@ class FlakyStore(SqlLeaseStore):
         return super().apply(commands, now)
 
 
-async def test_finish_when_database_is_away_is_written_when_it_is_back(bench) -> None:
+async def test_finish_when_database_is_away_is_written_when_it_is_back(bench: Bench) -> None:
     store = FlakyStore(bench.database)
     executor = MemoryExecutor()
     async with bench.serving(executor, store=store):
@@ -322,7 +323,7 @@ async def test_finish_when_database_is_away_is_written_when_it_is_back(bench) ->
         assert (await bench.ended(run)).status is RunStatus.SUCCESS
 
 
-async def test_stop_when_database_is_away_loses_nothing(bench) -> None:
+async def test_stop_when_database_is_away_loses_nothing(bench: Bench) -> None:
     store = FlakyStore(bench.database)
     executor = MemoryExecutor()
     async with bench.serving(executor, store=store):
@@ -347,13 +348,13 @@ class RefusingStore(SqlLeaseStore):
         return super().apply(commands, now)
 
 
-async def test_finish_when_its_details_are_refused_is_written_without_them(bench) -> None:
+async def test_finish_when_its_details_are_refused_is_written_without_them(bench: Bench) -> None:
     async with bench.serving(MemoryExecutor(ends), store=RefusingStore(bench.database)):
         run = await bench.ended(await asyncio.to_thread(bench.submit))
     assert run.status is RunStatus.SUCCESS and run.cpu_seconds is None
 
 
-async def test_lost_host_when_silent_for_long_has_its_runs_ended(bench) -> None:
+async def test_lost_host_when_silent_for_long_has_its_runs_ended(bench: Bench) -> None:
     run = bench.submit()
     store = bench.store
     now = _now()
@@ -379,7 +380,7 @@ def _lost() -> Any:
 async def _until(condition: Any) -> None:
     """Look until it is so: what is waited for happens in another thread or task without a signal to the test."""
     async with asyncio.timeout(15):
-        while not condition():
+        while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
 

@@ -3,14 +3,17 @@
 import asyncio
 import json
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from tests.integration.runs.conftest import Bench
 
 from fastflow.kernel.audit.domain.entries import AuditFilter
 from fastflow.kernel.audit.infra.store import SqlAuditStore
-from fastflow.kernel.executors.port import Limits
+from fastflow.kernel.executors.port import Limits, Reason
 from fastflow.kernel.runs.domain import commands as command
 from fastflow.kernel.runs.domain.errors import (
     CapsuleIncomplete,
@@ -22,7 +25,8 @@ from fastflow.kernel.runs.domain.errors import (
     RunNotQueued,
     RunSkipped,
 )
-from fastflow.kernel.runs.domain.run import RunFilter, failure
+from fastflow.kernel.runs.domain.explain import Explanation
+from fastflow.kernel.runs.domain.run import Run, RunFilter, failure
 from fastflow.kernel.runs.domain.states import RunStatus
 from fastflow.kit.clock import SystemClock
 from fastflow.kit.errors import Forbidden, InvalidInput, NotFound
@@ -36,24 +40,24 @@ SCHEMA = {
 }
 
 
-def claim(bench, limit=10):
+def claim(bench: Bench, limit: int = 10) -> Sequence[Run]:
     wanted = command.Claim(owner="owner", host="host-1", max_concurrent=10, limit=limit)
     return bench.store.apply([wanted], SystemClock().now())[0].runs
 
 
-def beat(bench, stopped=False):
+def beat(bench: Bench, stopped: bool = False) -> None:
     now = SystemClock().now()
-    beat = command.Heartbeat(owner="owner", host="host-1", hostname="h", pid=1, started_at=now, stopped=stopped)
-    bench.store.apply([beat], now)
+    sent = command.Heartbeat(owner="owner", host="host-1", hostname="h", pid=1, started_at=now, stopped=stopped)
+    bench.store.apply([sent], now)
 
 
-def finish(bench, run, reason="exit"):
+def finish(bench: Bench, run: Run, reason: Reason = "exit") -> None:
     ending = failure(reason, "for a test", SystemClock().now())
     done = command.Finish(lease=command.Lease(run_id=run.id, token=run.lease_token or 1), ending=ending)
     assert bench.store.apply([done], SystemClock().now()) == [True]
 
 
-def test_submit_when_accepted_freezes_everything_and_wakes_the_runner(bench_with) -> None:
+def test_submit_when_accepted_freezes_everything_and_wakes_the_runner(bench_with: Callable[..., Bench]) -> None:
     bench = bench_with(default_limits=Limits(pids=64), default_run_timeout=60.0, default_grace=3.0)
     bench.catalogue.add("demo", params_schema=SCHEMA, secrets=("TOKEN",), limits=Limits(cpus=0.5), network=False)
     run = bench.submit(params={"CITY": "Ulm"}, priority=5)
@@ -69,7 +73,7 @@ def test_submit_when_accepted_freezes_everything_and_wakes_the_runner(bench_with
     assert "s3cret" not in json.dumps(capsule)
 
 
-def test_submit_when_done_leaves_one_audit_entry(bench) -> None:
+def test_submit_when_done_leaves_one_audit_entry(bench: Bench) -> None:
     run = bench.submit()
     (entry,) = SqlAuditStore(bench.database).load(AuditFilter(), before_id=None, limit=10)
     assert (entry.action, entry.subject, entry.actor) == ("run.submit", run.id, "user:olga")
@@ -84,7 +88,9 @@ def test_submit_when_done_leaves_one_audit_entry(bench) -> None:
         ({"CITY": "x", "TOP": "3"}, "params.TOP"),
     ],
 )
-def test_submit_when_a_parameter_is_wrong_names_it_and_writes_nothing(bench, params, field) -> None:
+def test_submit_when_a_parameter_is_wrong_names_it_and_writes_nothing(
+    bench: Bench, params: dict[str, Any], field: str
+) -> None:
     bench.catalogue.add("demo", params_schema=SCHEMA)
     with pytest.raises(InvalidParams) as caught:
         bench.submit(params=params)
@@ -92,7 +98,7 @@ def test_submit_when_a_parameter_is_wrong_names_it_and_writes_nothing(bench, par
     assert not bench.service.list(actor=bench.actor).items and not bench.wakeup.to_runner
 
 
-def test_submit_when_refused_for_other_reasons_says_which(bench) -> None:
+def test_submit_when_refused_for_other_reasons_says_which(bench: Bench) -> None:
     with pytest.raises(NotFound):
         bench.submit("nosuch")
     with pytest.raises(InvalidInput) as caught:
@@ -109,7 +115,7 @@ def test_submit_when_refused_for_other_reasons_says_which(bench) -> None:
         bench.service.submit("demo", actor=replace(bench.actor, pipelines={"other"}))
 
 
-def test_idempotency_key_when_repeated_gives_the_first_run(bench) -> None:
+def test_idempotency_key_when_repeated_gives_the_first_run(bench: Bench) -> None:
     first = bench.submit(params={"A": 1}, idempotency_key="k")
     assert bench.submit(params={"A": 1}, idempotency_key="k") == first
     bench.catalogue.add("other")
@@ -120,12 +126,12 @@ def test_idempotency_key_when_repeated_gives_the_first_run(bench) -> None:
     assert len(bench.service.list(actor=bench.actor).items) == 2
 
 
-async def test_idempotency_key_when_used_by_many_at_once_makes_one_run(bench) -> None:
+async def test_idempotency_key_when_used_by_many_at_once_makes_one_run(bench: Bench) -> None:
     runs = await asyncio.gather(*(asyncio.to_thread(bench.submit, idempotency_key="k") for _ in range(8)))
     assert len({run.id for run in runs}) == 1
 
 
-def test_skip_when_limit_is_held_names_the_holder_and_records_nothing(bench) -> None:
+def test_skip_when_limit_is_held_names_the_holder_and_records_nothing(bench: Bench) -> None:
     bench.catalogue.add("demo", concurrency={"key": "{CITY}", "per_key": 1, "policy": "skip"})
     first = bench.submit(params={"CITY": "Ulm"})
     bench.submit(params={"CITY": "Bonn"})
@@ -134,7 +140,7 @@ def test_skip_when_limit_is_held_names_the_holder_and_records_nothing(bench) -> 
     assert len(bench.service.list(actor=bench.actor).items) == 2
 
 
-def test_cancel_new_when_limit_is_held_records_the_run_as_cancelled(bench) -> None:
+def test_cancel_new_when_limit_is_held_records_the_run_as_cancelled(bench: Bench) -> None:
     bench.catalogue.add("demo", concurrency={"limit": 1, "policy": "cancel-new"})
     first = bench.submit()
     second = bench.submit()
@@ -144,7 +150,7 @@ def test_cancel_new_when_limit_is_held_records_the_run_as_cancelled(bench) -> No
     assert bench.get(second).finished_at is not None
 
 
-def test_cancel_old_when_limit_is_held_ends_the_holder_and_queues_the_new_run(bench) -> None:
+def test_cancel_old_when_limit_is_held_ends_the_holder_and_queues_the_new_run(bench: Bench) -> None:
     bench.catalogue.add("demo", concurrency={"limit": 1, "policy": "cancel-old"})
     first = bench.submit()
     (running,) = claim(bench)
@@ -156,14 +162,14 @@ def test_cancel_old_when_limit_is_held_ends_the_holder_and_queues_the_new_run(be
     assert f"cancel {first.id}" in bench.wakeup.to_runner and f"run {second.id}" in bench.wakeup.to_web
 
 
-def test_key_when_its_parameter_is_missing_names_it(bench) -> None:
+def test_key_when_its_parameter_is_missing_names_it(bench: Bench) -> None:
     bench.catalogue.add("demo", concurrency={"key": "{CITY}", "per_key": 1})
     with pytest.raises(InvalidInput) as caught:
         bench.submit()
     assert set(caught.value.fields) == {"params.CITY"}
 
 
-def test_submit_when_full_and_queueing_is_off_is_refused(bench_with) -> None:
+def test_submit_when_full_and_queueing_is_off_is_refused(bench_with: Callable[..., Bench]) -> None:
     bench = bench_with(queue_when_full=False, max_concurrent_runs=2)
     bench.submit()
     bench.submit()
@@ -173,7 +179,7 @@ def test_submit_when_full_and_queueing_is_off_is_refused(bench_with) -> None:
     assert len(bench.service.list(actor=bench.actor).items) == 2
 
 
-def test_cancel_when_waiting_ends_it_at_once(bench) -> None:
+def test_cancel_when_waiting_ends_it_at_once(bench: Bench) -> None:
     run = bench.submit()
     after = bench.service.cancel(run.id, actor=bench.actor, reason="no need")
     assert (after.status, after.reason) == (RunStatus.FAILED, "cancelled")
@@ -184,7 +190,7 @@ def test_cancel_when_waiting_ends_it_at_once(bench) -> None:
         bench.service.cancel(run.id, actor=bench.actor)
 
 
-def test_cancel_when_asked_twice_keeps_the_first_reason(bench) -> None:
+def test_cancel_when_asked_twice_keeps_the_first_reason(bench: Bench) -> None:
     run = bench.submit()
     claim(bench)
     first = bench.service.cancel(run.id, actor=bench.actor, reason="one")
@@ -194,7 +200,7 @@ def test_cancel_when_asked_twice_keeps_the_first_reason(bench) -> None:
     assert len(entries) == 1
 
 
-def test_priority_when_raised_moves_the_run_ahead_and_only_while_it_waits(bench) -> None:
+def test_priority_when_raised_moves_the_run_ahead_and_only_while_it_waits(bench: Bench) -> None:
     first, second = bench.submit(), bench.submit()
     bench.service.set_priority(second.id, 7, actor=bench.actor)
     assert [run.id for run in claim(bench, limit=1)] == [second.id]
@@ -205,7 +211,7 @@ def test_priority_when_raised_moves_the_run_ahead_and_only_while_it_waits(bench)
         bench.service.set_priority(first.id, 1, actor=bench.actor)
 
 
-def test_get_when_unknown_or_out_of_scope_says_so(bench) -> None:
+def test_get_when_unknown_or_out_of_scope_says_so(bench: Bench) -> None:
     with pytest.raises(RunNotFound):
         bench.service.get(new_id(), actor=VIEWER)
     with pytest.raises(InvalidInput):
@@ -215,9 +221,10 @@ def test_get_when_unknown_or_out_of_scope_says_so(bench) -> None:
         bench.service.get(run.id, actor=replace(VIEWER, pipelines={"other"}))
 
 
-def test_list_when_paged_gives_every_run_once_newest_first(bench) -> None:
+def test_list_when_paged_gives_every_run_once_newest_first(bench: Bench) -> None:
     ids = [bench.submit().id for _ in range(7)]
-    seen, cursor = [], None
+    seen: list[str] = []
+    cursor: str | None = None
     while True:
         page = bench.service.list(actor=VIEWER, cursor=cursor, limit=3)
         seen += [run.id for run in page.items]
@@ -227,14 +234,14 @@ def test_list_when_paged_gives_every_run_once_newest_first(bench) -> None:
     assert seen == ids[::-1]
 
 
-def test_list_when_filtered_gives_what_was_asked_for(bench) -> None:
+def test_list_when_filtered_gives_what_was_asked_for(bench: Bench) -> None:
     bench.catalogue.add("other")
     before = SystemClock().now()
     demo, other = bench.submit(), bench.submit("other", trigger="cli")
     (running,) = [run for run in claim(bench) if run.id == demo.id]
     finish(bench, running, reason="oom")
 
-    def ids(actor=VIEWER, **wanted):
+    def ids(actor: Actor = VIEWER, **wanted: Any) -> list[str]:
         return [run.id for run in bench.service.list(RunFilter(**wanted), actor=actor).items]
 
     assert ids(pipeline_name="other") == [other.id]
@@ -249,18 +256,18 @@ def test_list_when_filtered_gives_what_was_asked_for(bench) -> None:
         ids(actor=replace(VIEWER, pipelines={"other"}), pipeline_name="demo")
 
 
-def test_list_when_cursor_is_made_up_is_refused(bench) -> None:
+def test_list_when_cursor_is_made_up_is_refused(bench: Bench) -> None:
     for cursor in ("x", "WyJhIl0", "WzFd"):
         with pytest.raises(InvalidInput):
             bench.service.list(actor=VIEWER, cursor=cursor)
 
 
-def test_explain_when_waiting_gives_the_one_reason(bench_with) -> None:
+def test_explain_when_waiting_gives_the_one_reason(bench_with: Callable[..., Bench]) -> None:
     bench = bench_with(max_concurrent_runs=2)
     bench.catalogue.add("keyed", concurrency={"key": "{CITY}", "per_key": 1})
     bench.catalogue.add("narrow", concurrency={"limit": 1})
 
-    def why(run):
+    def why(run: Run) -> Explanation:
         return bench.service.explain(run.id, actor=VIEWER)
 
     first = bench.submit("keyed", params={"CITY": "acme"})
@@ -284,7 +291,7 @@ def test_explain_when_waiting_gives_the_one_reason(bench_with) -> None:
     assert why(first).text == "ended: exit: for a test"
 
 
-def test_rerun_when_plain_takes_the_present_pipeline(bench) -> None:
+def test_rerun_when_plain_takes_the_present_pipeline(bench: Bench) -> None:
     run = bench.submit(params={"A": 1})
     bench.catalogue.add("demo", network=False)
     again = bench.service.rerun(run.id, actor=bench.actor)
@@ -292,17 +299,17 @@ def test_rerun_when_plain_takes_the_present_pipeline(bench) -> None:
     assert again.capsule["network"] is False
 
 
-def test_rerun_when_exact_repeats_the_capsule_even_of_a_deleted_pipeline(bench) -> None:
+def test_rerun_when_exact_repeats_the_capsule_even_of_a_deleted_pipeline(bench: Bench) -> None:
     bench.catalogue.add("demo", secrets=("TOKEN",), network=False)
     run = bench.submit(params={"A": 1})
     bench.catalogue.remove("demo")
     again = bench.service.rerun(run.id, actor=bench.actor, exact=True)
     assert again.capsule == {**run.capsule, "exact": True}
     assert (again.environment, again.params) == ("e" * 64, {"A": 1})
-    assert not [each for each in bench.service.diff(run.id, again.id, actor=VIEWER).differences]
+    assert not bench.service.diff(run.id, again.id, actor=VIEWER).differences
 
 
-def test_rerun_when_exact_and_parts_are_gone_names_each(bench) -> None:
+def test_rerun_when_exact_and_parts_are_gone_names_each(bench: Bench) -> None:
     bench.catalogue.add("demo", secrets=("TOKEN",))
     run = bench.submit()
     bench.catalogue.snapshots.clear()
@@ -314,7 +321,7 @@ def test_rerun_when_exact_and_parts_are_gone_names_each(bench) -> None:
     assert [part.split()[0] for part in missing] == ["code", "environment", "secrets:"]
 
 
-def test_diff_when_runs_differ_names_the_fields(bench) -> None:
+def test_diff_when_runs_differ_names_the_fields(bench: Bench) -> None:
     left = bench.submit(params={"A": 1})
     bench.catalogue.add("demo", limits=Limits(pids=5))
     right = bench.submit(params={"A": 2})
@@ -322,7 +329,7 @@ def test_diff_when_runs_differ_names_the_fields(bench) -> None:
     assert fields == ["capsule.limits.pids", "params.A"]
 
 
-async def test_wait_when_signal_comes_answers_within_milliseconds(bench) -> None:
+async def test_wait_when_signal_comes_answers_within_milliseconds(bench: Bench) -> None:
     run = bench.submit()
     (running,) = claim(bench)
     waiting = asyncio.ensure_future(bench.service.wait(run.id, 30, actor=VIEWER))
@@ -334,12 +341,12 @@ async def test_wait_when_signal_comes_answers_within_milliseconds(bench) -> None
     assert time.perf_counter() - before < 0.5
 
 
-async def test_wait_when_nothing_happens_answers_with_the_run_as_it_is(bench) -> None:
+async def test_wait_when_nothing_happens_answers_with_the_run_as_it_is(bench: Bench) -> None:
     run = bench.submit()
     assert (await bench.service.wait(run.id, 0.05, actor=VIEWER)).status is RunStatus.PENDING
 
 
-async def test_wait_when_signal_is_lost_looks_by_itself(bench) -> None:
+async def test_wait_when_signal_is_lost_looks_by_itself(bench: Bench) -> None:
     run = bench.submit()
     waiting = asyncio.ensure_future(bench.service.wait(run.id, 30, actor=VIEWER))
     await asyncio.sleep(0.05)

@@ -4,11 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import Select, select, text
 
+from fastflow.kernel.db.engine import Database
 from fastflow.kernel.executors.port import RunKey, ToldEvent
 from fastflow.kernel.runs.domain import commands as command
-from fastflow.kernel.runs.domain.run import Artifact, Ending, RunFilter, failure
+from fastflow.kernel.runs.domain.run import Artifact, Ending, Run, RunFilter, failure
 from fastflow.kernel.runs.domain.states import RunStatus
 from fastflow.kernel.runs.infra.claim_query import _IN_ORDER, _OF_PIPELINE, _pending_pipelines
 from fastflow.kernel.runs.infra.lease_store import SqlLeaseStore
@@ -23,31 +24,39 @@ from fastflow.testing.run_doubles import make_run
 NOW = START
 
 
-def add(database, *runs):
+def add(database: Database, *runs: Run) -> tuple[Run, ...]:
     store = SqlSubmitStore(database)
     for run in runs:
         store.insert(run, admission=None, actor=SYSTEM, action="run.submit", detail={})
     return runs
 
 
-def claim(database, limit=10, max_concurrent=100, owner="owner", host="host-1"):
+def claim(
+    database: Database, limit: int = 10, max_concurrent: int = 100, owner: str = "owner", host: str = "host-1"
+) -> list[str]:
     wanted = command.Claim(owner=owner, host=host, max_concurrent=max_concurrent, limit=limit)
     (claimed,) = SqlLeaseStore(database).apply([wanted], NOW)
     return [run.id for run in claimed.runs]
 
 
-def lease(run, token=1):
+def found(database: Database, run: Run) -> Run:
+    run_now = SqlReadStore(database).find(run.id)
+    assert run_now is not None
+    return run_now
+
+
+def lease(run: Run, token: int = 1) -> command.Lease:
     return command.Lease(run_id=run.id, token=token)
 
 
-def test_claim_when_priorities_differ_takes_highest_first_then_oldest(database) -> None:
+def test_claim_when_priorities_differ_takes_highest_first_then_oldest(database: Database) -> None:
     low, high, high_later, mid = add(
         database, make_run(priority=-1), make_run(priority=9), make_run(priority=9), make_run(priority=1)
     )
     assert claim(database) == [high.id, high_later.id, mid.id, low.id]
 
 
-def test_claim_when_pipeline_and_key_limits_hold_passes_over_the_blocked(database) -> None:
+def test_claim_when_pipeline_and_key_limits_hold_passes_over_the_blocked(database: Database) -> None:
     narrow = [make_run("narrow", pipeline_limit=2, priority=5) for _ in range(30)]
     keyed = [make_run("keyed", concurrency_key="a", key_limit=1, priority=4) for _ in range(30)]
     other_key = make_run("keyed", concurrency_key="b", key_limit=1)
@@ -60,19 +69,19 @@ def test_claim_when_pipeline_and_key_limits_hold_passes_over_the_blocked(databas
     assert claim(database) == [narrow[2].id]
 
 
-def test_claim_when_slots_are_few_takes_no_more(database) -> None:
+def test_claim_when_slots_are_few_takes_no_more(database: Database) -> None:
     runs = add(database, *(make_run() for _ in range(5)))
     assert claim(database, max_concurrent=2) == [runs[0].id, runs[1].id]
     assert claim(database, max_concurrent=2) == []
     assert claim(database, max_concurrent=4, limit=1) == [runs[2].id]
 
 
-def test_claim_when_the_same_key_is_used_by_two_pipelines_counts_them_apart(database) -> None:
+def test_claim_when_the_same_key_is_used_by_two_pipelines_counts_them_apart(database: Database) -> None:
     runs = add(database, *(make_run(name, concurrency_key="a", key_limit=1) for name in ("one", "two", "one")))
     assert claim(database) == [runs[0].id, runs[1].id]
 
 
-def test_finish_when_written_once_is_refused_the_second_time(database) -> None:
+def test_finish_when_written_once_is_refused_the_second_time(database: Database) -> None:
     (run,) = add(database, make_run())
     claim(database)
     store = SqlLeaseStore(database)
@@ -83,17 +92,17 @@ def test_finish_when_written_once_is_refused_the_second_time(database) -> None:
     )
     second = command.Finish(lease=lease(run), ending=failure("lost", "late", NOW))
     assert store.apply([first, second], NOW) == [True, False]
-    assert SqlReadStore(database).find(run.id).status is RunStatus.SUCCESS
+    assert found(database, run).status is RunStatus.SUCCESS
     assert [artifact.path for artifact in SqlReadStore(database).load_artifacts(run.id)] == ["a"]
 
 
-def test_finish_when_the_run_waits_is_refused(database) -> None:
+def test_finish_when_the_run_waits_is_refused(database: Database) -> None:
     (run,) = add(database, make_run())
     ending = command.Finish(lease=lease(run, 0), ending=failure("lost", "x", NOW))
     assert SqlLeaseStore(database).apply([ending], NOW) == [False]
 
 
-def test_apply_when_one_command_is_at_fault_keeps_the_others(database) -> None:
+def test_apply_when_one_command_is_at_fault_keeps_the_others(database: Database) -> None:
     good, bad = add(database, make_run(), make_run())
     claim(database)
     twice = [Artifact(path="same", size_bytes=1, sha256="0" * 64)] * 2
@@ -105,10 +114,10 @@ def test_apply_when_one_command_is_at_fault_keeps_the_others(database) -> None:
         NOW,
     )
     assert isinstance(results[0], Exception) and results[1] is True
-    assert SqlReadStore(database).find(bad.id).status is RunStatus.RUNNING
+    assert found(database, bad).status is RunStatus.RUNNING
 
 
-def test_heartbeat_when_sent_renews_the_leases_of_its_owner_alone(database) -> None:
+def test_heartbeat_when_sent_renews_the_leases_of_its_owner_alone(database: Database) -> None:
     mine, other = add(database, make_run(), make_run())
     claim(database, limit=1)
     claim(database, limit=1, owner="someone", host="host-2")
@@ -116,13 +125,13 @@ def test_heartbeat_when_sent_renews_the_leases_of_its_owner_alone(database) -> N
     beat = command.Heartbeat(owner="owner", host="host-1", hostname="h", pid=1, started_at=NOW)
     assert SqlLeaseStore(database).apply([beat], later) == [[mine.id]]
     reads = SqlReadStore(database)
-    assert reads.find(mine.id).lease_expires_at == later + timedelta(seconds=30)
-    assert reads.find(other.id).lease_expires_at == NOW + timedelta(seconds=30)
+    assert found(database, mine).lease_expires_at == later + timedelta(seconds=30)
+    assert found(database, other).lease_expires_at == NOW + timedelta(seconds=30)
     (runner,) = reads.load_runners()
     assert runner.is_alive(later) and not runner.is_alive(later + timedelta(seconds=31))
 
 
-def test_events_when_repeated_are_kept_once(database) -> None:
+def test_events_when_repeated_are_kept_once(database: Database) -> None:
     (run,) = add(database, make_run())
     claim(database)
     key = RunKey(run_id=run.id, token=1)
@@ -138,17 +147,17 @@ def test_events_when_repeated_are_kept_once(database) -> None:
     assert store.apply([command.RecordEvents(lease=lease(run, 0), events=told)], NOW) == [False]
 
 
-def test_wait_deadline_when_passed_ends_waiting_runs_alone(database) -> None:
+def test_wait_deadline_when_passed_ends_waiting_runs_alone(database: Database) -> None:
     late = make_run(wait_deadline=NOW)
     running = make_run(wait_deadline=NOW, priority=5)
     add(database, late, make_run(wait_deadline=NOW + timedelta(hours=1)), running)
     claim(database, limit=1)
     assert SqlLeaseStore(database).is_work_due("owner", NOW).overdue
     assert SqlLeaseStore(database).apply([command.Sweep(host="host-1")], NOW) == [[late.id]]
-    assert SqlReadStore(database).find(late.id).reason == "timeout"
+    assert found(database, late).reason == "timeout"
 
 
-def test_retention_when_counted_or_dated_finds_the_oldest(database) -> None:
+def test_retention_when_counted_or_dated_finds_the_oldest(database: Database) -> None:
     runs = add(database, *(make_run() for _ in range(5)), make_run("other"))
     store = SqlLeaseStore(database)
     claim(database)
@@ -156,10 +165,10 @@ def test_retention_when_counted_or_dated_finds_the_oldest(database) -> None:
         ended = failure("exit", "x", NOW - timedelta(days=10 - age))
         store.apply([command.Finish(lease=lease(run), ending=ended)], NOW)
     retention = SqlRetentionStore(database)
-    found = retention.find_expired(keep_runs=2, before=None, limit=10)
-    assert sorted(found) == sorted(run.id for run in runs[:3])
+    expired = retention.find_expired(keep_runs=2, before=None, limit=10)
+    assert sorted(expired) == sorted(run.id for run in runs[:3])
     assert retention.find_expired(keep_runs=None, before=NOW - timedelta(days=9), limit=10) == [runs[0].id]
-    retention.mark_log_deleted(list(found), NOW)
+    retention.mark_log_deleted(expired, NOW)
     assert retention.find_expired(keep_runs=2, before=NOW - timedelta(days=8), limit=10) == []
 
 
@@ -177,7 +186,7 @@ def test_retention_when_counted_or_dated_finds_the_oldest(database) -> None:
         RunFilter(pipeline_name="p", trigger="cli"),
     ],
 )
-def test_list_when_filtered_reads_along_an_index_without_sorting(database, wanted) -> None:
+def test_list_when_filtered_reads_along_an_index_without_sorting(database: Database, wanted: RunFilter) -> None:
     query = _page(select(*RUN_COLUMNS), wanted, "zzz", 51)
     compiled = query.compile(database.engine, compile_kwargs={"literal_binds": True})
     with database.read() as connection:
@@ -187,14 +196,14 @@ def test_list_when_filtered_reads_along_an_index_without_sorting(database, wante
 
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("query", [_IN_ORDER, _OF_PIPELINE.params(name="p", full_keys=["k"]), _pending_pipelines()])
-def test_claim_when_planned_reads_the_queue_along_its_indexes(database, query) -> None:
+def test_claim_when_planned_reads_the_queue_along_its_indexes(database: Database, query: Select[Any]) -> None:
     compiled = query.params(count=10).compile(database.engine, compile_kwargs={"literal_binds": True})
     with database.read() as connection:
         plan = " ".join(row[3] for row in connection.execute(text(f"EXPLAIN QUERY PLAN {compiled}")))
     assert "ix_run_pending" in plan and "TEMP B-TREE" not in plan, plan
 
 
-def test_claim_when_thousands_are_blocked_finds_those_behind_them(database) -> None:
+def test_claim_when_thousands_are_blocked_finds_those_behind_them(database: Database) -> None:
     blocked = [make_run("narrow", pipeline_limit=1, priority=5) for _ in range(40)]
     same_key = [make_run("keyed", concurrency_key="a", key_limit=1, priority=4) for _ in range(40)]
     other_key, free = make_run("keyed", concurrency_key="b", key_limit=1), make_run("free")

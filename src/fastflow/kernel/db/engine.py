@@ -144,7 +144,9 @@ def _bad_url(problem: str) -> InvalidInput:
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    Path(cast("str", url.database)).parent.mkdir(parents=True, exist_ok=True)
+    path = Path(cast("str", url.database))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)  # for the server alone; SQLite gives its side files the same rights
     engine = create_engine(
         url,
         pool_size=8,

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Integer, Row, Select, bindparam, func, or_, select
 
-from fastflow.kernel.runs.domain.queue import Candidate, Load, choose
+from fastflow.kernel.runs.domain.queue import Candidate, Load, blocked_by, choose
 from fastflow.kernel.runs.domain.run import Run
 from fastflow.kernel.runs.infra.rows import PENDING, RUN, RUN_COLUMNS, RUNNING, run_of
 
@@ -22,8 +22,6 @@ _COUNTS = (
         RUN.c.pipeline_name,
         RUN.c.concurrency_key,
         func.count().label("running"),
-        func.max(RUN.c.pipeline_limit).label("pipeline_limit"),
-        func.max(RUN.c.key_limit).label("key_limit"),
     )
     .where(RUNNING)
     .group_by(RUN.c.pipeline_name, RUN.c.concurrency_key)
@@ -43,69 +41,86 @@ _OF_PIPELINE = (
 
 
 @dataclass
-class _Occupied:
-    """What holds slots, and which pipelines and keys are at their limit."""
+class _Slots:
+    """Free slots, what holds the others, and what was found to be at its limit."""
 
-    load: Load = field(default_factory=Load)
-    pipeline_limits: dict[str, int | None] = field(default_factory=dict)
-    full_keys: dict[str, list[str]] = field(default_factory=dict)
+    room: int
+    load: Load
+    full_keys: set[tuple[str, str]] = field(default_factory=set)
+    full_pipelines: set[str] = field(default_factory=set)
+    chosen: dict[str, Row[Any]] = field(default_factory=dict)
 
-    def is_full(self, pipeline_name: str) -> bool:
-        limit = self.pipeline_limits.get(pipeline_name)
-        return limit is not None and self.load.by_pipeline[pipeline_name] >= limit
+    def take(self, rows: Sequence[Row[Any]]) -> bool:
+        """Choose among rows that are in the order of the queue; whether a pipeline or key was newly found full."""
+        by_id = {row.id: row for row in rows if row.id not in self.chosen}
+        candidates = [_candidate(row) for row in by_id.values()]
+        most = self.load.total + self.room
+        for one in choose(candidates, self.load, most):
+            self.chosen[one.id] = by_id[one.id]
+            self.room -= 1
+        known = len(self.full_pipelines) + len(self.full_keys)
+        for one in candidates:
+            if one.id not in self.chosen:
+                self._note(one, blocked_by(one, self.load, most))
+        return len(self.full_pipelines) + len(self.full_keys) > known
+
+    def _note(self, blocked: Candidate, scope: str | None) -> None:
+        if scope == "pipeline":
+            self.full_pipelines.add(blocked.pipeline_name)
+        elif scope == "key" and blocked.concurrency_key is not None:
+            self.full_keys.add((blocked.pipeline_name, blocked.concurrency_key))
 
 
 def choose_runs(connection: Connection, *, limit: int, max_concurrent: int) -> Sequence[Run]:
     """At most `limit` waiting runs that no limit keeps back, in the order of the queue."""
-    occupied = _count_running(connection)
-    room = min(limit, max_concurrent - occupied.load.total)
-    if room <= 0:
+    load = _count_running(connection)
+    slots = _Slots(room=min(limit, max_concurrent - load.total), load=load)
+    if slots.room <= 0:
         return []
-    count = max(room, _HEAD)
-    rows = connection.execute(_IN_ORDER, {"count": count}).all()
-    chosen = _choose(rows, occupied.load, room)
-    if len(chosen) < room and len(rows) == count:
-        seen = {run.id for run in chosen}
-        chosen += _choose_by_pipeline(connection, occupied, room - len(chosen), seen)
-    return chosen
+    count = max(slots.room, _HEAD)
+    head = connection.execute(_IN_ORDER, {"count": count}).all()
+    slots.take(head)
+    if slots.room > 0 and len(head) == count:
+        names = connection.execute(_pending_pipelines()).scalars().all()
+        behind = [
+            row
+            for name in names
+            if name is not None and name not in slots.full_pipelines
+            for row in _choose_of_pipeline(connection, name, slots)
+        ]
+        slots.take(sorted(behind, key=lambda row: (-row.priority, row.id)))
+    return [run_of(row) for row in slots.chosen.values()]
 
 
-def _choose_by_pipeline(connection: Connection, occupied: _Occupied, room: int, seen: set[str]) -> list[Run]:
-    rows: list[Row[Any]] = []
-    for name in connection.execute(_pending_pipelines()).scalars().all():
-        if name is not None and not occupied.is_full(name):
-            values = {"name": name, "full_keys": occupied.full_keys.get(name, []), "count": room + len(seen)}
-            rows += connection.execute(_OF_PIPELINE, values)
-    rows = [row for row in rows if row.id not in seen]
-    rows.sort(key=lambda row: (-row.priority, row.id))
-    return _choose(rows, occupied.load, room)
+def _choose_of_pipeline(connection: Connection, name: str, slots: _Slots) -> Sequence[Row[Any]]:
+    """What would start if the free slots were for this pipeline alone. Its limits concern no other pipeline, so the first
+    of all pipelines' choices, in the order of the queue, are the runs to start."""
+    load = Load(slots.load.total, slots.load.by_pipeline.copy(), slots.load.by_key.copy())
+    own = _Slots(room=slots.room, load=load, full_keys=set(slots.full_keys), chosen=dict(slots.chosen))
+    while own.room > 0:
+        full_keys = sorted(key for pipeline_name, key in own.full_keys if pipeline_name == name)
+        count = max(_HEAD, own.room) + len(own.chosen)
+        rows = connection.execute(_OF_PIPELINE, {"name": name, "full_keys": full_keys, "count": count}).all()
+        if not own.take(rows) or name in own.full_pipelines or len(rows) < count:
+            break  # else the keys that were found full are passed over now, and the runs behind them are seen
+    return [row for run_id, row in own.chosen.items() if run_id not in slots.chosen]
 
 
-def _choose(rows: Sequence[Row[Any]], load: Load, room: int) -> list[Run]:
-    """The rows that may start; `load` is raised by them."""
-    by_id = {row.id: row for row in rows}
-    candidates = [
-        Candidate(
-            id=row.id,
-            pipeline_name=row.pipeline_name,
-            concurrency_key=row.concurrency_key,
-            pipeline_limit=row.pipeline_limit,
-            key_limit=row.key_limit,
-        )
-        for row in rows
-    ]
-    return [run_of(by_id[one.id]) for one in choose(candidates, load, load.total + room)]
+def _candidate(row: Row[Any]) -> Candidate:
+    return Candidate(
+        id=row.id,
+        pipeline_name=row.pipeline_name,
+        concurrency_key=row.concurrency_key,
+        pipeline_limit=row.pipeline_limit,
+        key_limit=row.key_limit,
+    )
 
 
-def _count_running(connection: Connection) -> _Occupied:
-    occupied = _Occupied()
-    for name, key, running, pipeline_limit, key_limit in connection.execute(_COUNTS):
-        occupied.load.add(name, key, running)
-        known = occupied.pipeline_limits.get(name)
-        occupied.pipeline_limits[name] = max(filter(None, (known, pipeline_limit)), default=None)
-        if key is not None and key_limit is not None and running >= key_limit:
-            occupied.full_keys.setdefault(name, []).append(key)
-    return occupied
+def _count_running(connection: Connection) -> Load:
+    load = Load()
+    for name, key, running in connection.execute(_COUNTS):
+        load.add(name, key, running)
+    return load
 
 
 def _pending_pipelines() -> Select[Any]:

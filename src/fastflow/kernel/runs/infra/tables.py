@@ -32,14 +32,17 @@ class RunRow(SQLModel, table=True):
         Index(
             "ix_run_pipeline_name_reason_id", "pipeline_name", "reason", "id", "trigger", **_only("reason IS NOT NULL")
         ),
-        # The queue: the claim reads these three alone; ended runs are in none of them.
-        Index("ix_run_pending", "queue_rank", "id", **_only("status = 'PENDING'")),
+        # The queue: the claim reads these three alone; ended runs are in none of them. `status` stands first because
+        # SQLite otherwise prefers the larger index on it.
+        Index("ix_run_pending", "status", "queue_rank", "id", **_only("status = 'PENDING'")),
         Index(
             "ix_run_pending_pipeline_name",
-            *("pipeline_name", "queue_rank", "id", "concurrency_key"),
+            *("status", "pipeline_name", "queue_rank", "id", "concurrency_key"),
             **_only("status = 'PENDING'"),
         ),
-        Index("ix_run_running", "pipeline_name", "concurrency_key", "lease_owner", **_only("status = 'RUNNING'")),
+        Index(
+            "ix_run_running", "status", "pipeline_name", "concurrency_key", "lease_owner", **_only("status = 'RUNNING'")
+        ),
         Index("ix_run_wait_deadline", "wait_deadline", **_only("status = 'PENDING' AND wait_deadline IS NOT NULL")),
         Index("uq_run_idempotency", "pipeline_name", "idempotency_key", unique=True),
         # Retention: the ended runs that still have their log.

@@ -1,0 +1,346 @@
+"""Every command, through the same app that a server serves, inside this process."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from typer.testing import CliRunner, Result
+
+from fastflow.bootstrap import Product, build_product
+from fastflow.cli.access import Access
+from fastflow.cli.app import app
+from fastflow.cli.client import Api, open_remote, part
+from fastflow.cli.errors import WrongUsage
+from fastflow.cli.in_process import mount
+from fastflow.kit.identity import Actor, Role
+from fastflow.settings import Settings
+
+Run = Callable[..., Result]
+ME = Actor(name="user:tester", role=Role.ADMIN)
+
+
+@pytest.fixture
+def product(settings: Settings, sqlite_template: Path, pipelines_dir: Path) -> Iterator[Product]:
+    (settings.data_dir / "fastflow.db").write_bytes(sqlite_template.read_bytes())
+    (pipelines_dir / "hello.py").write_text(
+        '# /// script\n# [tool.fastflow]\n# description = "Says hello"\n# [tool.fastflow.params.properties.COUNT]\n'
+        '# type = "integer"\n# default = 1\n# ///\nprint("hello")\n'
+    )
+    built = build_product(settings)
+    yield built
+    built.close()
+
+
+@pytest.fixture
+def run(product: Product) -> Run:
+    """Runs one command to its end."""
+
+    def invoke(*arguments: str, input: str | None = None) -> Result:  # noqa: A002 - as CliRunner names it
+        return CliRunner().invoke(app, arguments, input=input, obj=Access(connect=lambda: mount(product)))
+
+    return invoke
+
+
+def output_of(result: Result) -> str:
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def json_of(result: Result) -> Any:
+    return json.loads(output_of(result))
+
+
+def submit(product: Product, **values: Any) -> str:
+    return product.runs.submit("hello", values, actor=ME).id
+
+
+# --- runs ------------------------------------------------------------------------------------------------------------
+
+
+def test_runs_list_when_there_are_more_than_asked_for_then_it_tells_where_they_go_on(
+    product: Product, run: Run
+) -> None:
+    ids = [submit(product, COUNT=number) for number in range(3)]
+    first = run("runs", "list", "--limit", "2", "--pipeline", "hello")
+    assert [line.split()[0] for line in output_of(first).splitlines()] == ["ID", ids[2], ids[1]]
+    cursor = first.stderr.split("--cursor ")[1].strip()
+    page = json_of(run("runs", "list", "--json", "--cursor", cursor, "--status", "pending"))
+    assert ([item["id"] for item in page["items"]], page["next_cursor"]) == ([ids[0]], None)
+
+
+def test_runs_list_when_there_are_none_then_stdout_is_empty(run: Run) -> None:
+    result = run("runs", "list")
+    assert (output_of(result), result.stderr) == ("", "No runs.\n")
+
+
+def test_runs_show_when_given_an_id_then_the_run_is_told(product: Product, run: Run) -> None:
+    run_id = submit(product, COUNT=2)
+    shown = output_of(run("runs", "show", run_id))
+    assert run_id in shown
+    assert '{"COUNT": 2}' in shown
+    assert json_of(run("runs", "show", run_id, "--json"))["status"] == "PENDING"
+
+
+def test_runs_priority_explain_cancel_when_a_run_waits_then_each_does_its_part(product: Product, run: Run) -> None:
+    run_id = submit(product)
+    assert "priority 7" in output_of(run("runs", "priority", run_id, "7"))
+    assert "start `fastflow serve`" in output_of(run("runs", "explain", run_id))
+    assert json_of(run("runs", "explain", run_id, "--json"))["code"] == "runner_away"
+    assert "is cancelled" in output_of(run("runs", "cancel", run_id, "--reason", "wrong month"))
+    again = run("runs", "cancel", run_id)
+    assert (again.exit_code, again.stdout) == (1, "")
+    assert again.stderr.startswith("Error: Run ")
+    assert "\nHint: " in again.stderr
+
+
+def test_runs_rerun_and_diff_when_nothing_changed_then_there_are_no_differences(product: Product, run: Run) -> None:
+    run_id = submit(product, COUNT=2)
+    again = output_of(run("runs", "rerun", run_id)).strip()
+    same = run("runs", "diff", run_id, again)
+    assert (output_of(same), same.stderr) == ("", "No differences: the same parts and the same result.\n")
+    other = submit(product, COUNT=3)
+    assert "params.COUNT" in output_of(run("runs", "diff", run_id, other))
+    assert [each["field"] for each in json_of(run("runs", "diff", run_id, other, "--json"))["differences"]] == [
+        "params.COUNT"
+    ]
+
+
+def test_runs_logs_when_the_run_has_a_log_then_its_bytes_come_out_as_they_are(product: Product, run: Run) -> None:
+    run_id = submit(product)
+    head = b"2026-11-21T04:35:18.123456789Z stdout F "
+    (product.settings.logs_dir / f"{run_id}.log").write_bytes(head + b"caf\xe9\n" + head + b"tea\n")
+    assert run("runs", "logs", run_id).stdout_bytes == b"caf\xe9\ntea\n"
+    assert run("runs", "logs", run_id, "--tail", "1").stdout_bytes == b"tea\n"
+    assert run("runs", "logs", run_id, "--grep", "caf", "--times").stdout_bytes == head + b"caf\xe9\n"
+    product.runs.cancel(run_id, actor=ME)
+    followed = run("runs", "logs", run_id, "-f", "--grep", "tea")
+    assert (followed.stdout_bytes, followed.stderr) == (b"tea\n", "[fastflow] the run failed: cancelled\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("show",), ("logs",), ("logs", "-f"), ("cancel",), ("explain",), ("rerun",), ("rerun", "--exact")],
+)
+def test_runs_when_the_id_is_unknown_or_none_then_the_error_names_it(run: Run, arguments: tuple[str, ...]) -> None:
+    for run_id in ("019a6c1e-7d4b-7cc0-8000-3f2a1b0c9d8e", "../../etc/passwd"):
+        result = run("runs", *arguments, run_id)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr.startswith("Error: ")
+        assert "Traceback" not in result.stderr
+
+
+def test_run_when_it_is_detached_then_the_id_stands_alone_on_stdout(product: Product, run: Run) -> None:
+    run_id = output_of(run("run", "hello", "-p", "COUNT=5", "--timeout", "2m", "--priority", "3", "--detach")).strip()
+    submitted = product.runs.get(run_id, actor=ME)
+    assert (submitted.params, submitted.priority, submitted.trigger) == ({"COUNT": 5}, 3, "cli")
+    assert submitted.capsule["timeouts"]["run"] == 120.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("nothing",), 1, "There is no pipeline 'nothing'."),
+        (("hello", "-p", "COUNT=many"), 1, "params.COUNT: 'many' is not a whole number"),
+        (("hello", "-p", "CUONT=1"), 1, "params.CUONT"),
+        (("hello", "-p", "COUNT"), 2, "is not KEY=VALUE"),
+        (("hello", "--json-params", "{"), 2, "is not JSON"),
+        (("hello", "--timeout", "soon"), 1, "is not a duration"),
+        (("hello", "--priority", "high"), 2, "priority"),
+    ],
+)
+def test_run_when_it_is_asked_for_wrongly_then_nothing_is_submitted(
+    product: Product, run: Run, arguments: tuple[str, ...], code: int, told: str
+) -> None:
+    result = run("run", "--detach", *arguments)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert told in result.stderr
+    assert product.runs.list(actor=ME).items == []
+
+
+# --- pipelines -------------------------------------------------------------------------------------------------------
+
+
+def test_pipelines_when_one_is_broken_then_all_are_listed_and_its_fault_is_told(
+    run: Run, pipelines_dir: Path
+) -> None:
+    (pipelines_dir / "broken.py").write_text("print('a'\n")
+    listed = output_of(run("pipelines", "list"))
+    assert [line.split()[0] for line in listed.splitlines()] == ["NAME", "broken", "hello"]
+    shown = output_of(run("pipelines", "show", "hello"))
+    assert "Says hello" in shown
+    assert "COUNT" in shown
+    assert "broken.py:1" in output_of(run("pipelines", "show", "broken"))
+    assert json_of(run("pipelines", "show", "hello", "--json"))["params_schema"]["properties"]["COUNT"]["default"] == 1
+
+
+def test_pipelines_check_when_there_are_faults_then_each_has_its_place_and_the_exit_code_is_1(
+    run: Run, pipelines_dir: Path
+) -> None:
+    good = run("pipelines", "check", "--pipelines", str(pipelines_dir))
+    assert (good.exit_code, good.stdout, good.stderr) == (0, "", "0 errors, 0 warnings.\n")
+    (pipelines_dir / "broken").mkdir()
+    (pipelines_dir / "broken" / "main.py").write_text("x = 1\nprint('a'\n")
+    bad = run("pipelines", "check", "--pipelines", str(pipelines_dir))
+    assert bad.exit_code == 1
+    assert bad.stdout.startswith("broken/main.py:2:6: error: ")
+    assert bad.stdout.rstrip().endswith(")")
+    assert run("pipelines", "check", "hello", "--pipelines", str(pipelines_dir)).exit_code == 0
+    faults = run("pipelines", "check", "broken", "--json", "--pipelines", str(pipelines_dir))
+    assert [fault["line"] for fault in json.loads(faults.stdout)["items"]] == [2]
+    unknown = run("pipelines", "check", "nothing", "--pipelines", str(pipelines_dir))
+    assert (unknown.exit_code, unknown.stdout) == (1, "")
+
+
+# --- administration --------------------------------------------------------------------------------------------------
+
+
+def test_secrets_when_set_listed_and_removed_then_no_value_is_shown(run: Run) -> None:
+    assert output_of(run("secrets", "set", "DB_PASSWORD", input="hunter2-hunter2\n")) == "DB_PASSWORD is set (version 1).\n"
+    changed = run("secrets", "set", "DB_PASSWORD", "--value", "another-secret", "--pipeline", "hello")
+    assert output_of(changed) == "DB_PASSWORD is set (version 2).\n"
+    output_of(run("secrets", "set", "CITY", "--value", "Ulm", "--parameter"))
+    listed = output_of(run("secrets", "list")) + json.dumps(json_of(run("secrets", "list", "--json")))
+    assert "hunter2" not in listed
+    assert "another" not in listed
+    assert "Ulm" in listed
+    assert "0 of 3" in output_of(run("secrets", "rotate"))
+    assert output_of(run("secrets", "rm", "CITY")) == "CITY is removed.\n"
+    assert run("secrets", "rm", "CITY").exit_code == 1
+
+
+def test_secrets_set_when_the_value_comes_by_stdin_then_one_newline_at_its_end_is_left_away(
+    product: Product, run: Run
+) -> None:
+    output_of(run("secrets", "set", "KEY", input="line one\nline two\n\n"))
+    assert product.secrets.reveal("hello", {"KEY": 1}).values == {"KEY": "line one\nline two\n"}
+
+
+def test_secrets_set_when_only_the_value_changes_then_its_pipelines_stay(product: Product, run: Run) -> None:
+    output_of(run("secrets", "set", "KEY", "--value", "first-value", "--pipeline", "hello"))
+    output_of(run("secrets", "set", "KEY", "--value", "second-value"))
+    assert json_of(run("secrets", "list", "--json"))["items"][0]["pipelines"] == ["hello"]
+    output_of(run("secrets", "set", "KEY", "--value", "third-value", "--all-pipelines"))
+    assert json_of(run("secrets", "list", "--json"))["items"][0]["pipelines"] is None
+
+
+def test_users_when_added_and_changed_then_the_password_stands_alone_on_stdout(product: Product, run: Run) -> None:
+    product.users.ensure_first_admin()
+    password = output_of(run("users", "add", "ada", "--role", "operator")).strip()
+    assert len(password) >= 16
+    assert output_of(run("users", "set-role", "ada", "viewer")) == "ada is viewer now.\n"
+    assert output_of(run("users", "reset-password", "ada")).strip() not in ("", password)
+    assert output_of(run("users", "disable", "ada")) == "ada cannot log in any more.\n"
+    users = {user["name"]: user for user in json_of(run("users", "list", "--json"))["items"]}
+    assert (users["ada"]["role"], users["ada"]["disabled"]) == ("viewer", True)
+    assert "disabled" in output_of(run("users", "list"))
+    assert output_of(run("users", "disable", "ada", "--undo")) == "ada may log in again.\n"
+    weak = run("users", "add", "bob", "--password-stdin", input="short\n")
+    assert (weak.exit_code, weak.stdout) == (1, "")
+    assert "password" in weak.stderr
+
+
+def test_tokens_when_created_then_the_token_stands_alone_and_can_be_revoked_by_name(product: Product, run: Run) -> None:
+    text = output_of(run("tokens", "create", "ci", "--role", "operator", "--pipeline", "hello", "--expires", "90d"))
+    assert text.startswith("ff_")
+    assert text.count("\n") == 1
+    token = product.tokens.find(text.strip())
+    assert token is not None
+    assert (token.role, token.pipelines) == (Role.OPERATOR, ("hello",))
+    assert "ci" in output_of(run("tokens", "list"))
+    output_of(run("tokens", "rm", "ci"))
+    assert product.tokens.find(text.strip()) is None
+    assert "There is no token 'ci'." in run("tokens", "rm", "ci").stderr
+    second = json_of(run("tokens", "create", "two", "--role", "viewer", "--json"))
+    output_of(run("tokens", "rm", second["id"]))
+
+
+def test_environments_when_there_are_none_then_both_commands_say_so(run: Run) -> None:
+    assert run("environments", "list").stderr == "No environments yet.\n"
+    assert json_of(run("environments", "gc", "--unused-days", "0", "--json")) == {
+        "hashes": [],
+        "freed_bytes": 0,
+        "dry_run": False,
+    }
+    assert "would be removed" in run("environments", "gc", "--dry-run").stderr
+
+
+def test_audit_when_something_was_changed_then_who_did_it_is_told(run: Run) -> None:
+    output_of(run("secrets", "set", "CITY", "--value", "Ulm", "--parameter"))
+    entries = json_of(run("audit", "--action", "secret.", "--json"))["items"]
+    assert entries[0]["actor"].startswith("cli:")
+    assert entries[0]["subject"] in output_of(run("audit", "--limit", "5"))
+
+
+def test_openapi_when_asked_then_every_command_has_its_path(run: Run) -> None:
+    paths = json_of(run("openapi"))["paths"]
+    assert {"/runs", "/pipelines/{name}/run", "/secrets", "/tokens", "/audit"} <= set(paths)
+
+
+def test_version_when_asked_for_json_then_both_versions_are_told(run: Run) -> None:
+    assert set(json_of(run("version", "--json"))) == {"fastflow", "python"}
+    assert output_of(run("version")).startswith("fastflow ")
+
+
+# --- errors ----------------------------------------------------------------------------------------------------------
+
+
+def over_network(answer: Callable[[httpx.Request], httpx.Response], *arguments: str) -> Result:
+    def connect() -> Api:
+        api = open_remote("http://server:8000", "ff_token")
+        api.client._transport = httpx.MockTransport(answer)
+        return api
+
+    return CliRunner().invoke(app, arguments, obj=Access(url="http://server:8000", connect=connect))
+
+
+def test_command_when_the_server_is_away_then_the_error_says_where_and_what_to_do() -> None:
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("Connection refused")
+
+    result = over_network(refuse, "runs", "list")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: The server at http://server:8000 does not answer: Connection refused.\nHint: ")
+
+
+def test_command_when_the_token_is_refused_then_the_hint_names_the_variable() -> None:
+    problem = {"code": "unauthenticated", "detail": "The token is not valid.", "hint": "Log in.", "fields": {}}
+    result = over_network(lambda _: httpx.Response(401, json=problem), "runs", "list")
+    assert "FASTFLOW_TOKEN" in result.stderr
+
+
+def test_command_when_something_else_answers_then_it_says_that_it_is_no_server_of_ours() -> None:
+    result = over_network(lambda _: httpx.Response(502, text="<html>"), "pipelines", "list")
+    assert "status 502" in result.stderr
+    assert "FASTFLOW_URL" in result.stderr
+
+
+def test_command_when_a_problem_has_fields_and_escapes_then_each_field_is_told_harmlessly() -> None:
+    problem = {"code": "x", "detail": "wrong\x1b[2J", "hint": "", "fields": {"params.A": "not a number"}}
+    result = over_network(lambda _: httpx.Response(422, json=problem), "runs", "list")
+    assert result.stderr == "Error: wrong\ufffd[2J\n  params.A: not a number\n"
+
+
+@pytest.mark.parametrize("url", ["server:8000", "ftp://server", "http://", "http://[::1"])
+def test_open_remote_when_the_url_is_none_then_it_is_a_usage_error(url: str) -> None:
+    with pytest.raises(WrongUsage):
+        open_remote(url, None)
+
+
+def test_command_when_debug_is_on_then_the_error_itself_is_raised() -> None:
+    result = CliRunner().invoke(app, ["--debug", "--url", "nonsense", "runs", "list"])
+    assert isinstance(result.exception, WrongUsage)
+
+
+@pytest.mark.parametrize("text", ["a/b", "..", ".", "a?b", "ü", "a%2Fb"])
+def test_part_when_text_has_any_character_then_it_stays_one_part_of_the_path(text: str) -> None:
+    path = httpx.URL("http://server").join(f"/runs/{part(text)}/logs").raw_path.decode()
+    assert path.count("/") == 3
+
+
+def test_help_when_asked_of_every_command_then_it_is_told() -> None:
+    for arguments in ([], ["runs"], ["pipelines"], ["environments"], ["secrets"], ["users"], ["tokens"], ["run"]):
+        result = CliRunner().invoke(app, [*arguments, "--help"])
+        assert (result.exit_code, result.stderr) == (0, "")
