@@ -42,6 +42,7 @@ _SAID_OTHERWISE = {
     "warm_idle": "duration",
     "run_memory": "size",
     "run_writable_paths": "paths separated by `:`",
+    "run_readable_paths": "paths separated by `:`",
 }
 
 

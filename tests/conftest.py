@@ -248,7 +248,7 @@ def pipelines_dir(tmp_path: Path) -> Path:
 def settings(data_dir: Path, pipelines_dir: Path) -> Settings:
     """Settings with the test's own folders, on SQLite; nothing comes from the environment or from `.env`."""
     return Settings(
-        _env_file=None,  # type: ignore[call-arg]  # a constructor argument of pydantic-settings
+        _env_file=None,
         data_dir=data_dir,
         pipelines_dir=pipelines_dir,
         logs_dir=data_dir / "logs",

@@ -133,9 +133,8 @@ async def _only_one(run_dir: Path, patience_seconds: float) -> AsyncIterator[Non
 
     A runner that is just ending is waited for: a lock tells nobody when it becomes free.
     """
-    run_dir.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + patience_seconds
-    with (run_dir / "runner.lock").open("a+", encoding="ascii") as lock:
+    with _open_lock(run_dir) as lock:
         while not _try_lock(lock):
             if time.monotonic() >= deadline:
                 lock.seek(0)
@@ -146,6 +145,11 @@ async def _only_one(run_dir: Path, patience_seconds: float) -> AsyncIterator[Non
         lock.write(f"{os.getpid()}\n")
         lock.flush()
         yield
+
+
+def _open_lock(run_dir: Path) -> IO[str]:
+    run_dir.mkdir(parents=True, exist_ok=True)
+    return (run_dir / "runner.lock").open("a+", encoding="ascii")
 
 
 def _try_lock(lock: IO[str]) -> bool:

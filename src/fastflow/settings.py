@@ -3,6 +3,7 @@
 Every field is optional; a wrong value stops the start and names the variable.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -33,7 +34,8 @@ class Settings(BaseSettings):
     queue_when_full: bool = Field(True, description="False: a run over MAX_CONCURRENT_RUNS is refused with 429.")
     container_timeout: float | None = Field(None, description="Seconds a run may take when its pipeline says nothing.")
     uv_pre_heat: bool = Field(
-        True, description="Build the environments of new or changed pipelines when they are synchronised from Git (not in this release)."
+        True,
+        description="Build the environments of new or changed pipelines when they are synchronised from Git (not in this release).",
     )
     stop_grace: float = Field(10.0, description="Seconds between SIGTERM and SIGKILL when a run is stopped.")
     warm_environments: int = Field(
@@ -89,12 +91,13 @@ class Settings(BaseSettings):
     @field_validator("container_timeout", "stop_grace", "warm_idle", mode="before")
     @classmethod
     def _duration(cls, value: Any) -> Any:
-        return value if value is None else parse_duration(value, "this setting")
+        return value if value is None else _taken(lambda: parse_duration(value, "this"))
 
     @field_validator("run_memory", mode="before")
     @classmethod
     def _size(cls, value: Any) -> Any:
-        return value if value is None else parse_size(int(value) if str(value).isdigit() else value, "this setting")
+        given = int(value) if str(value).isdigit() else value
+        return value if value is None else _taken(lambda: parse_size(given, "this"))
 
     @field_validator("run_writable_paths", "run_readable_paths", mode="before")
     @classmethod
@@ -117,6 +120,14 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.data_dir / 'fastflow.db'}"
 
 
+def _taken(parse: Callable[[], float]) -> float:
+    """What `parse` makes of a value; its refusal becomes one that pydantic reports under the variable's name."""
+    try:
+        return parse()
+    except InvalidInput as error:
+        raise ValueError(f"{next(iter(error.fields.values()), error.message)}. {error.hint}") from error
+
+
 def load_settings(**overrides: Any) -> Settings:
     """Settings from the environment and `.env`; `overrides` (command-line flags) win.
 
@@ -128,10 +139,11 @@ def load_settings(**overrides: Any) -> Settings:
         return Settings(**given)
     except ValidationError as error:
         fields = {
-            str(item["loc"][0]).upper() if item["loc"] else "settings": str(item["msg"]) for item in error.errors()
+            str(item["loc"][0]).upper() if item["loc"] else "settings": str(item["msg"]).removeprefix("Value error, ")
+            for item in error.errors()
         }
         raise InvalidInput(
-            "; ".join(f"{name}: {problem}" for name, problem in fields.items()),
+            f"{'Settings have wrong values' if len(fields) > 1 else 'A setting has a wrong value'}: {', '.join(fields)}.",
             code="invalid_setting",
             hint="Correct the named environment variable (or its line in .env), or remove it to take the default.",
             fields=fields,

@@ -35,9 +35,11 @@ def main() -> None:
             finally:
                 os._exit(code)
         os.close(write)
-        said = os.read(read, 100)
+        said = b""
+        while b'"ready"' not in said and (more := os.read(read, 4096)):
+            said += more
         os.close(read)
-        print(json.dumps({"pid": pid, "ready": bool(said)}), flush=True)
+        print(json.dumps({"pid": pid, "ready": b'"ready"' in said}), flush=True)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from fastflow.bootstrap import build_product
 from fastflow.kit.identity import SYSTEM, Role
 from fastflow.settings import Settings
 
-KILLS = 60
+KILLS = 240
 FULL_KILLS = 10_000
 CHECK_EVERY = 10
 """Kills between two rounds of waiting for every run to end and looking at all of them."""
@@ -45,7 +45,9 @@ TARGETS = (("runner",), ("web",), ("runner", "web"))
 
 
 def _make_token(folder: Path) -> str:
-    product = build_product(Settings(data_dir=folder / "data", logs_dir=folder / "logs", pipelines_dir=folder / "pipelines"))
+    product = build_product(
+        Settings(data_dir=folder / "data", logs_dir=folder / "logs", pipelines_dir=folder / "pipelines")
+    )
     token = product.tokens.create("torture", Role.OPERATOR, actor=SYSTEM)[1].reveal()
     product.close()
     return token
@@ -173,7 +175,9 @@ def moments(house: House, run_id: str) -> dict[str, Callable[[], bool]]:
     """Every change of a run that can be seen from outside, in their order."""
 
     def control(name: str) -> Callable[[], bool]:
-        return lambda: any((folder / "ctl" / name).exists() for folder in (house.data / "supervised").glob(f"{run_id}.*"))
+        return lambda: any(
+            (folder / "ctl" / name).exists() for folder in (house.data / "supervised").glob(f"{run_id}.*")
+        )
 
     def status(*wanted: str) -> Callable[[], bool]:
         return lambda: house.rows("SELECT status FROM run WHERE id = ?", run_id)[0]["status"] in wanted
@@ -253,7 +257,9 @@ def test_submit_when_web_dies_under_it_then_the_same_key_gives_one_run(house: Ho
 
 def look_at_everything(house: House, submitted: dict[str, str]) -> None:
     """All invariants, once every run has ended."""
-    await_true("every run ends", lambda: not house.rows("SELECT 1 FROM run WHERE status IN ('PENDING', 'RUNNING')"), house)
+    await_true(
+        "every run ends", lambda: not house.rows("SELECT 1 FROM run WHERE status IN ('PENDING', 'RUNNING')"), house
+    )
     await_true("nothing is left in supervised", lambda: not any((house.data / "supervised").iterdir()), house)
     for run_id, pipeline in submitted.items():
         (row,) = house.rows("SELECT * FROM run WHERE id = ?", run_id)

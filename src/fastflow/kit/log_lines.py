@@ -11,7 +11,6 @@ import sys
 from datetime import UTC, datetime
 from typing import TextIO
 
-
 _TALKATIVE = ("alembic", "asyncio", "httpx", "uvicorn")
 """Libraries that report what they do; their warnings are wanted, their progress is not."""
 
@@ -32,7 +31,9 @@ class LineFormatter(logging.Formatter):
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         fields = getattr(record, "fields", None) or {}
         message = record.getMessage().replace("\n", "\\n")
-        line = " ".join([at, record.levelname, self._process, message, *(f"{k}={_shown(v)}" for k, v in fields.items())])
+        line = " ".join(
+            [at, record.levelname, self._process, message, *(f"{k}={_shown(v)}" for k, v in fields.items())]
+        )
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
         return line

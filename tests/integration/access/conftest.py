@@ -65,7 +65,11 @@ def start_web(environment: Mapping[str, str], folder: Path) -> tuple[subprocess.
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     os.close(write)
     with os.fdopen(read) as told:
-        assert '{"ready": true}' in told.read(), "the web process ended before it was ready"
+        answered = '{"ready": true}' in told.read()
+    if not answered:
+        process.kill()
+        process.wait(30)
+    assert answered, "the web process did not become ready"
     return process, url
 
 

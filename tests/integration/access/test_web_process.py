@@ -136,7 +136,11 @@ def test_start_when_the_key_does_not_fit_the_database_says_so(web_process: _Web)
 def test_server_when_told_to_stop_ends_an_open_stream_within_seconds(web_process: _Web, tmp_path: Path) -> None:
     second, url = web_process.start(web_process.environment, tmp_path)
     headers = {"Authorization": f"Bearer {web_process.token}"}
-    with httpx.stream("GET", f"{url}/logs/stream", headers=headers, timeout=30) as stream:
-        assert stream.status_code == 200
-        second.send_signal(signal.SIGTERM)
-        assert second.wait(15) in (0, -signal.SIGTERM)
+    try:
+        with httpx.stream("GET", f"{url}/logs/stream", headers=headers, timeout=30) as stream:
+            assert stream.status_code == 200
+            second.send_signal(signal.SIGTERM)
+            assert second.wait(15) in (0, -signal.SIGTERM)
+    finally:
+        second.kill()
+        second.wait(15)

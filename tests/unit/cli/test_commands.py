@@ -36,10 +36,14 @@ def product(settings: Settings, sqlite_template: Path, pipelines_dir: Path) -> I
 
 @pytest.fixture
 def run(product: Product) -> Run:
-    """Runs one command to its end."""
+    """Runs one command to its end, on a product of its own, as every process has one."""
 
     def invoke(*arguments: str, input: str | None = None) -> Result:  # noqa: A002 - as CliRunner names it
-        return CliRunner().invoke(app, arguments, input=input, obj=Access(connect=lambda: mount(product)))
+        own = build_product(product.settings)
+        try:
+            return CliRunner().invoke(app, arguments, input=input, obj=Access(connect=lambda: mount(own)))
+        finally:
+            own.close()
 
     return invoke
 
@@ -163,9 +167,7 @@ def test_run_when_it_is_asked_for_wrongly_then_nothing_is_submitted(
 # --- pipelines -------------------------------------------------------------------------------------------------------
 
 
-def test_pipelines_when_one_is_broken_then_all_are_listed_and_its_fault_is_told(
-    run: Run, pipelines_dir: Path
-) -> None:
+def test_pipelines_when_one_is_broken_then_all_are_listed_and_its_fault_is_told(run: Run, pipelines_dir: Path) -> None:
     (pipelines_dir / "broken.py").write_text("print('a'\n")
     listed = output_of(run("pipelines", "list"))
     assert [line.split()[0] for line in listed.splitlines()] == ["NAME", "broken", "hello"]
@@ -198,7 +200,10 @@ def test_pipelines_check_when_there_are_faults_then_each_has_its_place_and_the_e
 
 
 def test_secrets_when_set_listed_and_removed_then_no_value_is_shown(run: Run) -> None:
-    assert output_of(run("secrets", "set", "DB_PASSWORD", input="hunter2-hunter2\n")) == "DB_PASSWORD is set (version 1).\n"
+    assert (
+        output_of(run("secrets", "set", "DB_PASSWORD", input="hunter2-hunter2\n"))
+        == "DB_PASSWORD is set (version 1).\n"
+    )
     changed = run("secrets", "set", "DB_PASSWORD", "--value", "another-secret", "--pipeline", "hello")
     assert output_of(changed) == "DB_PASSWORD is set (version 2).\n"
     output_of(run("secrets", "set", "CITY", "--value", "Ulm", "--parameter"))
@@ -302,7 +307,9 @@ def test_command_when_the_server_is_away_then_the_error_says_where_and_what_to_d
 
     result = over_network(refuse, "runs", "list")
     assert result.exit_code == 1
-    assert result.stderr.startswith("Error: The server at http://server:8000 does not answer: Connection refused.\nHint: ")
+    assert result.stderr.startswith(
+        "Error: The server at http://server:8000 does not answer: Connection refused.\nHint: "
+    )
 
 
 def test_command_when_the_token_is_refused_then_the_hint_names_the_variable() -> None:

@@ -59,8 +59,8 @@ SCHEMA: dict[str, Any] = {
 )
 def test_parse_params_when_the_schema_names_a_type_then_text_becomes_it(pair: str, value: object) -> None:
     parsed = parse_params([pair], None, SCHEMA)
-    assert parsed == {pair.split("=")[0]: value}
-    assert type(parsed[pair.split("=")[0]]) is type(value)
+    assert parsed == {pair.split("=", maxsplit=1)[0]: value}
+    assert type(parsed[pair.split("=", maxsplit=1)[0]]) is type(value)
 
 
 def test_parse_params_when_there_is_no_schema_then_every_value_is_text() -> None:

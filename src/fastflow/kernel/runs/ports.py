@@ -317,6 +317,10 @@ class WakeUp(Protocol):
         """`run RUN_ID`: its state changed."""
         ...
 
+    def close(self) -> None:
+        """Let go of the sender's own socket."""
+        ...
+
 
 class Expectation(Protocol):
     """An interest in one message."""

@@ -10,7 +10,7 @@ from fastflow.kernel.http.schemas import RequestBody
 
 class _Body(RequestBody):
     name: str
-    params: dict[str, Any] = {}
+    params: dict[str, Any] | None = None
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,9 @@ class ProcessExecutor:
     def _sweep_groups(self) -> None:
         if self._tree.version is None:
             return
-        leftovers = self._tree.leftovers()  # first: a run that another process launches now makes its folder before its group
+        leftovers = (
+            self._tree.leftovers()
+        )  # first: a run that another process launches now makes its folder before its group
         for name in leftovers - {path.name for path in self._supervised.iterdir()}:
             self._tree.remove(name)
 

@@ -37,6 +37,7 @@ class DispatcherParts:
         executors: by kind; opened and closed by the dispatcher.
         max_concurrent: runs that may run at once, over all runners.
         poll_seconds: how often the queue is looked at without a signal.
+        wakeup: tells the web processes; closed by the dispatcher.
         retention_seconds: how often expired logs are looked for.
         log_retention_runs: ended runs per pipeline whose logs are kept; None means all.
         log_retention_days: days a log is kept; None means for ever.
@@ -120,6 +121,7 @@ class Dispatcher:
             self._writer.put(self._heartbeat(stopped=True))
             await _cancel(writing)
             await self._writer.close()
+            self._parts.wakeup.close()
 
     async def _serve(self) -> None:
         async with AsyncExitStack() as stack:

@@ -120,7 +120,7 @@ class RunTask:
         except Exception as error:
             if not isinstance(error, FastFlowError):
                 logger.exception("launch.failed", extra={"fields": {"run_id": self.run.id}})
-            self._writer.put(setup)
+            self._writer.put_soon(setup)
             if not await executor.seal(self.run.key):
                 await self._watch(executor)  # its supervisor got far enough to record the end itself
                 return
@@ -134,7 +134,7 @@ class RunTask:
             setup_duration=max(0.0, (handle.started_at - claimed_at).total_seconds()),
             isolation=handle.isolation,
         )
-        self._writer.put(start)
+        self._writer.put_soon(start)
         self.run = replace(self.run, started_at=handle.started_at)
         await self._watch(executor)
 

@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 _MAX_BATCH = 200
+_SOON_SECONDS = 0.05
+"""A run that ends within this time is recorded as started and as ended by one transaction."""
 
 Group = tuple[Sequence[command.Command], asyncio.Future[list[Any]]]
 
@@ -63,6 +65,11 @@ class Writer:
         self._waiting.append((commands, future))
         self._arrived.set()
         return future
+
+    def put_soon(self, *commands: command.Command) -> None:
+        """As `put`, for what may wait a moment: it shares the transaction of whatever comes next."""
+        self._waiting.append((commands, asyncio.get_running_loop().create_future()))
+        asyncio.get_running_loop().call_later(_SOON_SECONDS, self._arrived.set)
 
     async def run(self) -> None:
         """Apply what comes, until cancelled."""

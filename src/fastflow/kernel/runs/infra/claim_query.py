@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Connection, Integer, Row, Select, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Integer, Row, Select, bindparam, func, or_, select
 
 from fastflow.kernel.runs.domain.queue import Candidate, Load, blocked_by, choose
 from fastflow.kernel.runs.domain.run import Run
@@ -27,9 +27,13 @@ _COUNTS = (
     .group_by(RUN.c.pipeline_name, RUN.c.concurrency_key)
 )
 _COUNT = bindparam("count", type_=Integer)
-_IN_ORDER = select(*RUN_COLUMNS).where(PENDING).order_by(RUN.c.queue_rank, RUN.c.id).limit(_COUNT)
+_LIGHT: Final[tuple[ColumnElement[Any], ...]] = (
+    *(RUN.c.id, RUN.c.pipeline_name, RUN.c.concurrency_key, RUN.c.pipeline_limit, RUN.c.key_limit, RUN.c.priority),
+)
+_IN_ORDER = select(*_LIGHT).where(PENDING).order_by(RUN.c.queue_rank, RUN.c.id).limit(_COUNT)
+_BY_IDS = select(*RUN_COLUMNS).where(RUN.c.id.in_(bindparam("ids", expanding=True)))
 _OF_PIPELINE = (
-    select(*RUN_COLUMNS)
+    select(*_LIGHT)
     .where(
         PENDING,
         RUN.c.pipeline_name == bindparam("name"),
@@ -89,7 +93,10 @@ def choose_runs(connection: Connection, *, limit: int, max_concurrent: int) -> S
             for row in _choose_of_pipeline(connection, name, slots)
         ]
         slots.take(sorted(behind, key=lambda row: (-row.priority, row.id)))
-    return [run_of(row) for row in slots.chosen.values()]
+    if not slots.chosen:
+        return []
+    whole = {row.id: run_of(row) for row in connection.execute(_BY_IDS, {"ids": list(slots.chosen)})}
+    return [whole[run_id] for run_id in slots.chosen]
 
 
 def _choose_of_pipeline(connection: Connection, name: str, slots: _Slots) -> Sequence[Row[Any]]:

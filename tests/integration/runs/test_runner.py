@@ -1,0 +1,89 @@
+"""The runner process around the dispatcher: one for each data directory, told to stop, seen to live."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.integration.runs.conftest import Bench
+
+from fastflow.kernel.db.engine import Database
+from fastflow.kernel.db.wakeups import Signals, make_receiver, open_sender
+from fastflow.kernel.executors.port import Executor
+from fastflow.kernel.runs.dispatcher import Dispatcher
+from fastflow.kernel.runs.domain.states import RunStatus
+from fastflow.kernel.runs.wiring import read_host_id
+from fastflow.runner import RunnerBusy, run_forever
+from fastflow.settings import Settings
+from fastflow.testing.memory_executor import MemoryExecutor
+
+
+@dataclass
+class Product:
+    settings: Settings
+    database: Database
+    bench: Bench
+    executor: MemoryExecutor
+
+    def make_executors(self) -> Mapping[str, Executor]:
+        return {"process": self.executor}
+
+    def make_dispatcher(self, executors: Mapping[str, Executor]) -> Dispatcher:
+        return self.bench.dispatcher(self.executor, executors=executors)
+
+
+@pytest.fixture
+def product(settings: Settings, database: Database, bench: Bench) -> Product:
+    return Product(settings, database, bench, MemoryExecutor(lambda executor, spec: executor.end(spec.key)))
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+async def test_runner_when_woken_over_its_socket_runs_and_ends_on_sigterm(product: Product) -> None:
+    ready = asyncio.Event()
+    working = asyncio.ensure_future(run_forever(product, on_ready=ready.set))
+    await ready.wait()
+    run_dir = product.settings.data_dir / "run"
+    sender = open_sender(product.database, run_dir)
+    product.bench.wakeup.on_runner = sender.wake_runner
+    run = await asyncio.to_thread(product.bench.submit)
+    assert (await product.bench.ended(run)).status is RunStatus.SUCCESS
+    assert json.loads((run_dir / "runner.json").read_text())["executors"] == {"process": {"kind": "memory"}}
+    with pytest.raises(RunnerBusy, match=str(os.getpid())):
+        await run_forever(product, patience_seconds=0)
+    os.kill(os.getpid(), signal.SIGTERM)
+    async with asyncio.timeout(10):
+        await working
+    assert not (run_dir / "runner.sock").exists()
+    sender.close()
+    (runner,) = product.bench.service.runners()
+    assert runner.stopped_at is not None
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+async def test_message_when_sent_by_another_machine_is_heard_through_postgresql(
+    database: Database, data_dir: Path
+) -> None:
+    signals = Signals()
+    here, elsewhere = data_dir / "here", data_dir / "elsewhere"
+    here.mkdir()
+    elsewhere.mkdir()
+    receiver = make_receiver(database, here, "web-1.sock", signals.notify)
+    signal_ = signals.expect("run 1")
+    await receiver.open()
+    sender = open_sender(database, elsewhere)
+    async with asyncio.timeout(20):
+        while not await signal_.wait(0.1):  # the listening connection is made in the background
+            await asyncio.to_thread(sender.tell_web, "run 1")
+    await receiver.close()
+    await receiver.close()
+    sender.close()
+
+
+async def test_host_id_when_asked_by_many_at_once_is_one(data_dir: Path) -> None:
+    ids = await asyncio.gather(*(asyncio.to_thread(read_host_id, data_dir) for _ in range(4)))
+    assert len(set(ids)) == 1 and read_host_id(data_dir) == ids[0]
+    assert [entry for entry in os.listdir(data_dir) if entry.startswith("host_id")] == ["host_id"]
