@@ -59,6 +59,7 @@ migrate: install  ## bring the database that DATABASE_URL or DATA_DIR names to t
 
 docs: install  ## write the generated reference pages anew
 	@$(RUN) python scripts/write_settings_reference.py
+	@$(RUN) python scripts/write_cli_reference.py
 
 openapi: install  ## print the OpenAPI document
 	@$(RUN) fastflow openapi

@@ -285,9 +285,9 @@ def bench_readers(folder: Path) -> list[Figure]:
 def bench_list(folder: Path) -> list[Figure]:
     firsts, deeps, rares = [], [], []
     with serving(folder / "list") as server:
-        client = server.client()
-        client.run("trivial", wait=60)
+        server.client().run("trivial", wait=60)
         fill(server.data / "fastflow.db")
+        client = server.client()
         cursor = client.call("GET", "/runs?limit=500")["next_cursor"]
         for _ in range(200):
             cursor = client.call("GET", f"/runs?limit=500&cursor={cursor}")["next_cursor"]

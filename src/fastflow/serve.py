@@ -200,7 +200,7 @@ class Parent:
             for key, _ in self._selector.select(self._seconds_to_next()):
                 if key.fileobj is wake:
                     self._take_signals(wake.recv(4096))
-                else:
+                elif key.data.pipe == key.fd:  # else its child has ended, and what it told was taken then
                     self._take_reports(key.data)
             self._enforce_deadline()
         return self._exit_code

@@ -22,6 +22,12 @@ def test_settings_page_when_written_anew_then_it_is_the_same() -> None:
     assert page.read_text() == script["page"](), "run `make docs`"
 
 
+def test_cli_page_when_written_anew_then_it_is_the_same() -> None:
+    script = runpy.run_path(str(ROOT / "scripts" / "write_cli_reference.py"))
+    page = DOCS / "reference" / "cli.md"
+    assert page.read_text() == script["page"](), "run `make docs`"
+
+
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_setting_when_declared_then_it_says_what_it_means(name: str) -> None:
     description = Settings.model_fields[name].description

@@ -1,5 +1,7 @@
 """Models and migrations say the same, on both databases."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -8,10 +10,11 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 from fastflow.kernel.db.engine import Database
-from fastflow.kernel.db.migrate import alembic_config, migrate
+from fastflow.kernel.db.migrate import alembic_config, head_revision, known_revisions, migrate
 from fastflow.kernel.db.types import metadata
 from fastflow.migrations import tables
 from fastflow.testing.postgres import PostgresServer
@@ -62,3 +65,17 @@ def test_migrations_when_applied_twice_then_the_second_changes_nothing(empty: Da
     migrate(empty)
     with empty.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_revisions_when_read_from_file_names_then_they_are_those_that_alembic_knows() -> None:
+    script = ScriptDirectory.from_config(alembic_config())
+    assert known_revisions() == {revision.revision for revision in script.walk_revisions()}
+    assert head_revision() == script.get_current_head()
+
+
+def test_product_when_the_schema_is_current_then_alembic_is_not_imported(database_url: str) -> None:
+    code = (
+        "import sys; from fastflow.kernel.db.engine import Database; from fastflow.kernel.db.migrate import migrate; "
+        "migrate(Database(sys.argv[1])); assert 'alembic' not in sys.modules, 'alembic'"
+    )
+    subprocess.run([sys.executable, "-c", code, database_url], check=True, timeout=60)

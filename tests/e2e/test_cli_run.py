@@ -2,8 +2,11 @@
 
 import json
 import signal
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
+from typing import cast
 
 from fastflow.testing.served import PATIENCE_SECONDS, Served
 
@@ -90,8 +93,9 @@ def test_run_when_given_a_path_then_bytes_and_exit_code_are_the_scripts_and_the_
 def test_run_when_stopped_in_any_way_then_the_exit_code_says_which(served: Served) -> None:
     served.add("polite", POLITE)
     served.add("stubborn", STUBBORN)
-    processes = [begin(served, "polite"), begin(served, "stubborn"), begin(served, "stubborn", "--timeout", "300ms")]
-    polite, stubborn, late = processes
+    served.add("sleeper", 'import time\nprint("begun", flush=True)\ntime.sleep(600)\n')
+    polite, stubborn = begin(served, "polite"), begin(served, "stubborn")
+    late = begin(served, "sleeper", "--timeout", "300ms")
 
     polite.send_signal(signal.SIGINT)
     code, out, err = finish(polite)
@@ -104,7 +108,6 @@ def test_run_when_stopped_in_any_way_then_the_exit_code_says_which(served: Serve
     stubborn.send_signal(signal.SIGINT)
     assert finish(stubborn)[0] == 130
 
-    late.send_signal(signal.SIGINT)  # too late: it is being ended by its timeout already
     code, _, err = finish(late)
     assert (code, b"timeout" in err) == (124, True), err
 
@@ -128,6 +131,8 @@ def test_run_when_a_server_starts_meanwhile_then_the_server_sees_it_through_and_
     assert served.cli("runs", "logs", run_id).stdout == "begun\nended\n"
 
 
-def _only_run(served: Served) -> dict[str, object]:
-    (run,) = json.loads(served.cli("runs", "list", "--json").stdout)["items"]
-    return dict(run)
+def _only_run(served: Served) -> sqlite3.Row:
+    with closing(sqlite3.connect(served.data / "fastflow.db", timeout=30)) as database:
+        database.row_factory = sqlite3.Row
+        (row,) = database.execute("SELECT * FROM run").fetchall()
+    return cast("sqlite3.Row", row)

@@ -128,7 +128,7 @@ def test_serve_when_it_cannot_start_then_it_says_why_once_and_what_to_do(served:
     assert "Hint: " in refused.stderr
 
     wrong = served.cli("serve", MAX_CONCURRENT_RUNS="many", STOP_GRACE="soon")
-    assert wrong.returncode != 0
+    assert wrong.returncode == 78
     assert "MAX_CONCURRENT_RUNS" in wrong.stderr
     assert "STOP_GRACE" in wrong.stderr
     assert "Traceback" not in wrong.stderr

@@ -16,7 +16,12 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_load_settings_when_several_are_wrong_then_each_is_named_with_its_problem(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name, value in {"MAX_CONCURRENT_RUNS": "many", "STOP_GRACE": "soon", "RUN_MEMORY": "huge", "PORT": "70000"}.items():
+    for name, value in {
+        "MAX_CONCURRENT_RUNS": "many",
+        "STOP_GRACE": "soon",
+        "RUN_MEMORY": "huge",
+        "PORT": "70000",
+    }.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(InvalidInput) as caught:
         load_settings()
@@ -25,7 +30,9 @@ def test_load_settings_when_several_are_wrong_then_each_is_named_with_its_proble
     assert all(name in caught.value.message for name in caught.value.fields)
 
 
-def test_load_settings_when_values_are_written_as_people_do_then_they_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_load_settings_when_values_are_written_as_people_do_then_they_are_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for name, value in {"STOP_GRACE": "1m", "RUN_MEMORY": "2GB", "RUN_WRITABLE_PATHS": "/a:/b", "LOGS_DIR": ""}.items():
         monkeypatch.setenv(name, value)
     settings = load_settings(port=9000, host=None)

@@ -18,6 +18,7 @@ from fastflow.cli.logs import write_stderr, write_stdout
 from fastflow.cli.output import printable
 from fastflow.cli.params import parse_params
 from fastflow.cli.status_line import StatusLine, keep_status, terminal_status
+from fastflow.kit.errors import FastFlowError
 
 EXIT_TIMEOUT = 124
 EXIT_NOT_RUN = 125
@@ -119,9 +120,9 @@ async def _run(api: Api, name: str, order: Order, execute: "Callable[[str], Exec
     follower = LogFollower(api, run_id, sink)
     with interrupts.handled():
         is_over = await _until_first(
-            _follow_and_execute(follower, executing),
+            _follow_and_execute(api, run_id, follower, executing),
             interrupts.given_up.wait(),
-            keep_status(api, run_id, status, is_here=executing is not None),
+            keep_status(api, run_id, status, lambda text: _note(text, status), is_here=executing is not None),
         )
     status.clear()
     if not is_over:
@@ -132,7 +133,7 @@ async def _run(api: Api, name: str, order: Order, execute: "Callable[[str], Exec
     return exit_code_of(ended)
 
 
-async def _follow_and_execute(follower: LogFollower, executing: Executing | None) -> None:
+async def _follow_and_execute(api: Api, run_id: str, follower: LogFollower, executing: Executing | None) -> None:
     if executing is None:
         await follower.follow()
         return
@@ -140,6 +141,11 @@ async def _follow_and_execute(follower: LogFollower, executing: Executing | None
     try:
         await executing.execute()
         await following
+    except Exception:  # it could not be executed here, and must not stay in the queue for nobody
+        with suppress(FastFlowError):
+            body = {"reason": "`fastflow run` could not execute it"}
+            await api.call("POST", f"/runs/{part(run_id)}/cancel", body=body)
+        raise
     finally:
         following.cancel()
         with suppress(asyncio.CancelledError):

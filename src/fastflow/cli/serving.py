@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from fastflow.cli.errors import print_error
 from fastflow.kit.errors import Conflict, InvalidInput, Unavailable
 
 if TYPE_CHECKING:
@@ -36,16 +37,28 @@ def serve(
     data: Annotated[Path | None, typer.Option(metavar="DIR", help="Data folder, instead of DATA_DIR.")] = None,
 ) -> None:
     """Serve API and runs of this machine until Ctrl-C. Runs go on when the server stops; the next start takes them up."""
+    from fastflow.serve import EXIT_CONFIGURATION
+
+    try:
+        settings, listening, lock = _get_ready(host, port, pipelines, data)
+    except InvalidInput as error:
+        print_error(error)
+        raise typer.Exit(EXIT_CONFIGURATION) from error
+    if not settings.pipelines_dir.is_dir():
+        typer.echo(f"{settings.pipelines_dir} does not exist yet: put pipelines there, or set PIPELINES_DIR.", err=True)
+    _become_parent(settings, listening, lock)
+
+
+def _get_ready(
+    host: str | None, port: int | None, pipelines: Path | None, data: Path | None
+) -> "tuple[Settings, socket.socket, TextIO]":
     from fastflow.settings import load_settings
 
     settings = load_settings(host=host, port=port, pipelines_dir=pipelines, data_dir=data)
     lock = take_lock(settings.data_dir)
     listening = bind(settings.host, settings.port)
-    url = url_of(listening)
-    _note_url(lock, url)
-    if not settings.pipelines_dir.is_dir():
-        typer.echo(f"{settings.pipelines_dir} does not exist yet: put pipelines there, or set PIPELINES_DIR.", err=True)
-    _become_parent(settings, listening, lock, url)
+    _note_url(lock, url_of(listening))
+    return settings, listening, lock
 
 
 def take_lock(data_dir: Path) -> TextIO:
@@ -132,11 +145,11 @@ def url_of(listening: socket.socket) -> str:
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 
 
-def _become_parent(settings: "Settings", listening: socket.socket, lock: TextIO, url: str) -> None:
+def _become_parent(settings: "Settings", listening: socket.socket, lock: TextIO) -> None:
     """Replace this process, and all it has in memory, by `serve.py`; signals wait until that one listens to them."""
     order = {
         "python": sys.executable,
-        "url": url,
+        "url": url_of(listening),
         "data_dir": str(settings.data_dir),
         "listen_fd": listening.fileno(),
     }

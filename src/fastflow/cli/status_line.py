@@ -3,7 +3,7 @@ of it is shown, so that a log in a file is the script's alone."""
 
 import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 from fastflow.cli.client import Api, part
@@ -11,6 +11,7 @@ from fastflow.cli.event_stream import read_events
 from fastflow.kit.errors import FastFlowError
 
 LOOK_SECONDS = 0.5
+LOOKS_BEFORE_NOTE = 3
 _BAR = 24
 
 
@@ -25,6 +26,11 @@ class StatusLine:
         self._terminal = terminal
         self._drawn = False
         self._at_line_start = True
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether there is a terminal to draw on."""
+        return self._terminal is not None
 
     def show(self, text: str) -> None:
         """Draw the text, unless an unfinished line of the script stands there."""
@@ -51,24 +57,32 @@ def terminal_status() -> StatusLine:
     return StatusLine(sys.stderr if sys.stderr.isatty() else None)
 
 
-async def keep_status(api: Api, run_id: str, status: StatusLine, *, is_here: bool) -> None:
+async def keep_status(api: Api, run_id: str, status: StatusLine, note: Callable[[str], None], *, is_here: bool) -> None:
     """Draw what the run does until cancelled. An error ends the drawing, not the command.
 
     Args:
         api: the connection.
         run_id: the run.
         status: where it is drawn.
+        note: writes a line of its own where nothing can be drawn: once, why a run that does not start at once waits.
         is_here: this process executes the run, so that no runner needs to be started.
     """
+    looks = 0
     try:
         while True:
             explanation = await api.call("GET", f"/runs/{part(run_id)}/explain")
             if explanation["code"] in ("running", "ended", "cancelling"):
                 break
             away = is_here and explanation["code"] == "runner_away"
-            status.show("waiting for a free slot" if away else explanation["text"])
+            text = "waiting for a free slot" if away else explanation["text"]
+            status.show(text)
+            looks += 1
+            if looks == LOOKS_BEFORE_NOTE and not status.is_seen:
+                note(text)
             await asyncio.sleep(LOOK_SECONDS)
         status.clear()
+        if not status.is_seen:
+            return
         async with api.open("GET", "/logs/stream", query={"kind": "progress"}) as answer:
             async for events in read_events(answer.aiter_bytes()):
                 for event in events:

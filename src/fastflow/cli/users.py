@@ -1,7 +1,6 @@
 """`fastflow users …` and `fastflow tokens …`: who may use the server."""
 
 import re
-import secrets
 import sys
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -101,6 +100,8 @@ def _change(ctx: typer.Context, name: str, change: dict[str, Any]) -> None:
 
 
 def _password(from_stdin: bool) -> str:
+    import secrets  # with it come the hash libraries, which no other command needs
+
     return sys.stdin.readline().rstrip("\r\n") if from_stdin else secrets.token_urlsafe(12)
 
 

@@ -13,11 +13,11 @@ from fastflow.kernel.executors.port import RunSpec
 from fastflow.kernel.http.app import build_app
 from fastflow.kernel.runs.router import build_router
 from fastflow.kit.identity import Actor, Role
-from fastflow.kit.ids import new_id
 from fastflow.testing.memory_executor import MemoryExecutor
 
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 
+UNKNOWN = "019a6c1e-7d4b-7cc0-8000-3f2a1b0c9d8e"
 ACTORS = {
     "viewer": Actor(name="user:vera", role=Role.VIEWER),
     "operator": OPERATOR,
@@ -85,8 +85,8 @@ async def test_submit_when_the_wait_is_over_answers_202_with_the_run_as_it_is(cl
         ("/pipelines/demo/run", {"executor": "docker"}, 422, "unknown_executor"),
         ("/pipelines/demo/run?wait=301", {}, 422, "invalid_input"),
         ("/runs/nonsense/cancel", {}, 422, "invalid_id"),
-        (f"/runs/{new_id()}/cancel", {}, 404, "run_not_found"),
-        (f"/runs/{new_id()}/rerun", {"exact": True}, 404, "run_not_found"),
+        (f"/runs/{UNKNOWN}/cancel", {}, 404, "run_not_found"),
+        (f"/runs/{UNKNOWN}/rerun", {"exact": True}, 404, "run_not_found"),
     ],
 )
 async def test_request_when_wrong_gets_a_problem_and_nothing_is_written(
