@@ -25,7 +25,7 @@ from fastflow.bootstrap import build_product
 from fastflow.kit.identity import SYSTEM, Role
 from fastflow.settings import Settings
 
-KILLS = 240
+KILLS = 200
 FULL_KILLS = 10_000
 CHECK_EVERY = 10
 """Kills between two rounds of waiting for every run to end and looking at all of them."""
@@ -211,6 +211,7 @@ def await_true(what: str, condition: Callable[[], bool], house: House) -> None:
         time.sleep(0.0002)
 
 
+@pytest.mark.timeout(1200)
 def test_kills_at_every_state_change_when_restarted_then_every_run_ends_once(house: House, full: bool) -> None:
     chance = random.Random(20261121)
     kills = itertools.count(1)

@@ -21,11 +21,13 @@ class Access:
     Attributes:
         url: of a server; None: the app inside this process, on DATA_DIR.
         token: bearer token for the server.
+        debug: tell more of what goes wrong.
         connect: opens the connection instead; tests use it.
     """
 
     url: str | None = None
     token: str | None = None
+    debug: bool = False
     connect: "Callable[[], Api] | None" = None
 
     def open(self, **settings: Any) -> "Api":
@@ -42,7 +44,7 @@ class Access:
             return open_remote(self.url, self.token)
         from fastflow.cli.in_process import open_local  # the whole server's code: only when it is needed
 
-        return open_local(**settings)
+        return open_local(debug=self.debug, **settings)
 
 
 def access(ctx: typer.Context) -> Access:

@@ -38,9 +38,8 @@ def root(
     ] = False,
 ) -> None:
     """Where the commands work."""
-    del debug  # `CommandGroup` looks at it
     if not isinstance(ctx.obj, Access):
-        ctx.obj = Access(url=url or None, token=token or None)
+        ctx.obj = Access(url=url or None, token=token or None, debug=debug)
 
 
 app.command("serve")(serving.serve)

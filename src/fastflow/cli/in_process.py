@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Scope
 from fastflow.cli.client import Api
 from fastflow.kit.errors import Unavailable
 from fastflow.kit.identity import Actor, Role
+from fastflow.kit.log_lines import configure_logging
 
 _BUFFERED_MESSAGES = 16
 """Parts of an answer that may wait for their reader before the app has to wait."""
@@ -106,10 +107,11 @@ def _scope_of(request: httpx.Request) -> Scope:
     }
 
 
-def open_local(**overrides: Any) -> Api:
+def open_local(*, debug: bool = False, **overrides: Any) -> Api:
     """The app on DATA_DIR, opened.
 
     Args:
+        debug: let the product's own log be seen, on stderr; else errors are told by the command alone.
         overrides: settings that win over the environment.
 
     Raises:
@@ -120,6 +122,7 @@ def open_local(**overrides: Any) -> Api:
     from fastflow.settings import load_settings
 
     settings = load_settings(**{"log_stream_rate_limit": 0, **overrides})
+    configure_logging("cli", settings.log_level if debug else "CRITICAL")
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o711)
         product = build_product(settings)

@@ -67,6 +67,8 @@ class Dispatcher:
         self._started_at = parts.clock.now()
         self._writer = Writer(parts.store, parts.wakeup, parts.clock)
         self._tasks: dict[str, RunTask] = {}
+        self._unheld: set[str] = set()
+        """Runs in our care whose lease the last heartbeat did not find: just ended, or lost if the next misses it too."""
         self._group: asyncio.TaskGroup | None = None
         self._signal = asyncio.Event()
         self._claim_wanted = False
@@ -267,8 +269,10 @@ class Dispatcher:
     async def _beat(self) -> None:
         await asyncio.sleep(RENEW_SECONDS)
         held, _ended = await self._writer.do(self._heartbeat(), Sweep(host=self._parts.host))
-        for run_id in set(self._tasks) - set(held):
+        missing = set(self._tasks) - set(held)
+        for run_id in missing & self._unheld:
             logger.warning("lease.lost", extra={"fields": {"run_id": run_id}})
+        self._unheld = missing
 
     def _heartbeat(self, *, stopped: bool = False) -> Heartbeat:
         return Heartbeat(

@@ -51,7 +51,8 @@ class CapsuleIncomplete(Conflict):
 
     def __init__(self, run_id: str, missing: Sequence[str]) -> None:
         super().__init__(
-            f"Run {run_id} cannot be repeated exactly: {'; '.join(missing)}.", extra={"missing": list(missing)}
+            f"Run {run_id} cannot be repeated exactly: {'; '.join(part.rstrip('.') for part in missing)}.",
+            extra={"missing": list(missing)},
         )
 
 

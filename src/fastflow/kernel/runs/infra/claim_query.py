@@ -31,6 +31,7 @@ _LIGHT: Final[tuple[ColumnElement[Any], ...]] = (
     *(RUN.c.id, RUN.c.pipeline_name, RUN.c.concurrency_key, RUN.c.pipeline_limit, RUN.c.key_limit, RUN.c.priority),
 )
 _IN_ORDER = select(*_LIGHT).where(PENDING).order_by(RUN.c.queue_rank, RUN.c.id).limit(_COUNT)
+_ONE = select(*_LIGHT).where(PENDING, RUN.c.id == bindparam("run_id"))
 _BY_IDS = select(*RUN_COLUMNS).where(RUN.c.id.in_(bindparam("ids", expanding=True)))
 _OF_PIPELINE = (
     select(*_LIGHT)
@@ -97,6 +98,17 @@ def choose_runs(connection: Connection, *, limit: int, max_concurrent: int) -> S
         return []
     whole = {row.id: run_of(row) for row in connection.execute(_BY_IDS, {"ids": list(slots.chosen)})}
     return [whole[run_id] for run_id in slots.chosen]
+
+
+def choose_one(connection: Connection, run_id: str, *, max_concurrent: int) -> Sequence[Run]:
+    """The run, when it waits and no limit keeps it back; whatever else waits."""
+    load = _count_running(connection)
+    slots = _Slots(room=min(1, max_concurrent - load.total), load=load)
+    if slots.room > 0:
+        slots.take(connection.execute(_ONE, {"run_id": run_id}).all())
+    if not slots.chosen:
+        return []
+    return [run_of(row) for row in connection.execute(_BY_IDS, {"ids": [run_id]})]
 
 
 def _choose_of_pipeline(connection: Connection, name: str, slots: _Slots) -> Sequence[Row[Any]]:

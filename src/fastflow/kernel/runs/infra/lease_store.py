@@ -20,7 +20,7 @@ from fastflow.kernel.db.engine import Database
 from fastflow.kernel.runs.domain import commands as command
 from fastflow.kernel.runs.domain.run import Run
 from fastflow.kernel.runs.domain.states import RunStatus, check_move
-from fastflow.kernel.runs.infra.claim_query import choose_runs
+from fastflow.kernel.runs.infra.claim_query import choose_one, choose_runs
 from fastflow.kernel.runs.infra.event_writer import record_events, record_state, storable
 from fastflow.kernel.runs.infra.rows import ARTIFACT, EVENT, PENDING, RUN, RUN_COLUMNS, RUNNER, RUNNING, run_of
 from fastflow.kernel.runs.ports import Due
@@ -175,9 +175,14 @@ class SqlLeaseStore:
 
     def _claim(self, connection: Connection, wanted: command.Claim, now: datetime) -> command.Claimed:
         self._database.lock(connection, "claim")
-        chosen = choose_runs(connection, limit=wanted.limit, max_concurrent=wanted.max_concurrent)
+        if wanted.only is None:
+            chosen = choose_runs(connection, limit=wanted.limit, max_concurrent=wanted.max_concurrent)
+        else:
+            chosen = choose_one(connection, wanted.only, max_concurrent=wanted.max_concurrent)
         claimed = _take(connection, chosen, wanted, now)
-        return command.Claimed(runs=claimed, more=bool(connection.execute(_ANY_PENDING).scalar_one()))
+        still = _ANY_PENDING if wanted.only is None else _ONE_PENDING
+        more = bool(connection.execute(still, {"run_id": wanted.only}).scalar_one())
+        return command.Claimed(runs=claimed, more=more)
 
 
 def _take(connection: Connection, runs: Sequence[Run], wanted: command.Claim, now: datetime) -> list[Run]:
