@@ -78,6 +78,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return _ORDER.index(top) if top in _ORDER else len(_ORDER)
 
     items.sort(key=rank)
+    if config.getoption("full"):
+        for item in items:  # ten thousand kills take hours; each wait inside has its own limit
+            item.add_marker(pytest.mark.timeout(0), append=False)
 
 
 _session: list[pytest.Config] = []

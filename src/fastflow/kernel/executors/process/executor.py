@@ -111,7 +111,7 @@ class ProcessExecutor:
 
     async def close(self) -> None:
         """Let go of zygotes and connections; runs go on under their supervisors."""
-        self._stable.close()
+        await self._stable.close()
         for attempt in list(self._attempts.values()):
             await attempt.close()
 

@@ -131,12 +131,14 @@ class ZygoteStable:
             "unfit": {environment: why for (environment, _modules), why in self._unfit.items()},
         }
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End every zygote; supervisors go on."""
         if self._reaper is not None:
             self._reaper.cancel()
-        for task in list(self._warming.values()):
+        warming = list(self._warming.values())
+        for task in warming:
             task.cancel()
+        await asyncio.gather(*warming, return_exceptions=True)  # each ends the zygote it was waiting for
         for zygote in (*self._cold.values(), *self._warm.values()):
             zygote.end()
         self._cold.clear()
