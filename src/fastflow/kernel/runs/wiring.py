@@ -148,7 +148,7 @@ def read_host_id(data_dir: Path) -> str:
     try:
         return path.read_text(encoding="ascii").strip()
     except FileNotFoundError:
-        fresh = path.with_name(f"host_id.{os.getpid()}")
+        fresh = path.with_name(f"host_id.{new_id()}")  # threads of one process may come here at once, too
         data_dir.mkdir(parents=True, exist_ok=True)
         fresh.write_text(new_id(), encoding="ascii")
         try:
