@@ -108,7 +108,7 @@ async def test_single_when_its_run_ends_just_as_a_runner_starts_then_only_the_ru
         await executing
         ended = await bench.ended(mine)
         async with asyncio.timeout(10):  # the runner discards after it has written the end
-            while not executor.discarded:
-                await asyncio.sleep(0.01)  # noqa: ASYNC110  the double has no event for it
+            while not executor.discarded:  # noqa: ASYNC110  the double has no event for it
+                await asyncio.sleep(0.01)
     assert ended.status is RunStatus.SUCCESS
     assert executor.discarded == [key]
