@@ -25,7 +25,7 @@ import user_main
 
 OOM_SCORE = "500"
 """The kernel shall take the user's processes before anything else, so that the end can be told."""
-library_descriptors = frozenset()
+inherited_descriptors = frozenset()
 """Descriptors that preloaded libraries hold open; set by the zygote, kept open for the user's process."""
 
 
@@ -224,7 +224,7 @@ def _prepare_user_process(spec, pipes):
     os.dup2(pipes["out"], 1)
     os.dup2(pipes["err"], 2)
     report = pipes["report"]
-    keep = library_descriptors | {0, 1, 2, report}
+    keep = inherited_descriptors | {0, 1, 2, report}
     for name in os.listdir("/proc/self/fd"):
         if int(name) not in keep:
             try:

@@ -34,7 +34,7 @@ def serve(order):
     failed = _preload(order.get("modules", ()))
     unfit = _unfit(channel)
     _become_single_threaded()
-    launch.library_descriptors = frozenset(_open_descriptors() - {0, 1, 2, channel.fileno()})
+    launch.inherited_descriptors = frozenset(_open_descriptors() - {0, 1, 2, channel.fileno()})
     gc.collect()
     gc.freeze()
     channel.send(
