@@ -149,23 +149,17 @@ def submit_many(server: Server, pipeline: str, count: int) -> list[str]:
 
 def await_all(server: Server, ids: list[str]) -> None:
     """Until every run has ended; none may be lost, all must have succeeded."""
-    client, waiting = server.client(), set(ids)
-    while waiting:
-        states: dict[str, str] = {}
-        cursor = None
-        while len(states) < len(ids):
-            path = "/runs?limit=500" + (f"&cursor={cursor}" if cursor else "")
-            page = client.call("GET", path)
-            states.update(
-                {run["id"]: run["status"] for run in page["items"] if run["id"] in waiting or run["id"] in ids}
-            )
-            cursor = page["next_cursor"]
-            if cursor is None:
-                break
-        assert all(run_id in states for run_id in ids), "a run is not in the list"
-        assert "FAILED" not in states.values()
-        waiting = {run_id for run_id in ids if states[run_id] != "SUCCESS"}
-        time.sleep(0.05)
+    client = server.client()
+    while any(client.call("GET", f"/runs?status={status}&limit=1")["items"] for status in ("PENDING", "RUNNING")):
+        time.sleep(0.02)
+    states: dict[str, str] = {}
+    path = "/runs?limit=500"
+    while not states.keys() >= set(ids):
+        page = client.call("GET", path)
+        states.update({run["id"]: run["status"] for run in page["items"]})
+        assert page["next_cursor"] or states.keys() >= set(ids), "a run is not in the list"
+        path = f"/runs?limit=500&cursor={page['next_cursor']}"
+    assert all(states[run_id] == "SUCCESS" for run_id in ids)
 
 
 def bench_log(folder: Path) -> list[Figure]:
@@ -201,11 +195,11 @@ def bench_log(folder: Path) -> list[Figure]:
 
 
 def watch_writer(client: Client, run_id: str, path: str) -> int:
-    """The largest RSS of the process that holds the log open, until the run has ended."""
+    """The largest RSS of the supervisor that holds the log open (the runner does too, for a moment), until the end."""
     writer, peak = None, 0
     while client.call("GET", f"/runs/{run_id}")["status"] in ("PENDING", "RUNNING"):
         if writer is None or not writer.is_running():
-            writer = next((p for p in psutil.process_iter() if holds_for_writing(p, path)), None)
+            writer = next((p for p in psutil.process_iter() if is_supervisor(p) and holds(p, path)), None)
         if writer is not None:
             try:
                 peak = max(peak, writer.memory_info().rss)
@@ -215,7 +209,14 @@ def watch_writer(client: Client, run_id: str, path: str) -> int:
     return peak
 
 
-def holds_for_writing(process: psutil.Process, path: str) -> bool:
+def is_supervisor(process: psutil.Process) -> bool:
+    try:
+        return any("sidecar" in argument for argument in process.cmdline())
+    except psutil.Error:
+        return False  # ended meanwhile
+
+
+def holds(process: psutil.Process, path: str) -> bool:
     try:
         return any(os.readlink(entry.path) == path for entry in os.scandir(f"/proc/{process.pid}/fd"))
     except OSError:
@@ -371,7 +372,9 @@ def main() -> None:
     """Measure the named figures, or all, and print the table."""
     names = sys.argv[1:] or list(FIGURES)
     rows: list[Figure] = []
-    with tempfile.TemporaryDirectory(prefix="fastflow-bench-") as place:
+    work = Path(__file__).parent.parent / ".bench"  # on the disk a server would use, and not below /tmp
+    work.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=work) as place:
         for name in names:
             print(f"measuring {name} …", file=sys.stderr, flush=True)
             rows += FIGURES[name](Path(place))

@@ -5,6 +5,7 @@
 """
 
 import argparse
+import gc
 import json
 import logging
 import os
@@ -204,6 +205,7 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if not self.started:
             return
+        gc.freeze()  # what the start has made stays: the collector need not look through it again and again
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         _log.info("web.ready", extra={"fields": {"url": url, "version": __version__, "pid": os.getpid()}})

@@ -5,8 +5,9 @@ connection inside one transaction. Nothing here knows a feature's tables.
 """
 
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, cast
 
@@ -36,6 +37,8 @@ class Database:
         self.url = _normalise(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine: Engine = _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self.url)
+        # SQLite's own queue for the one write lock is sleep and retry: within a process, threads line up instead
+        self._turn: AbstractContextManager[object] = threading.Lock() if self.is_sqlite else nullcontext()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -57,7 +60,7 @@ class Database:
         Raises:
             Unavailable: the database cannot be reached, stays locked, or the disk is full.
         """
-        with _translated(), self.engine.connect() as plain:
+        with _translated(), self._turn, self.engine.connect() as plain:
             connection = plain.execution_options(fastflow_write=True)
             with connection.begin():
                 yield connection
