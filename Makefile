@@ -9,10 +9,10 @@ RUN = "$(UV)" run --frozen --no-sync
 PYTEST = $(RUN) pytest -n logical --maxprocesses 8 --dist loadgroup
 
 .NOTPARALLEL:
-.PHONY: help install demo serve test check unit lint format types contracts tests bench torture migrate docs openapi clean
+.PHONY: help install demo serve test check unit lint format types contracts tests bench torture migrate docs openapi worker-image clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
 
 install:  ## get uv if it is missing, then everything the lock names, into .venv
 	@scripts/find-uv --install
@@ -63,6 +63,9 @@ docs: install  ## write the generated reference pages anew
 
 openapi: install  ## print the OpenAPI document
 	@$(RUN) fastflow openapi
+
+worker-image: install  ## make the image that container runs start from, of Debian packages, and give it to the engine
+	@scripts/worker-image.sh
 
 clean:  ## remove what the tools left; never data/ or logs/
 	rm -rf .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

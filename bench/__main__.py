@@ -20,7 +20,9 @@ from pathlib import Path
 import psutil
 import uv
 
+from bench.containers import bench_docker
 from bench.figures import Figure, median, quantile, spread, table
+from bench.schedules import bench_schedules
 from bench.server import Client, Server, serving
 
 REPETITIONS = 30
@@ -365,6 +367,8 @@ FIGURES = {
     "readers": bench_readers,
     "list": bench_list,
     "idle": bench_idle,
+    "docker": bench_docker,
+    "schedules": bench_schedules,
 }
 
 

@@ -24,6 +24,10 @@ that server instead, with the token's rights. Only `serve` and `pipelines check 
 - What a script may read stands alone on stdout (a token, a run's id, a log, a table); everything said about it goes to stderr.
 - An error is a sentence, the fields concerned, and a hint, on stderr. Exit code 1, for wrong usage 2, and never a traceback
   unless `FASTFLOW_DEBUG=1`.
+- Where a command takes a `RUN`: its id, the last 6 or more digits of it (as `runs list` shows them; when several runs end
+  alike, all are named), `last` for the newest, or `last:PIPELINE` for the newest of a pipeline.
+- What a server or folder does not have is told with the place that was asked; a pipeline that only this machine has, with the
+  way back to it. Hints name commands, whatever the API calls the same thing.
 - A table is coloured on a terminal; elsewhere its columns are aligned, whole, and without colours.
 
 ## Exit codes of `fastflow run`

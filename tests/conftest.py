@@ -3,6 +3,7 @@
 - `database`, `database_url`: a migrated, empty database, once on SQLite and once on a real PostgreSQL.
 - `clock`: a clock that stands still until `advance()`.
 - `data_dir`, `pipelines_dir`, `settings`: folders of the test's own, reachable for an unprivileged run.
+- `docker_host`: the address of a real container engine that has the worker image.
 - `full`: True under `--full` (`make torture`): repeat as often as the reference page states.
 
 A skipped or xfailed test fails the session: what cannot be checked here is not checked anywhere.
@@ -28,6 +29,7 @@ from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.migrate import migrate
 from fastflow.settings import Settings
 from fastflow.testing.clock import FakeClock
+from fastflow.testing.docker_engine import shared_engine
 from fastflow.testing.postgres import PostgresServer, stop_folder, sweep
 
 _ORDER = ("unit", "architecture", "contract", "integration", "e2e", "torture")
@@ -211,6 +213,14 @@ def database(database_url: str) -> Iterator[Database]:
         yield opened
         pool: Any = opened.engine.pool
         assert pool.checkedout() == 0, "a connection was not given back"
+
+
+@pytest.fixture(scope="session")
+def docker_host() -> Iterator[str]:
+    """The address of a real container engine with the worker image: the machine's own, else one that is started; it is
+    shared with other sessions, so a test looks at containers of its own only."""
+    with shared_engine() as host:
+        yield host
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """The composition root: settings in, running product out. Tests call it with settings of their own."""
 
+import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import select
@@ -10,12 +11,25 @@ from fastflow.kernel.audit.service import AuditLog
 from fastflow.kernel.audit.wiring import build_audit
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.migrate import migrate
+from fastflow.kernel.environments.infra.uv_builder import LinkMode
 from fastflow.kernel.environments.service import EnvironmentService
 from fastflow.kernel.environments.wiring import build_environments
 from fastflow.kernel.executors.port import Executor, Limits
-from fastflow.kernel.executors.process.builder import find_build_user, hand_over
-from fastflow.kernel.executors.registry import ExecutorSettings, kinds, make_executor
-from fastflow.kernel.pipelines.service import PipelineCatalog
+from fastflow.kernel.executors.process.builder import (
+    are_files_guarded,
+    find_build_user,
+    hand_over,
+    installations_on,
+)
+from fastflow.kernel.executors.registry import (
+    DockerSettings,
+    ExecutorSettings,
+    image_kinds,
+    kinds,
+    make_executor,
+)
+from fastflow.kernel.pipelines.domain.pipeline import Pipeline
+from fastflow.kernel.pipelines.service import PipelineCatalog, WarmUp
 from fastflow.kernel.pipelines.wiring import build_pipelines
 from fastflow.kernel.runs.dispatcher import Dispatcher
 from fastflow.kernel.runs.infra.tables import RunRow
@@ -23,6 +37,9 @@ from fastflow.kernel.runs.log_service import LogService
 from fastflow.kernel.runs.log_wiring import build_log_service
 from fastflow.kernel.runs.service import RunPolicy, RunService
 from fastflow.kernel.runs.wiring import RunsRoom, build_dispatcher, build_runs
+from fastflow.kernel.schedules.domain.declared import judge_schedules
+from fastflow.kernel.schedules.service import Scheduler
+from fastflow.kernel.schedules.wiring import SchedulesRoom, build_schedules
 from fastflow.kernel.secrets.service import SecretService
 from fastflow.kernel.secrets.wiring import build_secrets
 from fastflow.kernel.users.service import LoginService, TokenService, UserService
@@ -53,6 +70,7 @@ class Product:
     environments: EnvironmentService
     runs: RunService
     runs_room: RunsRoom
+    schedules: SchedulesRoom
     logs: LogService
     made_key_file: Path | None
     clock: Clock
@@ -64,9 +82,14 @@ class Product:
             found = connection.scalars(select(RunRow.__table__.c.environment).where(unfinished))  # type: ignore[attr-defined]
             return {environment for environment in found if environment}
 
-    def make_executors(self) -> Mapping[str, Executor]:
-        """The executors by kind, not open yet."""
+    def make_executors(self, *, ahead: bool = True) -> Mapping[str, Executor]:
+        """The executors by kind, not open yet.
+
+        Args:
+            ahead: prepare containers for runs to come; False for a process that sees a single run through.
+        """
         settings = self.settings
+        docker = docker_settings(settings)
         given = ExecutorSettings(
             data_dir=settings.data_dir,
             run_user=settings.run_user,
@@ -75,6 +98,8 @@ class Product:
             hidden=_hidden(settings),
             readable=settings.run_readable_paths,
             writable=settings.run_writable_paths,
+            default_kind=settings.executor,
+            docker=docker if ahead else replace(docker, pool=0),
         )
         return {kind: make_executor(kind, given) for kind in kinds()}
 
@@ -94,8 +119,23 @@ class Product:
             log_max_bytes=None if limit is None else int(limit * MEGABYTE),
             log_retention_runs=settings.log_retention_runs,
             log_retention_days=settings.log_retention_days,
+            code_retention_days=settings.environment_retention_days,
+            lost_after=settings.lost_after,
+            url=settings.server_url,
             clock=self.clock,
         )
+
+    def make_scheduler(self) -> Scheduler:
+        """What starts runs at their schedules' due times."""
+        return self.schedules.make_scheduler()
+
+    def make_warm_up(self) -> WarmUp:
+        """Builds environments ahead of runs."""
+        return WarmUp(self.pipelines, self.environments, is_elsewhere=self.starts_from_image)
+
+    def starts_from_image(self, pipeline: Pipeline) -> bool:
+        """Whether the pipeline's runs start from an image, unless a run says otherwise."""
+        return (pipeline.executor or self.settings.executor) in image_kinds()
 
     def close(self) -> None:
         """Give back what the services hold."""
@@ -128,6 +168,7 @@ def build_product(settings: Settings, *, clock: Clock | None = None) -> Product:
         pipelines_dir=settings.pipelines_dir,
         data_dir=settings.data_dir,
         known_executors=kinds(),
+        judges=(judge_schedules,),
         clock=clock,
     )
     runs = build_runs(
@@ -137,6 +178,16 @@ def build_product(settings: Settings, *, clock: Clock | None = None) -> Product:
         secrets=secrets.secrets,
         data_dir=settings.data_dir,
         policy=_policy(settings),
+        clock=clock,
+    )
+    schedules = build_schedules(
+        database,
+        pipelines=pipelines,
+        runs=runs.runs,
+        wakeup=runs.sender,
+        data_dir=settings.data_dir,
+        grace=settings.schedule_grace,
+        ledger_days=settings.schedule_ledger_days,
         clock=clock,
     )
     return Product(
@@ -151,6 +202,7 @@ def build_product(settings: Settings, *, clock: Clock | None = None) -> Product:
         environments=environments,
         runs=runs.runs,
         runs_room=runs,
+        schedules=schedules,
         logs=build_log_service(
             database,
             logs_dir=settings.logs_dir,
@@ -176,16 +228,24 @@ def _make_folders(settings: Settings) -> None:
 
 def _environments(settings: Settings, database: Database, clock: Clock) -> EnvironmentService:
     data_dir, cache = settings.data_dir, settings.uv_cache_dir or settings.data_dir / "uv_cache"
-    builder = find_build_user(run_user=settings.run_user, reach=[data_dir, cache, Path(uv_binary()).parent])
+    pythons = installations_on(os.environ.get("PATH", os.defpath))  # noqa: TID251 - where uv finds them
+    builder = find_build_user(run_user=settings.run_user, reach=[data_dir, cache, Path(uv_binary()).parent, *pythons])
     for folder in (data_dir / "python", cache):
         hand_over(folder, builder)
+
+    async def link_mode() -> LinkMode:
+        guarded = await are_files_guarded(run_user=settings.run_user, tmp=data_dir / "run")
+        return "hardlink" if guarded else "copy"
+
     return build_environments(
         database,
         data_dir=data_dir,
         uv_cache_dir=cache,
         clock=clock,
+        link_mode=link_mode,
         command_prefix=builder.prefix,
         owner_uid=builder.uid,
+        engine=docker_settings(settings),
     )
 
 
@@ -203,9 +263,22 @@ def _policy(settings: Settings) -> RunPolicy:
         queue_when_full=settings.queue_when_full,
         default_executor=settings.executor,
         executors=kinds(),
+        image_executors=image_kinds(),
         default_limits=Limits(memory_bytes=settings.run_memory, pids=settings.run_pids),
         default_run_timeout=settings.container_timeout,
         default_grace=settings.stop_grace,
+    )
+
+
+def docker_settings(settings: Settings) -> DockerSettings:
+    """How containers are made."""
+    return DockerSettings(
+        host=settings.docker_host,
+        image=settings.worker_base_image,
+        network=settings.docker_network,
+        pool=settings.docker_pool,
+        pool_idle=settings.warm_idle,
+        engine_data_dir=settings.docker_data_dir,
     )
 
 

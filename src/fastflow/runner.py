@@ -24,10 +24,12 @@ import uvloop
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.wakeups import RUNNER_SOCKET, make_receiver
 from fastflow.kernel.executors.port import Executor
+from fastflow.kernel.pipelines.service import WarmUp
 from fastflow.kernel.runs.dispatcher import Dispatcher
+from fastflow.kernel.schedules.service import Scheduler
 from fastflow.kit.errors import Conflict, FastFlowError, InvalidInput
 from fastflow.kit.log_lines import configure_logging
-from fastflow.serve import KEY_MADE, Reporter
+from fastflow.serve import KEY_MADE, RUNNER_LOCK, Reporter
 from fastflow.settings import Settings, load_settings
 
 _log = logging.getLogger("fastflow.runner")
@@ -59,6 +61,14 @@ class RunnerProduct(Protocol):
         """The dispatcher over them."""
         ...
 
+    def make_scheduler(self) -> Scheduler:
+        """What starts runs at their schedules' due times."""
+        ...
+
+    def make_warm_up(self) -> WarmUp:
+        """Builds environments ahead of runs."""
+        ...
+
 
 class RunnerBusy(Conflict):
     """Another runner works on this data directory."""
@@ -84,19 +94,31 @@ async def run_forever(
     async with _only_one(run_dir, patience_seconds):
         executors = product.make_executors()
         dispatcher = product.make_dispatcher(executors)
-        receiver = make_receiver(product.database, run_dir, RUNNER_SOCKET, dispatcher.notify)
+        scheduler = product.make_scheduler()
+
+        def notify(message: str) -> None:
+            dispatcher.notify(message)
+            scheduler.notify(message)
+
+        receiver = make_receiver(product.database, run_dir, RUNNER_SOCKET, notify)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, dispatcher.stop)
         await receiver.open()
-        reporting = asyncio.create_task(  # noqa: TID251  cancelled and awaited below
-            _report(run_dir / "runner.json", dispatcher, executors, on_ready)
-        )
+        beside = [
+            asyncio.create_task(each)  # noqa: TID251  cancelled and awaited below
+            for each in (
+                _report(run_dir / "runner.json", dispatcher, executors, on_ready),
+                _preheat(product, dispatcher),
+                _schedule(scheduler, dispatcher),
+            )
+        ]
         try:
             await dispatcher.run()
         finally:
-            reporting.cancel()
-            await asyncio.gather(reporting, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             await receiver.close()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
@@ -111,16 +133,32 @@ async def _report(
     _log.info("runner.ready", extra={"fields": {"pid": os.getpid()}})
     if on_ready is not None:
         on_ready()
-    told = {
-        "pid": os.getpid(),
-        "executors": {kind: dict(executor.describe()) for kind, executor in executors.items()},
-    }
     while True:
+        told = {
+            "pid": os.getpid(),
+            "executors": {kind: dict(executor.describe()) for kind, executor in executors.items()},
+        }
         try:
             _write_report(path, told)
         except OSError as error:
             _log.warning("runner.report_failed", extra={"fields": {"error": error.strerror}})
         await asyncio.sleep(_REPORT_SECONDS)
+
+
+async def _schedule(scheduler: Scheduler, dispatcher: Dispatcher) -> None:
+    """Once the queue is served, start what schedules are due to start."""
+    await dispatcher.ready.wait()
+    try:
+        await scheduler.run()
+    finally:
+        scheduler.stop()
+
+
+async def _preheat(product: RunnerProduct, dispatcher: Dispatcher) -> None:
+    """Once the queue is served, build environments ahead of runs, for as long as the runner lives."""
+    await dispatcher.ready.wait()
+    if product.settings.uv_pre_heat:
+        await product.make_warm_up().keep_warm()
 
 
 def _write_report(path: Path, told: Mapping[str, Any]) -> None:
@@ -136,7 +174,7 @@ async def _only_one(run_dir: Path, patience_seconds: float) -> AsyncIterator[Non
     A runner that is just ending is waited for: a lock tells nobody when it becomes free.
     """
     deadline = time.monotonic() + patience_seconds
-    with _open_lock(run_dir) as lock:
+    with _open_lock(run_dir.parent / RUNNER_LOCK) as lock:
         while not _try_lock(lock):
             if time.monotonic() >= deadline:
                 lock.seek(0)
@@ -149,9 +187,9 @@ async def _only_one(run_dir: Path, patience_seconds: float) -> AsyncIterator[Non
         yield
 
 
-def _open_lock(run_dir: Path) -> IO[str]:
-    run_dir.mkdir(parents=True, exist_ok=True)
-    return (run_dir / "runner.lock").open("a+", encoding="ascii")
+def _open_lock(path: Path) -> IO[str]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("a+", encoding="ascii")
 
 
 def _try_lock(lock: IO[str]) -> bool:

@@ -36,6 +36,8 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
 
+RUNNER_LOCK = "run/runner.lock"
+"""In DATA_DIR: held by the runner process for as long as it lives, so that anybody can see at once whether it does."""
 KEY_MADE = "Made the encryption key {}: keep a copy of it, secrets cannot be read without it."
 """Told by whichever child makes the key file first."""
 
@@ -159,7 +161,7 @@ class Parent:
 
     Args:
         children: what to keep running.
-        url: where the server answers, for the ready line.
+        url: where the server answers, for the ready line; None: nowhere, it is the runner alone.
         data_dir: the data folder, to count the runs that go on.
         say: writes one line for people.
         complain: the same for what went wrong.
@@ -169,7 +171,7 @@ class Parent:
         self,
         children: Sequence[Child],
         *,
-        url: str,
+        url: str | None,
         data_dir: Path,
         say: Callable[[str], None],
         complain: Callable[[str], None],
@@ -274,7 +276,8 @@ class Parent:
             self._say(f"The {child.name} process is ready again.")
         elif all(each.ready for each in self._children):
             self._announced = True
-            self._say(f"Fast-Flow is ready at {self._url} (Ctrl-C stops it; runs go on).")
+            what = "Fast-Flow's runner is ready" if self._url is None else f"Fast-Flow is ready at {self._url}"
+            self._say(f"{what} (Ctrl-C stops it; runs go on).")
 
     def _forget_pipe(self, child: Child) -> None:
         if child.pipe is not None:
@@ -357,13 +360,13 @@ def _complain(text: str) -> None:
 
 def main(order: Mapping[str, Any]) -> int:
     """Run the children that the order of `cli/serving.py` describes; the exit code."""
-    listen = int(order["listen_fd"])
-    python = str(order["python"])
-    children = [
-        Child("web", [python, "-m", "fastflow.web", "--listen-fd", str(listen)], [listen]),
-        Child("runner", [python, "-m", "fastflow.runner"]),
-    ]
-    return Parent(children, url=str(order["url"]), data_dir=Path(order["data_dir"]), say=_say, complain=_complain).run()
+    python, listen, url = str(order["python"]), order.get("listen_fd"), order.get("url")
+    children = []
+    if listen is not None:
+        children.append(Child("web", [python, "-m", "fastflow.web", "--listen-fd", str(listen)], [int(listen)]))
+    if order.get("only") != "web":
+        children.append(Child("runner", [python, "-m", "fastflow.runner"]))
+    return Parent(children, url=url, data_dir=Path(order["data_dir"]), say=_say, complain=_complain).run()
 
 
 if __name__ == "__main__":

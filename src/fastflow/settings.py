@@ -3,7 +3,7 @@
 Every field is optional; a wrong value stops the start and names the variable.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -12,8 +12,11 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from fastflow.kit.durations import parse_duration, parse_size
 from fastflow.kit.errors import InvalidInput
+from fastflow.kit.value_problems import describe, describe_bounds, is_secret
 
 DEFAULT_WORKER_IMAGE = "ghcr.io/astral-sh/uv:python3.11-bookworm-slim"
+LOCAL_WORKER_IMAGE = "fastflow-worker:bookworm"
+"""What `make worker-image` builds."""
 
 
 class Settings(BaseSettings):
@@ -29,19 +32,22 @@ class Settings(BaseSettings):
     uv_cache_dir: Path | None = Field(None, description="uv's cache; unset means DATA_DIR/uv_cache.")
 
     # How runs are executed
-    executor: Literal["process"] = Field("process", description="Executor of a run that names none.")
+    executor: Literal["process", "docker"] = Field("process", description="Executor of a run that names none.")
     max_concurrent_runs: int = Field(10, ge=1, le=10_000, description="Runs that may run at once.")
     queue_when_full: bool = Field(True, description="False: a run over MAX_CONCURRENT_RUNS is refused with 429.")
     container_timeout: float | None = Field(None, description="Seconds a run may take when its pipeline says nothing.")
     uv_pre_heat: bool = Field(
         True,
-        description="Build the environments of new or changed pipelines when they are synchronised from Git (not in this release).",
+        description="Build the environments of pipelines in the background: at the start, and when requirements change.",
     )
     stop_grace: float = Field(10.0, description="Seconds between SIGTERM and SIGKILL when a run is stopped.")
     warm_environments: int = Field(
         4, ge=0, le=64, description="Environments kept warm at once; 0 starts every run cold."
     )
-    warm_idle: float = Field(900.0, description="Seconds after its last run when a warm environment is let go.")
+    warm_idle: float = Field(
+        900.0,
+        description="Seconds after its last run when a warm environment, or an unused prepared container, is let go.",
+    )
     run_user: str | None = Field(
         None,
         description="User a run executes as when the server runs as root; unset means an id of its own that owns nothing.",
@@ -55,7 +61,38 @@ class Settings(BaseSettings):
     run_memory: int | None = Field(None, description="Memory limit of a run whose pipeline names none, such as 2GB.")
     run_pids: int = Field(1024, ge=16, description="Processes and threads of a run whose pipeline names no limit.")
     environment_retention_days: float = Field(
-        30.0, gt=0, description="Days after its last use when an environment may be collected."
+        30.0,
+        gt=0,
+        description="Days after its last use when an environment, or a copy of code that no kept run needs, may go.",
+    )
+
+    # Runs in containers
+    worker_base_image: str = Field(
+        DEFAULT_WORKER_IMAGE,
+        min_length=1,
+        description=f"Image that container runs start from; `make worker-image` builds {LOCAL_WORKER_IMAGE}.",
+    )
+    docker_host: str = Field(
+        "unix:///var/run/docker.sock", description="Address of the container engine: a socket of this machine."
+    )
+    docker_network: str = Field(
+        "bridge",
+        min_length=1,
+        description="The engine's network of container runs that may use one, and of building their environments.",
+    )
+    docker_pool: int = Field(
+        0, ge=0, le=64, description="Containers kept prepared, each for one run; 0 makes each when its run starts."
+    )
+    docker_data_dir: Path | None = Field(
+        None, description="DATA_DIR as the engine's machine names it, when the server itself runs in a container."
+    )
+
+    # Schedules
+    schedule_grace: float = Field(
+        60.0, description="Seconds a due time may be noticed late without counting as missed."
+    )
+    schedule_ledger_days: float | None = Field(
+        None, gt=0, description="Days a row of the ledger of due times is kept; unset means for ever."
     )
 
     # Logs
@@ -86,9 +123,20 @@ class Settings(BaseSettings):
     # Server
     host: str = Field("127.0.0.1", description="Address the server binds.")
     port: int = Field(8000, ge=0, le=65535, description="Port the server binds.")
+    lost_after: float = Field(
+        90.0,
+        ge=35,
+        description="Seconds of silence after which another server's runs are given up as lost; 15 minutes for one that was "
+        "stopped in order.",
+    )
+    server_url: str | None = Field(
+        None,
+        description="URL at which the other servers of the same PostgreSQL reach this one, for logs and artifacts on its "
+        "disk; unset: http://HOST:PORT.",
+    )
     max_body_mb: float = Field(10.0, gt=0, description="Size of a request body above which it is refused.")
 
-    @field_validator("container_timeout", "stop_grace", "warm_idle", mode="before")
+    @field_validator("container_timeout", "stop_grace", "warm_idle", "lost_after", "schedule_grace", mode="before")
     @classmethod
     def _duration(cls, value: Any) -> Any:
         return value if value is None else _taken(lambda: parse_duration(value, "this"))
@@ -103,6 +151,13 @@ class Settings(BaseSettings):
     @classmethod
     def _paths(cls, value: Any) -> Any:
         return tuple(Path(part) for part in value.split(":") if part) if isinstance(value, str) else value
+
+    @field_validator("docker_host")
+    @classmethod
+    def _socket(cls, value: str) -> str:
+        if not value.startswith("unix:///"):
+            raise ValueError("must be a socket of this machine, such as unix:///var/run/docker.sock")
+        return value
 
     @model_validator(mode="after")
     def _absolute(self) -> Self:
@@ -138,13 +193,21 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**given)
     except ValidationError as error:
-        fields = {
-            str(item["loc"][0]).upper() if item["loc"] else "settings": str(item["msg"]).removeprefix("Value error, ")
-            for item in error.errors()
-        }
+        fields = {_variable(item): _problem(item) for item in error.errors()}
         raise InvalidInput(
             f"{'Settings have wrong values' if len(fields) > 1 else 'A setting has a wrong value'}: {', '.join(fields)}.",
             code="invalid_setting",
             hint="Correct the named environment variable (or its line in .env), or remove it to take the default.",
             fields=fields,
         ) from error
+
+
+def _variable(item: Mapping[str, Any]) -> str:
+    return str(item["loc"][0]).upper() if item["loc"] else "settings"
+
+
+def _problem(item: Mapping[str, Any]) -> str:
+    """What is wrong, with the value unless it is a secret, and what the variable takes."""
+    field = Settings.model_fields.get(str(item["loc"][0]) if item["loc"] else "")
+    hides = field is None or is_secret(field.annotation)
+    return describe(item, hide_value=hides, bounds=describe_bounds(field))

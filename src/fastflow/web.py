@@ -5,12 +5,8 @@
 """
 
 import argparse
-import gc
 import json
-import logging
-import os
 import shutil
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -19,7 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from fastapi import APIRouter, FastAPI
 
 from fastflow import __version__
@@ -30,29 +25,29 @@ from fastflow.kernel.db.migrate import current_revision, head_revision
 from fastflow.kernel.environments.router import build_router as environments_router
 from fastflow.kernel.http.app import build_app
 from fastflow.kernel.http.docs import build_router as docs_router
+from fastflow.kernel.http.forwarding import Forwarding
 from fastflow.kernel.http.health import Probe
 from fastflow.kernel.http.health import build_router as health_router
-from fastflow.kernel.http.protocol import LimitedHeadProtocol
+from fastflow.kernel.locks import is_held
 from fastflow.kernel.pipelines.router import build_router as pipelines_router
+from fastflow.kernel.runs.infra.peers import Peers
 from fastflow.kernel.runs.log_router import build_log_router as logs_router
 from fastflow.kernel.runs.router import build_router as runs_router
+from fastflow.kernel.runs.wiring import read_host_id
+from fastflow.kernel.schedules.router import build_router as schedules_router
 from fastflow.kernel.secrets.router import build_router as secrets_router
 from fastflow.kernel.users.router import Authenticator
 from fastflow.kernel.users.router import build_router as users_router
 from fastflow.kit.errors import FastFlowError, InvalidInput, Unavailable
 from fastflow.kit.identity import Actor
 from fastflow.kit.log_lines import configure_logging
-from fastflow.serve import KEY_MADE, Reporter
+from fastflow.serve import KEY_MADE, RUNNER_LOCK, Reporter
 from fastflow.settings import load_settings
-
-_log = logging.getLogger("fastflow.web")
 
 RUNNER_FILE = "run/runner.json"
 """In DATA_DIR: written by the runner at every heartbeat."""
 _RUNNER_SILENT_SECONDS = 15.0
 _LOW_DISK_BYTES = 256 * 2**20
-_SHUTDOWN_SECONDS = 2
-"""How long open answers may take to end; streams are cut then, and their readers resume where they were."""
 _EXIT_CONFIGURATION = 78
 """EX_CONFIG of sysexits.h: starting again would fail again; see `serve.py`."""
 
@@ -66,7 +61,7 @@ def create_app(product: Product, *, local_actor: Actor | None = None) -> FastAPI
     """
     settings = product.settings
     authenticator = Authenticator(product.logins, product.tokens)
-    return build_app(
+    app = build_app(
         _routers(product),
         authenticate=authenticator if local_actor is None else lambda _request: local_actor,
         credentials_changed=authenticator.forget,
@@ -74,6 +69,15 @@ def create_app(product: Product, *, local_actor: Actor | None = None) -> FastAPI
         max_body_bytes=int(settings.max_body_mb * 2**20),
         lifespan=partial(_listening, product),
     )
+    if not product.database.is_sqlite:
+        peers = Peers(
+            product.database,
+            host=read_host_id(settings.data_dir),
+            logs_dir=settings.logs_dir,
+            artifacts_dir=settings.data_dir / "artifacts",
+        )
+        app.add_middleware(Forwarding, is_candidate=peers.is_candidate, find=peers.find)
+    return app
 
 
 @asynccontextmanager
@@ -93,7 +97,7 @@ def _routers(product: Product) -> list[APIRouter]:
     return [
         health_router(__version__, _probes(product), needed=("database",)),
         docs_router(),
-        pipelines_router(product.pipelines),
+        pipelines_router(product.pipelines, product.environments, is_elsewhere=product.starts_from_image),
         runs_router(product.runs),
         logs_router(product.logs),
         environments_router(
@@ -101,6 +105,7 @@ def _routers(product: Product) -> list[APIRouter]:
             in_use=product.environments_in_use,
             retention_days=settings.environment_retention_days,
         ),
+        schedules_router(product.schedules.schedules, product.schedules.pauses, product.schedules.simulations),
         secrets_router(product.secrets),
         users_router(product.users, product.logins, product.tokens, cookie_secure=settings.cookie_secure),
         audit_router(product.audit),
@@ -109,11 +114,15 @@ def _routers(product: Product) -> list[APIRouter]:
 
 def _probes(product: Product) -> Mapping[str, Probe]:
     settings, head = product.settings, head_revision()
-    return {
+    probes: dict[str, Probe] = {
         "database": lambda: _look_at_database(product.database, head),
         "disk": lambda: _look_at_disk({"DATA_DIR": settings.data_dir, "LOGS_DIR": settings.logs_dir}),
-        "runner": lambda: _look_at_runner(settings.data_dir / RUNNER_FILE, datetime.now(UTC)),
+        "runner": lambda: _look_at_runner(settings.data_dir, datetime.now(UTC)),
+        "scheduler": product.schedules.schedules.health,
     }
+    if settings.executor == "docker":
+        probes["engine"] = lambda: _look_at_engine(settings.data_dir, datetime.now(UTC))
+    return probes
 
 
 def _look_at_database(database: Database, head: str) -> Mapping[str, Any]:
@@ -135,13 +144,17 @@ def _look_at_disk(folders: Mapping[str, Path]) -> Mapping[str, Any]:
     return {"ok": min(free.values()) >= _LOW_DISK_BYTES, "free_bytes": free}
 
 
-def _look_at_runner(heartbeat: Path, now: datetime) -> Mapping[str, Any]:
-    """The runner is seen by the file it writes at every heartbeat: how old it is, and what it says about isolation."""
+def _look_at_runner(data_dir: Path, now: datetime) -> Mapping[str, Any]:
+    """The runner lives as long as its lock is held, and works as long as it writes its file at every heartbeat: how old
+    that is, and what it says about isolation."""
+    heartbeat = data_dir / RUNNER_FILE
+    if not is_held(data_dir / RUNNER_LOCK):
+        raise _no_runner("No runner works on this machine now.")
     try:
         seen = datetime.fromtimestamp(heartbeat.stat().st_mtime, UTC)
         told = json.loads(heartbeat.read_text())
     except FileNotFoundError as error:
-        raise _no_runner("No runner has been seen on this machine.") from error
+        raise _no_runner("The runner on this machine is just starting.") from error
     except (OSError, ValueError) as error:
         raise _no_runner("The runner's heartbeat cannot be read.") from error
     silent = max(0.0, (now - seen).total_seconds())
@@ -151,6 +164,18 @@ def _look_at_runner(heartbeat: Path, now: datetime) -> Mapping[str, Any]:
         "silent_seconds": round(silent, 1),
         "executors": told.get("executors", {}),
     }
+
+
+def _look_at_engine(data_dir: Path, now: datetime) -> Mapping[str, Any]:
+    """The container engine as the runner sees it: this process never opens the engine's socket."""
+    told = _look_at_runner(data_dir, now)["executors"].get("docker", {})
+    if not told.get("reachable"):
+        raise Unavailable(
+            str(told.get("why") or "The runner has not looked at the container engine yet."),
+            code="engine_away",
+            hint="Container runs fail until it is back: start it, or let the server's user reach DOCKER_HOST.",
+        )
+    return {"ok": True, "version": told.get("engine"), "image": told.get("image"), "pool": told.get("pool")}
 
 
 def _no_runner(message: str) -> Unavailable:
@@ -169,48 +194,13 @@ def serve_web(product: Product, *, listen_fd: int | None = None, ready: Callable
         listen_fd: a bound socket to accept from; None binds HOST and PORT of the settings.
         ready: called with the URL once requests are answered.
     """
+    from fastflow.kernel.http.server import Serving, serve  # uvicorn: the command line needs the app alone
+
     settings = product.settings
-    config = uvicorn.Config(
-        create_app(product),
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http=LimitedHeadProtocol,
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+    serving = Serving(
+        host=settings.host, port=settings.port, listen_fd=listen_fd, ready=ready, end_streams=product.logs.close
     )
-    sockets = None if listen_fd is None else [socket.socket(fileno=listen_fd)]
-    _Server(config, ready, product.logs.close).run(sockets)
-
-
-class _Server(uvicorn.Server):
-    """Tells when it answers, and ends live streams before it waits for open answers."""
-
-    def __init__(
-        self, config: uvicorn.Config, ready: Callable[[str], None] | None, end_streams: Callable[[], None]
-    ) -> None:
-        super().__init__(config)
-        self._ready = ready
-        self._end_streams = end_streams
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._end_streams()
-        await super().shutdown(sockets)
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if not self.started:
-            return
-        gc.freeze()  # what the start has made stays: the collector need not look through it again and again
-        host, port = self.servers[0].sockets[0].getsockname()[:2]
-        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        _log.info("web.ready", extra={"fields": {"url": url, "version": __version__, "pid": os.getpid()}})
-        if self._ready is not None:
-            self._ready(url)
+    serve(create_app(product), serving)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

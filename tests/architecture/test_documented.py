@@ -9,6 +9,7 @@ import pytest
 
 from fastflow import __version__
 from fastflow.kernel.pipelines.domain import settings as pipeline_settings
+from fastflow.kernel.schedules.domain.declared import SCHEDULE_KEYS
 from fastflow.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -43,9 +44,9 @@ def test_page_when_it_links_to_a_file_then_the_file_exists(page: Path) -> None:
 
 
 def test_make_targets_when_named_in_a_page_then_they_exist() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for page in PAGES:
-        for name in re.findall(r"`make ([a-z]+)", page.read_text()):
+        for name in re.findall(r"`make ([a-z-]+)", page.read_text()):
             assert name in targets, f"{page.name} names `make {name}`"
 
 
@@ -66,6 +67,11 @@ def test_pipeline_settings_when_read_then_each_key_is_in_the_reference(keys: str
     page = (DOCS / "reference" / "pipeline-toml.md").read_text()
     missing = [key for key in getattr(pipeline_settings, keys) if f"`{key}`" not in page]
     assert missing == []
+
+
+def test_schedule_keys_when_read_then_each_is_in_the_reference() -> None:
+    page = (DOCS / "reference" / "pipeline-toml.md").read_text()
+    assert [key for key in SCHEDULE_KEYS if f"`{key}`" not in page] == []
 
 
 def test_documentation_when_listed_then_every_page_is_reachable_from_the_index() -> None:

@@ -1,6 +1,6 @@
 """kill -9 of the web process, the runner or both, at every change of a run's state: nothing is lost, nothing doubled.
 
-A few hundred kills here; `make torture` (`--full`) makes it 10,000.
+On SQLite and on a real PostgreSQL. A few hundred kills here; `make torture` (`--full`) makes it 10,000 on each.
 """
 
 import contextlib
@@ -11,7 +11,6 @@ import os
 import random
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -20,12 +19,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from fastflow.bootstrap import build_product
+from fastflow.kernel.db.engine import Database
 from fastflow.kit.identity import SYSTEM, Role
 from fastflow.settings import Settings
 
-KILLS = 200
+KILLS = {"sqlite": 200, "postgresql": 40}
+SUBMISSIONS = {"sqlite": 15, "postgresql": 5}
 FULL_KILLS = 10_000
 CHECK_EVERY = 10
 """Kills between two rounds of waiting for every run to end and looking at all of them."""
@@ -44,9 +46,15 @@ PIPELINES = {
 TARGETS = (("runner",), ("web",), ("runner", "web"))
 
 
-def _make_token(folder: Path) -> str:
+def _make_token(folder: Path, database_url: str) -> str:
     product = build_product(
-        Settings(data_dir=folder / "data", logs_dir=folder / "logs", pipelines_dir=folder / "pipelines")
+        Settings(
+            _env_file=None,
+            database_url=database_url,
+            data_dir=folder / "data",
+            logs_dir=folder / "logs",
+            pipelines_dir=folder / "pipelines",
+        )
     )
     token = product.tokens.create("torture", Role.OPERATOR, actor=SYSTEM)[1].reveal()
     product.close()
@@ -54,10 +62,11 @@ def _make_token(folder: Path) -> str:
 
 
 class House:
-    """Web and runner as two killable processes on one data folder."""
+    """Web and runner as two killable processes on one data folder and one database."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database_url: str) -> None:
         folder.chmod(0o755)
+        self.database = Database(database_url)
         self.folder = folder
         self.data = folder / "data"
         self.logs = folder / "logs"
@@ -71,6 +80,7 @@ class House:
         (pipelines / "stubborn" / "pipeline.toml").write_text("grace = 0.2\n")
         self.environment = {
             **os.environ,
+            "DATABASE_URL": database_url,
             "DATA_DIR": str(self.data),
             "LOGS_DIR": str(self.logs),
             "PIPELINES_DIR": str(pipelines),
@@ -79,7 +89,7 @@ class House:
             "WARM_ENVIRONMENTS": "2",
             "PYTHONPATH": os.pathsep.join(sys.path),
         }
-        self.token = _make_token(folder)
+        self.token = _make_token(folder, database_url)
         with (folder / "processes.log").open("ab") as log:
             self.nursery = subprocess.Popen(
                 [sys.executable, str(Path(__file__).with_name("nursery.py"))],
@@ -144,14 +154,14 @@ class House:
         """The run's id."""
         return str(self.insist("POST", f"/pipelines/{pipeline}/run", {"idempotency_key": key})["id"])
 
-    def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+    def rows(self, sql: str, **values: Any) -> list[dict[str, Any]]:
         """Read the database directly."""
-        with contextlib.closing(sqlite3.connect(self.data / "fastflow.db", timeout=30)) as connection:
-            connection.row_factory = sqlite3.Row
-            return connection.execute(sql, values).fetchall()
+        with self.database.read() as connection:
+            return [dict(row._mapping) for row in connection.execute(text(sql), values)]
 
     def close(self) -> None:
         """End everything."""
+        self.database.close()
         for pid in self.pids.values():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -164,9 +174,9 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def house(tmp_path: Path, database_url: str) -> Iterator[House]:
     """A running house, ended afterwards."""
-    made = House(tmp_path)
+    made = House(tmp_path, database_url)
     yield made
     made.close()
 
@@ -180,7 +190,7 @@ def moments(house: House, run_id: str) -> dict[str, Callable[[], bool]]:
         )
 
     def status(*wanted: str) -> Callable[[], bool]:
-        return lambda: house.rows("SELECT status FROM run WHERE id = ?", run_id)[0]["status"] in wanted
+        return lambda: house.rows("SELECT status FROM run WHERE id = :id", id=run_id)[0]["status"] in wanted
 
     log = house.logs / f"{run_id}.log"
     return {
@@ -198,7 +208,7 @@ def moments(house: House, run_id: str) -> dict[str, Callable[[], bool]]:
 
 def ended(house: House, run_id: str) -> bool:
     """Whether the run's row is terminal."""
-    return house.rows("SELECT status FROM run WHERE id = ?", run_id)[0]["status"] in ("SUCCESS", "FAILED")
+    return house.rows("SELECT status FROM run WHERE id = :id", id=run_id)[0]["status"] in ("SUCCESS", "FAILED")
 
 
 def await_true(what: str, condition: Callable[[], bool], house: House) -> None:
@@ -212,12 +222,14 @@ def await_true(what: str, condition: Callable[[], bool], house: House) -> None:
 
 
 @pytest.mark.timeout(1200)
-def test_kills_at_every_state_change_when_restarted_then_every_run_ends_once(house: House, full: bool) -> None:
+def test_kills_at_every_state_change_when_restarted_then_every_run_ends_once(
+    house: House, database_kind: str, full: bool
+) -> None:
     chance = random.Random(20261121)
     kills = itertools.count(1)
     submitted: dict[str, str] = {}
     names = tuple(moments(house, ""))
-    for number in itertools.islice(kills, FULL_KILLS if full else KILLS):
+    for number in itertools.islice(kills, FULL_KILLS if full else KILLS[database_kind]):
         pipeline = tuple(PIPELINES)[number % len(PIPELINES)]
         moment, targets = names[number % len(names)], TARGETS[number % len(TARGETS)]
         run_id = house.submit(pipeline, f"key-{number}")
@@ -235,9 +247,9 @@ def test_kills_at_every_state_change_when_restarted_then_every_run_ends_once(hou
     look_at_everything(house, submitted)
 
 
-def test_submit_when_web_dies_under_it_then_the_same_key_gives_one_run(house: House) -> None:
+def test_submit_when_web_dies_under_it_then_the_same_key_gives_one_run(house: House, database_kind: str) -> None:
     chance = random.Random(7)
-    for number in range(15):
+    for number in range(SUBMISSIONS[database_kind]):
         with contextlib.suppress(OSError, http.client.HTTPException):
             connection = http.client.HTTPConnection("127.0.0.1", house.port, timeout=10)
             with contextlib.closing(connection):
@@ -253,7 +265,7 @@ def test_submit_when_web_dies_under_it_then_the_same_key_gives_one_run(house: Ho
         house.start("web")
         first, second = house.submit("quick", f"k{number}"), house.submit("quick", f"k{number}")
         assert first == second
-        assert len(house.rows("SELECT id FROM run WHERE idempotency_key = ?", f"k{number}")) == 1
+        assert len(house.rows("SELECT id FROM run WHERE idempotency_key = :key", key=f"k{number}")) == 1
 
 
 def look_at_everything(house: House, submitted: dict[str, str]) -> None:
@@ -263,25 +275,28 @@ def look_at_everything(house: House, submitted: dict[str, str]) -> None:
     )
     await_true("nothing is left in supervised", lambda: not any((house.data / "supervised").iterdir()), house)
     for run_id, pipeline in submitted.items():
-        (row,) = house.rows("SELECT * FROM run WHERE id = ?", run_id)
-        text = [line.split(b" ", 3)[3] for line in (house.logs / f"{run_id}.log").read_bytes().splitlines()]
-        context = (pipeline, dict(row), text[-5:])
+        (row,) = house.rows("SELECT * FROM run WHERE id = :id", id=run_id)
+        lines = [line.split(b" ", 3)[3] for line in (house.logs / f"{run_id}.log").read_bytes().splitlines()]
+        context = (pipeline, dict(row), lines[-5:])
         expected = {"failing": ("FAILED", "exit", 3), "stubborn": ("FAILED", "cancelled", row["exit_code"])}
         assert (row["status"], row["reason"], row["exit_code"]) == expected.get(pipeline, ("SUCCESS", None, 0)), context
-        assert text.count(b"begin") == 1, context
+        assert lines.count(b"begin") == 1, context
         if pipeline != "stubborn":
-            assert text[-1] == b"end", context
+            assert lines[-1] == b"end", context
         if pipeline == "chatty":
-            assert text[1:-1] == [b"%d" % i for i in range(150)], context
-        events = [json.loads(e["data"]) for e in events_of(house, run_id, "metric")]
+            assert lines[1:-1] == [b"%d" % i for i in range(150)], context
+        events = events_of(house, run_id, "metric")
         assert [e["i"] for e in events] == (list(range(20)) if pipeline == "telling" else []), context
-        ends = [json.loads(e["data"]) for e in events_of(house, run_id, "state")]
+        ends = events_of(house, run_id, "state")
         assert sum(end.get("status") in ("SUCCESS", "FAILED") for end in ends) == 1, (context, ends)
     assert orphans(set(submitted)) == []
 
 
-def events_of(house: House, run_id: str, kind: str) -> list[sqlite3.Row]:
-    return house.rows("SELECT data FROM run_event WHERE run_id = ? AND kind = ? ORDER BY id", run_id, kind)
+def events_of(house: House, run_id: str, kind: str) -> list[Any]:
+    told = house.rows(
+        "SELECT data FROM run_event WHERE run_id = :id AND kind = :kind ORDER BY id", id=run_id, kind=kind
+    )
+    return [json.loads(event["data"]) if house.database.is_sqlite else event["data"] for event in told]
 
 
 def orphans(run_ids: set[str]) -> list[str]:

@@ -48,3 +48,35 @@ def test_load_settings_when_an_env_file_is_there_then_the_environment_wins_over_
     monkeypatch.setenv("PORT", "4321")
     settings = load_settings()
     assert (settings.port, settings.host) == (4321, "0.0.0.0")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("PORT", "abc", "'abc' is not a whole number from 0 to 65535"),
+        ("PORT", "70000", "'70000' is more than 65535, the most allowed"),
+        ("MAX_CONCURRENT_RUNS", "0", "'0' is less than 1, the least allowed"),
+        ("COOKIE_SECURE", "perhaps", "'perhaps' is not true or false"),
+        ("LOG_LEVEL", "LOUD", "'LOUD' is none of DEBUG, INFO, WARNING, ERROR"),
+        (
+            "RUN_MEMORY",
+            "huge",
+            '\'huge\' is not a size. Write bytes as a whole number, or text such as "512MB" or "2GB".',
+        ),
+    ],
+)
+def test_load_settings_when_one_is_wrong_then_its_value_and_what_it_takes_are_told(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, problem: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(InvalidInput) as caught:
+        load_settings()
+    assert caught.value.fields == {name: problem}
+    assert ".env" in caught.value.hint
+
+
+def test_load_settings_when_a_secret_is_wrong_then_it_is_not_told() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        load_settings(encryption_key=["hunter2"])
+    assert "ENCRYPTION_KEY" in caught.value.fields
+    assert "hunter2" not in str(caught.value) + str(caught.value.fields)

@@ -4,7 +4,19 @@ from typing import Annotated
 
 import typer
 
-from fastflow.cli import doctor, environments, pipelines, run, runs, secrets, server, serving, users
+from fastflow.cli import (
+    doctor,
+    engine_gate,
+    environments,
+    pipelines,
+    run,
+    runs,
+    schedules,
+    secrets,
+    server,
+    serving,
+    users,
+)
 from fastflow.cli.access import Access
 from fastflow.cli.errors import CommandGroup
 
@@ -33,6 +45,10 @@ def root(
     token: Annotated[
         str | None, typer.Option(envvar="FASTFLOW_TOKEN", metavar="TOKEN", help="Bearer token for that server.")
     ] = None,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=server.print_version, help="Print the version and exit."),
+    ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", envvar="FASTFLOW_DEBUG", help="Show the traceback of an error.")
     ] = False,
@@ -46,6 +62,7 @@ app.command("serve")(serving.serve)
 app.command("run")(run.run)
 app.add_typer(runs.app, name="runs")
 app.add_typer(pipelines.app, name="pipelines")
+app.add_typer(schedules.app, name="schedules")
 app.add_typer(environments.app, name="environments")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(users.app, name="users")
@@ -53,4 +70,5 @@ app.add_typer(users.tokens_app, name="tokens")
 app.command("audit")(server.audit)
 app.command("openapi")(server.openapi)
 app.command("doctor")(doctor.doctor)
+app.command("engine-gate")(engine_gate.engine_gate)
 app.command("version")(server.version)

@@ -1,4 +1,4 @@
-"""The checks of `fastflow doctor`, each a small function that finds one thing out and changes nothing that lasts."""
+"""The checks of `fastflow doctor` on this machine, each a small function that finds one thing out and changes nothing that lasts."""
 
 import asyncio
 import os
@@ -8,18 +8,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import text as sql
 
-from fastflow.cli.client import Api
+from fastflow.cli.engine_check import check_engine
+from fastflow.cli.findings import Finding, judge_executor, judge_pipelines
 from fastflow.cli.output import size
 from fastflow.cli.running import is_runner_at_work
+from fastflow.cli.schedule_check import check_schedules
 from fastflow.cli.serving import LOCK_FILE
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.migrate import current_revision, head_revision
@@ -34,47 +35,6 @@ OLDEST_PYTHON = (3, 11)
 CLOCK_SKEW_SECONDS = 2.0
 EARLIEST = datetime(2025, 1, 1, tzinfo=UTC)
 """This release was made after it: a clock that says otherwise is wrong."""
-_NAMESPACES = ("mount", "pid", "ipc", "network")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """What a check found.
-
-    Attributes:
-        essential: without it Fast-Flow does not work; else it works with less.
-        remedy: what to do; empty when all is well.
-    """
-
-    name: str
-    ok: bool
-    text: str
-    remedy: str = ""
-    essential: bool = True
-
-    def as_json(self) -> dict[str, Any]:
-        """As `--json` shows it."""
-        return asdict(self)
-
-
-def check_server(api: Api) -> list[Finding]:
-    """The server at FASTFLOW_URL as it sees itself."""
-    health = api.get("/health")
-    if "parts" not in health:
-        return [
-            Finding(
-                name="token",
-                ok=False,
-                text=f"the server answers ({health['status']}) but does not know us",
-                remedy="Set FASTFLOW_TOKEN to a token from `fastflow tokens create` on the server's machine.",
-            )
-        ]
-    found = [Finding(name="server", ok=True, text=f"version {health['version']}, {health['status']}")]
-    for name, part in health["parts"].items():
-        facts = {key: value for key, value in part.items() if key not in ("ok", "problem", "hint")}
-        told = part.get("problem") or ", ".join(f"{key}={value}" for key, value in facts.items()) or "works"
-        found.append(Finding(name=name, ok=part["ok"], text=told, remedy=part.get("hint", "")))
-    return found
 
 
 def check_machine() -> list[Finding]:
@@ -88,8 +48,10 @@ def check_machine() -> list[Finding]:
     findings.append(_guard("logs folder", lambda: _check_folder("logs folder", "LOGS_DIR", settings.logs_dir)))
     findings.append(_guard("pipelines", lambda: _check_pipelines(settings)))
     findings.append(_guard("database", lambda: _check_database(settings)))
+    findings.append(_guard("schedules", lambda: _check_schedules(settings)))
     findings.append(_guard("encryption key", lambda: _check_key(settings)))
     findings += _check_executor(settings)
+    findings.append(_guard("containers", lambda: check_engine(settings)))
     findings.append(_guard("server", lambda: _check_running(settings)))
     findings.append(_guard("clock", lambda: _check_clock(settings)))
     return findings
@@ -101,28 +63,25 @@ def _guard(name: str, check: Callable[[], Finding]) -> Finding:
     except FastFlowError as error:
         return _broken(name, error)
     except (OSError, subprocess.SubprocessError) as error:
-        return Finding(name=name, ok=False, text=str(error), remedy="Correct what the message names.")
+        return Finding(name=name, level="fault", text=str(error), remedy="Correct what the message names.")
 
 
 def _broken(name: str, error: FastFlowError) -> Finding:
-    return Finding(name=name, ok=False, text=error.message, remedy=error.hint)
+    return Finding(name=name, level="fault", text=error.message, remedy=error.hint)
 
 
 def _check_python() -> Finding:
     found = f"{platform.python_version()} at {sys.executable}"
-    return Finding(
-        name="Python",
-        ok=sys.version_info >= OLDEST_PYTHON,
-        text=found,
-        remedy="" if sys.version_info >= OLDEST_PYTHON else "Install Python 3.11 or later.",
-    )
+    if sys.version_info >= OLDEST_PYTHON:
+        return Finding(name="Python", level="ok", text=found)
+    return Finding(name="Python", level="fault", text=found, remedy="Install Python 3.11 or later.")
 
 
 def _check_uv() -> Finding:
     from fastflow.bootstrap import uv_binary  # the composition root loads the whole product
 
     told = subprocess.run([uv_binary(), "--version"], capture_output=True, text=True, timeout=30, check=True)
-    return Finding(name="uv", ok=True, text=f"{told.stdout.strip()} at {uv_binary()}")
+    return Finding(name="uv", level="ok", text=f"{told.stdout.strip()} at {uv_binary()}")
 
 
 def _check_folder(name: str, variable: str, folder: Path) -> Finding:
@@ -132,42 +91,34 @@ def _check_folder(name: str, variable: str, folder: Path) -> Finding:
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         return Finding(
             name=name,
-            ok=False,
+            level="fault",
             text=f"{existing} cannot be written by this user",
             remedy=f"Set {variable} to a folder of this user, or correct the owner of {existing}.",
         )
     free = shutil.disk_usage(existing).free
     made = "" if existing == folder else " (made at the first start)"
-    return Finding(
-        name=name,
-        ok=free >= LOW_DISK_BYTES,
-        essential=False,
-        text=f"{folder}{made}, {size(free)} free",
-        remedy="" if free >= LOW_DISK_BYTES else "Free some space: environments, logs and the database grow there.",
-    )
+    text = f"{folder}{made}, {size(free)} free"
+    if free >= LOW_DISK_BYTES:
+        return Finding(name=name, level="ok", text=text)
+    remedy = "Free some space: environments, logs and the database grow there."
+    return Finding(name=name, level="warning", text=text, remedy=remedy)
 
 
 def _check_pipelines(settings: Settings) -> Finding:
     from fastflow.kernel.executors.registry import kinds
     from fastflow.kernel.pipelines.wiring import check_folder
+    from fastflow.kernel.schedules.domain.declared import judge_schedules
 
     folder = settings.pipelines_dir
     if not folder.is_dir():
         return Finding(
             name="pipelines",
-            ok=False,
-            essential=False,
+            level="warning",
             text=f"{folder} does not exist",
             remedy="Make it and put pipelines there, or set PIPELINES_DIR.",
         )
-    errors = [fault for fault in check_folder(folder, known_executors=kinds()) if fault.severity == "error"]
-    return Finding(
-        name="pipelines",
-        ok=not errors,
-        essential=False,
-        text=f"{folder}, {len(errors)} faults" if errors else f"{folder}, no faults",
-        remedy="`fastflow pipelines check` names each fault." if errors else "",
-    )
+    faults = check_folder(folder, known_executors=kinds(), judges=(judge_schedules,))
+    return judge_pipelines(str(folder), [fault.pipeline for fault in faults if fault.severity == "error"])
 
 
 @contextmanager
@@ -186,30 +137,37 @@ def _database(settings: Settings) -> Iterator[Database | None]:
 def _check_database(settings: Settings) -> Finding:
     with _database(settings) as database:
         if database is None:
-            return Finding(name="database", ok=True, text="SQLite, made at the first start")
+            return Finding(name="database", level="ok", text="SQLite, made at the first start")
         revision, head = current_revision(database), head_revision()
         kind = "SQLite" if database.is_sqlite else "PostgreSQL"
     if revision is None or revision == head:
-        return Finding(name="database", ok=True, text=f"{kind}, schema {revision or 'made at the first start'}")
+        return Finding(name="database", level="ok", text=f"{kind}, schema {revision or 'made at the first start'}")
     return Finding(
         name="database",
-        ok=False,
+        level="fault",
         text=f"{kind}, schema {revision}; this release has {head}",
         remedy="An older schema is brought up by the next start; a newer one needs the release that wrote it.",
     )
+
+
+def _check_schedules(settings: Settings) -> Finding:
+    with _database(settings) as database:
+        if database is not None and current_revision(database) == head_revision():
+            return check_schedules(settings, database)
+    return Finding(name="schedules", level="ok", text="none yet")
 
 
 def _check_key(settings: Settings) -> Finding:
     given = settings.encryption_key
     path = settings.data_dir / KEY_FILE
     if given is None and not path.exists():
-        return Finding(name="encryption key", ok=True, text=f"made at the first start: {path}")
+        return Finding(name="encryption key", level="ok", text=f"made at the first start: {path}")
     key = None if given is None else given.get_secret_value()
     with _database(settings) as database:
         if database is not None and current_revision(database) == head_revision():
             build_secrets(database, encryption_key=key, data_dir=settings.data_dir).secrets.verify_key()
-            return Finding(name="encryption key", ok=True, text=f"{_source(key, path)}; it opens every secret")
-    return Finding(name="encryption key", ok=True, text=_source(key, path))
+            return Finding(name="encryption key", level="ok", text=f"{_source(key, path)}; it opens every secret")
+    return Finding(name="encryption key", level="ok", text=_source(key, path))
 
 
 def _source(key: str | None, path: Path) -> str:
@@ -226,11 +184,11 @@ def _check_executor(settings: Settings) -> list[Finding]:
         told = asyncio.run(_describe_executor(folder, settings.run_user))
     except (FastFlowError, OSError) as error:
         remedy = error.hint if isinstance(error, FastFlowError) else "Correct what the message names."
-        return [Finding(name="isolation", ok=False, text=str(error), remedy=remedy)]
+        return [Finding(name="isolation", level="fault", text=str(error), remedy=remedy)]
     finally:
         if is_made:
             shutil.rmtree(folder, ignore_errors=True)
-    return [_judge_isolation(told), _judge_limits(told), _judge_warm_start(settings, told)]
+    return [*judge_executor(told), _judge_warm_start(settings, told)]
 
 
 async def _describe_executor(folder: Path, run_user: str | None) -> Mapping[str, Any]:
@@ -242,63 +200,35 @@ async def _describe_executor(folder: Path, run_user: str | None) -> Mapping[str,
         await executor.close()
 
 
-def _judge_isolation(told: Mapping[str, Any]) -> Finding:
-    namespaces: Sequence[str] = told.get("namespaces", ())
-    missing = [name for name in _NAMESPACES if name not in namespaces]
-    other = [f"{key}={told[key]}" for key in ("landlock",) if told.get(key)]
-    text = f"runs act as user {told.get('run_user')}; namespaces: {', '.join(namespaces) or 'none'}"
-    why = told.get("missing", {})
-    return Finding(
-        name="isolation",
-        ok=not missing,
-        essential=False,
-        text=", ".join([text, *other]) + (f"; missing: {', '.join(missing)}" if missing else ""),
-        remedy="; ".join(f"{name}: {why[name]}" for name in missing if name in why)
-        or (
-            "Allow user namespaces (sysctl kernel.unprivileged_userns_clone=1) or run the server as root."
-            if missing
-            else ""
-        ),
-    )
-
-
-def _judge_limits(told: Mapping[str, Any]) -> Finding:
-    limits = {name: str(told.get(f"{name}_limit")) for name in ("memory", "pids", "cpu")}
-    weak = [name for name, by in limits.items() if by != "cgroup"]
-    return Finding(
-        name="limits",
-        ok=not weak,
-        essential=False,
-        text=", ".join(f"{name} by {by}" for name, by in limits.items()),
-        remedy=f"Control groups: {told.get('cgroup_why') or 'not all controllers are delegated'}." if weak else "",
-    )
-
-
 def _judge_warm_start(settings: Settings, told: Mapping[str, Any]) -> Finding:
     if settings.warm_environments == 0:
-        return Finding(name="warm start", ok=True, text="switched off by WARM_ENVIRONMENTS=0")
+        return Finding(name="warm start", level="ok", text="switched off by WARM_ENVIRONMENTS=0")
     return Finding(
         name="warm start",
-        ok=True,
+        level="ok",
         text=f"a helper process starts runs ({told.get('kind')}); up to {settings.warm_environments} environments kept warm",
     )
 
 
 def _check_running(settings: Settings) -> Finding:
     lock = settings.data_dir / LOCK_FILE
-    runner = is_runner_at_work(settings.data_dir)
+    has_runner = is_runner_at_work(settings.data_dir)
     if not _is_locked(lock):
-        text = "a runner alone works on this data folder" if runner else "none works on this data folder"
+        if has_runner:
+            return Finding(name="server", level="note", text="a runner alone works on this data folder")
         return Finding(
-            name="server", ok=runner, essential=False, text=text, remedy="" if runner else "Start it: `fastflow serve`."
+            name="server",
+            level="note",
+            text="none works on this data folder; `fastflow run` needs none, `fastflow serve` starts one",
         )
     told = lock.read_text(encoding="utf-8").strip()
+    if has_runner:
+        return Finding(name="server", level="ok", text=f"runs ({told})")
     return Finding(
         name="server",
-        ok=runner,
-        essential=False,
-        text=f"runs ({told})" if runner else f"runs ({told}), but its runner is away",
-        remedy="" if runner else "It is started again by itself; the server's output says why it ended.",
+        level="fault",
+        text=f"runs ({told}), but its runner is away",
+        remedy="It is started again by itself; the server's output says why it ended.",
     )
 
 
@@ -332,10 +262,8 @@ def _check_clock(settings: Settings) -> Finding:
     wrong = [f"{skew:+.1f} s against {name}" for name, skew in skews.items() if abs(skew) > CLOCK_SKEW_SECONDS]
     if now < EARLIEST:
         wrong.append("it is set to a time before this release was made")
-    return Finding(
-        name="clock",
-        ok=not wrong,
-        essential=False,
-        text=now.strftime("%Y-%m-%d %H:%M:%S UTC") + (f": {'; '.join(wrong)}" if wrong else ""),
-        remedy="Set the clocks by NTP: timeouts, leases and histories rely on them." if wrong else "",
-    )
+    told = now.strftime("%Y-%m-%d %H:%M:%S UTC")
+    if not wrong:
+        return Finding(name="clock", level="ok", text=told)
+    remedy = "Set the clocks by NTP: timeouts, leases and histories rely on them."
+    return Finding(name="clock", level="warning", text=f"{told}: {'; '.join(wrong)}", remedy=remedy)

@@ -8,11 +8,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import httpx
 
 from fastflow.cli.errors import ServerProblem, ServerUnreachable, WrongUsage
+from fastflow.cli.places import hint_at_local_pipeline
 
 T = TypeVar("T")
 
@@ -43,6 +44,20 @@ class Api:
         self.local = local
         self._runner = runner
         self._on_close = on_close
+
+    @property
+    def server(self) -> str | None:
+        """Address of the server that is asked; None: the app inside this process is."""
+        return None if self.local is not None else str(self.client.base_url).rstrip("/")
+
+    def place_of(self, path: str) -> str:
+        """Where the thing at the path was looked for, in words; with it a `not found` says which of several was asked."""
+        if self.server is not None:
+            return f"the server {self.server}"
+        settings = self.local.settings
+        if path.startswith("/pipelines"):
+            return f"{settings.pipelines_dir} (PIPELINES_DIR)"
+        return "the database of DATABASE_URL" if settings.database_url else f"{settings.data_dir} (DATA_DIR)"
 
     def __enter__(self) -> Self:
         return self
@@ -101,27 +116,27 @@ class Api:
     def open(self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None) -> "_Opened":
         """An answer whose body is read as it comes: `async with api.open("GET", path) as answer`. Raises as `get`."""
         request = self.client.build_request(method, path, params=query, json=body)
-        return _Opened(self.client, request)
+        return _Opened(self, request)
 
 
 class _Opened:
     """An answer being received; left, it is closed."""
 
-    def __init__(self, client: httpx.AsyncClient, request: httpx.Request) -> None:
-        self._client = client
+    def __init__(self, api: Api, request: httpx.Request) -> None:
+        self._api = api
         self._request = request
         self._answer: httpx.Response | None = None
 
     async def __aenter__(self) -> httpx.Response:
         try:
-            self._answer = await self._client.send(self._request, stream=True)
+            self._answer = await self._api.client.send(self._request, stream=True)
             if not self._answer.is_success:
                 await self._answer.aread()
         except httpx.TransportError as error:
             raise unreachable(self._request.url, error) from error
         if not self._answer.is_success:
             await self._answer.aclose()
-            raise _problem(self._answer)
+            raise _problem(self._answer, self._api)
         return self._answer
 
     async def __aexit__(
@@ -139,22 +154,24 @@ def unreachable(url: httpx.URL, error: Exception) -> ServerUnreachable:
     return ServerUnreachable(f"The server at {place} does not answer: {str(error) or type(error).__name__}.")
 
 
-def _problem(answer: httpx.Response) -> ServerProblem:
+def _problem(answer: httpx.Response, api: Api) -> ServerProblem:
     try:
         problem = answer.json()
     except ValueError:
         problem = {}
+    path = answer.request.url.path
     if not isinstance(problem, dict) or "code" not in problem:
         problem = {
-            "detail": f"{answer.request.url.host} answered with status {answer.status_code} and no problem of ours.",
+            "detail": f"{api.place_of(path)} answered with status {answer.status_code} and no problem of ours.",
             "hint": "Check that FASTFLOW_URL names a Fast-Flow server.",
         }
+    hint = str(problem.get("hint") or "")
     if answer.status_code == 401:
-        problem = {
-            **problem,
-            "hint": "Set FASTFLOW_TOKEN to a token from `fastflow tokens create` on the server's machine.",
-        }
-    return ServerProblem(problem, answer.status_code)
+        hint = "Set FASTFLOW_TOKEN to a token from `fastflow tokens create` on the server's machine."
+    elif problem.get("code") == "pipeline_not_found" and api.server is not None:
+        hint = f"{hint} {hint_at_local_pipeline(unquote(path.split('/')[2]))}".strip()
+    is_told = answer.status_code == 404 or (api.server is not None and answer.status_code != 422)
+    return ServerProblem({**problem, "hint": hint}, answer.status_code, place=api.place_of(path) if is_told else "")
 
 
 def part(text: str) -> str:

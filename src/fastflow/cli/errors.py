@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import typer
@@ -10,17 +11,20 @@ from typer.core import TyperGroup
 
 from fastflow.kit.errors import FastFlowError, InvalidInput, Unavailable
 
+_UNPROCESSABLE = 422
+
 
 class ServerProblem(FastFlowError):
     """What the API answered instead of a result.
 
     Attributes:
         status: the HTTP status.
+        place: which server was asked, or where on this machine was looked; empty when it does not matter.
     """
 
     default_code = "server_problem"
 
-    def __init__(self, problem: Mapping[str, Any], status: int) -> None:
+    def __init__(self, problem: Mapping[str, Any], status: int, *, place: str = "") -> None:
         super().__init__(
             str(problem.get("detail") or problem.get("title") or f"The server answered with status {status}."),
             code=str(problem.get("code") or "server_problem"),
@@ -28,6 +32,7 @@ class ServerProblem(FastFlowError):
             fields={str(name): str(text) for name, text in dict(problem.get("fields") or {}).items()},
         )
         self.status = status
+        self.place = place
 
 
 class ServerUnreachable(Unavailable):
@@ -52,6 +57,9 @@ class CommandGroup(TyperGroup):
         """Run the command; 1 for an error of ours, 2 for wrong usage."""
         try:
             return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = _in_our_words(error)
+            raise
         except FastFlowError as error:
             if ctx.params.get("debug"):
                 raise
@@ -63,12 +71,34 @@ class CommandGroup(TyperGroup):
             raise typer.Exit(1) from None
 
 
+def _in_our_words(error: typer.BadParameter) -> str:
+    """What is wrong with an option's value: the validator that Typer uses tells it without the value."""
+    errors = getattr(error.__cause__, "errors", None)
+    if errors is None:
+        return error.message
+    from fastflow.kit.value_problems import describe, describe_bounds
+
+    limits = SimpleNamespace(ge=getattr(error.param, "min", None), le=getattr(error.param, "max", None))
+    bounds = describe_bounds(SimpleNamespace(annotation=None, metadata=[limits]))
+    return "; ".join(f"{describe(item, bounds=bounds)}." for item in errors())
+
+
 def print_error(error: FastFlowError) -> None:
-    """Message, fields and hint on stderr."""
+    """Message, fields, place and hint on stderr; a field only when the message does not say the same already."""
+    from fastflow.cli.hints import for_command_line
     from fastflow.cli.output import printable
 
-    lines = [f"Error: {error.message}"]
-    lines += [f"  {name}: {problem}" for name, problem in error.fields.items()]
+    lines = [f"Error: {for_command_line(error.message)}"]
+    lines += [f"  {name}: {problem}" for name, problem in fields_to_tell(error).items()]
+    if isinstance(error, ServerProblem) and error.place:
+        lines.append(f"  asked: {error.place}")
     if error.hint:
-        lines.append(f"Hint: {error.hint}")
+        lines.append(f"Hint: {for_command_line(error.hint)}")
     typer.echo("\n".join(printable(line) for line in lines), err=True)
+
+
+def fields_to_tell(error: FastFlowError) -> Mapping[str, str]:
+    """The fields that add something to the message: those of wrong input that it does not repeat."""
+    is_input = error.status == _UNPROCESSABLE if isinstance(error, ServerProblem) else isinstance(error, InvalidInput)
+    said = error.message.lower()
+    return {name: problem for name, problem in error.fields.items() if is_input and problem.lower() not in said}

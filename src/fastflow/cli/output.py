@@ -11,7 +11,7 @@ import typer
 Column = tuple[str, Callable[[Mapping[str, Any]], object]]
 """Heading, and what a row shows under it."""
 
-_STYLES = {
+STATUS_STYLES = {
     "SUCCESS": "green",
     "FAILED": "red",
     "RUNNING": "cyan",
@@ -19,6 +19,7 @@ _STYLES = {
     "error": "red",
     "warning": "yellow",
 }
+"""Words that stand out on a terminal."""
 
 
 def print_json(data: Any) -> None:
@@ -58,7 +59,7 @@ def _print_rich(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> None
     for heading in headings:
         table.add_column(heading, overflow="fold")
     for row in cells:
-        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+        table.add_row(*(Text(cell, style=STATUS_STYLES.get(cell, "")) for cell in row))
     Console().print(table)
 
 

@@ -133,10 +133,12 @@ def _check_here(names: list[str] | None, folder: Path | None) -> list[dict[str, 
 
     from fastflow.kernel.executors.registry import kinds
     from fastflow.kernel.pipelines.wiring import check_folder
+    from fastflow.kernel.schedules.domain.declared import judge_schedules
     from fastflow.settings import load_settings
 
     pipelines_dir = folder or load_settings().pipelines_dir
-    return [asdict(fault) for fault in check_folder(pipelines_dir.absolute(), names or None, known_executors=kinds())]
+    found = check_folder(pipelines_dir.absolute(), names or None, known_executors=kinds(), judges=(judge_schedules,))
+    return [asdict(fault) for fault in found]
 
 
 def describe_fault(fault: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ import typer
 
 from fastflow.cli.access import Access, access
 from fastflow.cli.errors import WrongUsage
+from fastflow.cli.places import find_local_pipeline
 from fastflow.kit.errors import NotFound
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def find_target(target: str) -> tuple[str, dict[str, Any]]:
     path = Path(target)
     if path.name == target and path.suffix != ".py":
         folder = load_settings().pipelines_dir
-        if (folder / target / "main.py").is_file() or (folder / f"{target}.py").is_file() or not path.exists():
+        if find_local_pipeline(target, folder) is not None or not path.exists():
             return target, {}
     if not path.exists():
         raise NotFound(

@@ -64,18 +64,28 @@ def detach_run(api: Api, name: str, order: Order) -> int:
 
 def run_on_server(api: Api, name: str, order: Order) -> int:
     """Submit to a runner that works elsewhere, and follow; the exit code."""
-    return api.run(_run(api, name, order, lambda _run_id: None))
+    return api.run(_run(api, _submit(api, name, order), lambda _run_id: None))
 
 
 def run_here(api: Api, name: str, order: Order) -> int:
     """Submit, execute in this process, and follow; the exit code."""
+    return api.run(_run(api, _submit(api, name, order), lambda run_id: _execute_here(api, run_id)))
 
-    def execute(run_id: str) -> Executing:
-        product = api.local
-        single: Executing = product.make_dispatcher(product.make_executors()).single(run_id)
-        return single
 
-    return api.run(_run(api, name, order, execute))
+def follow_submission(api: Api, path: str, body: Mapping[str, Any]) -> int:
+    """Submit by any operation that answers with a run, and follow: on the server if one works, else executed here."""
+    is_here = api.local is not None and not is_runner_at_work(api.local.settings.data_dir)
+
+    def execute(run_id: str) -> Executing | None:
+        return _execute_here(api, run_id) if is_here else None
+
+    return api.run(_run(api, api.call("POST", path, body=body), execute))
+
+
+def _execute_here(api: Api, run_id: str) -> Executing:
+    product = api.local
+    single: Executing = product.make_dispatcher(product.make_executors(ahead=False)).single(run_id)
+    return single
 
 
 def is_runner_at_work(data_dir: Path) -> bool:
@@ -106,8 +116,8 @@ async def _submit(api: Api, name: str, order: Order) -> Mapping[str, Any]:
     return run
 
 
-async def _run(api: Api, name: str, order: Order, execute: "Callable[[str], Executing | None]") -> int:
-    run = await _submit(api, name, order)
+async def _run(api: Api, submission: Awaitable[Mapping[str, Any]], execute: "Callable[[str], Executing | None]") -> int:
+    run = await submission
     run_id = str(run["id"])
     status = terminal_status()
     _note(f"run {run_id}", status)
@@ -129,7 +139,7 @@ async def _run(api: Api, name: str, order: Order, execute: "Callable[[str], Exec
         return EXIT_CANCELLED
     ended = await api.call("GET", f"/runs/{part(run_id)}")
     if ended["reason"]:
-        _note(f"the run failed: {ended['reason']}: {ended['reason_text'] or 'no reason was given'}", status)
+        _note(describe_failure(ended), status)
     return exit_code_of(ended)
 
 
@@ -234,6 +244,17 @@ class _Handlers:
         for number, handler in self._before.items():
             loop.remove_signal_handler(number)
             signal.signal(number, handler)
+
+
+def describe_failure(run: Mapping[str, Any]) -> str:
+    """How a run failed, in a line. What kept it from being set up stands in the log, which was just shown.
+
+    >>> describe_failure({"reason": "timeout", "reason_text": "ran longer than 5 s"})
+    'the run failed: timeout: ran longer than 5 s'
+    """
+    if run["reason"] == "setup":
+        return "the run failed: setup (the lines above say why)"
+    return f"the run failed: {run['reason']}: {run['reason_text'] or 'no reason was given'}"
 
 
 def exit_code_of(run: Mapping[str, Any]) -> int:

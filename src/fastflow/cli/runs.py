@@ -1,18 +1,25 @@
 """`fastflow runs …`: what ran, runs and will run."""
 
-import json
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from fastflow.cli.access import AsJson, Cursor, Limit, open_api
-from fastflow.cli.output import duration, local_time, print_fields, print_json, print_table, printable, seconds, size
+from fastflow.cli.access import AsJson, Cursor, Limit, access, open_api
+from fastflow.cli.output import duration, local_time, print_json, print_table, printable
 
 app = typer.Typer(help="What ran, runs and will run.", no_args_is_help=True)
 
-RunId = Annotated[str, typer.Argument(metavar="ID", help="The run's id.", show_default=False)]
+Ref = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="The run's id, its last 6 or more digits, `last`, or `last:PIPELINE`.",
+        show_default=False,
+    ),
+]
 
 
 @app.command("list")
@@ -27,7 +34,9 @@ def list_runs(
     cursor: Cursor = None,
     as_json: AsJson = False,
 ) -> None:
-    """Runs, newest first."""
+    """Runs, newest first; of each id its end, which every command takes."""
+    from fastflow.kit.ids import short_id
+
     with open_api(ctx) as api:
         page = api.get(
             "/runs",
@@ -43,7 +52,7 @@ def list_runs(
     print_table(
         page["items"],
         [
-            ("id", lambda run: run["id"]),
+            ("id", lambda run: short_id(run["id"])),
             ("pipeline", lambda run: run["pipeline_name"]),
             ("status", lambda run: run["status"]),
             ("reason", lambda run: run["reason"]),
@@ -57,51 +66,23 @@ def list_runs(
 
 
 @app.command("show")
-def show_run(ctx: typer.Context, run_id: RunId, as_json: AsJson = False) -> None:
+def show_run(ctx: typer.Context, run: Ref, as_json: AsJson = False) -> None:
     """One run: state, result, parts, what it told."""
+    from fastflow.cli.artifacts import list_artifacts
     from fastflow.cli.client import part
+    from fastflow.cli.run_refs import find_run
+    from fastflow.cli.run_summary import print_run
 
     with open_api(ctx) as api:
-        run = api.get(f"/runs/{part(run_id)}")
-        artifacts = api.get(f"/runs/{part(run_id)}/artifacts")["items"] if not as_json and run["finished_at"] else []
-    if as_json:
-        print_json(run)
-        return
-    capsule: Mapping[str, Any] = run["capsule"]
-    print_fields(
-        {
-            "id": run["id"],
-            "pipeline": run["pipeline_name"],
-            "status": run["status"],
-            "reason": f"{run['reason']}: {run['reason_text']}" if run["reason"] else None,
-            "exit code": run["exit_code"],
-            "parameters": run["params"],
-            "submitted": f"{local_time(run['queued_at'])} by {run['submitted_by']} ({run['trigger']})",
-            "priority": run["priority"] or None,
-            "re-run of": run["rerun_of"],
-            "started": local_time(run["started_at"]) if run["started_at"] else None,
-            "ended": local_time(run["finished_at"]) if run["finished_at"] else None,
-            "took": duration(run["started_at"], run["finished_at"]) if run["started_at"] else None,
-            "setup took": seconds(run["setup_duration"]) if run["setup_duration"] is not None else None,
-            "memory, peak": size(run["peak_memory_bytes"]) if run["peak_memory_bytes"] else None,
-            "CPU time": seconds(run["cpu_seconds"]) if run["cpu_seconds"] is not None else None,
-            "progress": run["progress"],
-            "metrics": run["metrics"],
-            "outputs": run["outputs"],
-            "artifacts": [f"{item['path']} ({size(item['size_bytes'])})" for item in artifacts],
-            "code": f"{capsule['tree_hash'][:12]}" + (f", commit {run['commit'][:12]}" if run["commit"] else ""),
-            "environment": f"{run['environment'][:12]} ({run['interpreter']})" if run["environment"] else None,
-            "secrets": list(capsule.get("secrets", {})),
-            "isolation": run["isolation"],
-            "log": "removed by retention" if run["log_deleted_at"] else run["log_file"],
-        }
-    )
+        found = api.get(f"/runs/{part(find_run(api, run))}")
+        artifacts = list_artifacts(api, found["id"])["items"] if not as_json and found["finished_at"] else []
+    print_json(found) if as_json else print_run(found, artifacts)
 
 
 @app.command("logs")
 def show_logs(
     ctx: typer.Context,
-    run_id: RunId,
+    run: Ref,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run has ended.")] = False,
     tail: Annotated[int | None, typer.Option(min=0, max=100_000, help="Only the last lines.")] = None,
     grep: Annotated[str | None, typer.Option(help="Only lines with this text (no regular expression).")] = None,
@@ -110,95 +91,129 @@ def show_logs(
     """The log of a run on stdout, the script's bytes as they are."""
     from fastflow.cli.errors import WrongUsage
     from fastflow.cli.logs import follow_log, print_log
+    from fastflow.cli.run_refs import find_run
 
     if follow and times:
         raise WrongUsage("--times shows lines as stored and cannot be followed.", hint="Leave away -f or --times.")
     with open_api(ctx) as api:
+        run_id = find_run(api, run)
         if follow:
             follow_log(api, run_id, tail=tail, grep=grep)
         else:
             print_log(api, run_id, tail=tail, grep=grep, times=times)
 
 
+@app.command("artifacts")
+def show_artifacts(
+    ctx: typer.Context,
+    run: Ref,
+    download: Annotated[
+        Path | None, typer.Option("--download", "-d", metavar="DIR", help="Fetch them into this folder.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The files a run left in $FASTFLOW_ARTIFACTS; with --download they are fetched, and each path is printed."""
+    from fastflow.cli.artifacts import download_artifacts, list_artifacts, print_artifacts
+    from fastflow.cli.run_refs import find_run
+
+    with open_api(ctx) as api:
+        found = list_artifacts(api, find_run(api, run))
+        if download is not None:
+            download_artifacts(api, found["items"], download)
+    if as_json:
+        print_json(found)
+    elif download is None:
+        print_artifacts(found["items"])
+
+
 @app.command("cancel")
 def cancel_run(
     ctx: typer.Context,
-    run_id: RunId,
+    run: Ref,
     reason: Annotated[str | None, typer.Option(help="Why, for whoever looks at the run later.")] = None,
 ) -> None:
     """End a run: SIGTERM to all its processes, SIGKILL after its grace period."""
     from fastflow.cli.client import part
+    from fastflow.cli.run_refs import find_run
 
     with open_api(ctx) as api:
-        run = api.post(f"/runs/{part(run_id)}/cancel", {"reason": reason})
-    typer.echo(f"Run {run['id']} is {'cancelled' if run['finished_at'] else 'being stopped'}.")
+        after = api.post(f"/runs/{part(find_run(api, run))}/cancel", {"reason": reason})
+    typer.echo(f"Run {after['id']} is {'cancelled' if after['finished_at'] else 'being stopped'}.")
 
 
 @app.command("explain")
-def explain_run(ctx: typer.Context, run_id: RunId, as_json: AsJson = False) -> None:
-    """Why a run is where it is, in one sentence."""
+def explain_run(ctx: typer.Context, run: Ref, as_json: AsJson = False) -> None:
+    """Why a run is where it is, and what comes next or is to be done: one sentence."""
     from fastflow.cli.client import part
+    from fastflow.cli.hints import for_command_line
+    from fastflow.cli.run_refs import find_run
 
     with open_api(ctx) as api:
-        explanation = api.get(f"/runs/{part(run_id)}/explain")
-    print_json(explanation) if as_json else typer.echo(printable(explanation["text"]))
+        explanation = api.get(f"/runs/{part(find_run(api, run))}/explain")
+    print_json(explanation) if as_json else typer.echo(printable(for_command_line(explanation["text"])))
 
 
 @app.command("rerun")
 def rerun_run(
     ctx: typer.Context,
-    run_id: RunId,
+    run: Ref,
     exact: Annotated[
         bool, typer.Option("--exact", help="Same code, environment, interpreter, secrets and limits as then.")
     ] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Follow the new run to its end, as `fastflow run` does.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Submit a run again with its parameters; prints the new run's id."""
+    """Submit a run again with its parameters; prints the new run's id. With --follow the log comes out instead, and the exit
+    code is that of `fastflow run`."""
     from fastflow.cli.client import part
+    from fastflow.cli.errors import WrongUsage
+    from fastflow.cli.run_refs import find_run
 
-    with open_api(ctx) as api:
-        run = api.post(f"/runs/{part(run_id)}/rerun", {"exact": exact})
-    print_json(run) if as_json else typer.echo(run["id"])
+    if follow and as_json:
+        raise WrongUsage("--follow gives the log, --json the new run.", hint="Give one of them.")
+    with access(ctx).open(**({"warm_environments": 0} if follow else {})) as api:
+        path = f"/runs/{part(find_run(api, run))}/rerun"
+        if follow:
+            from fastflow.cli.running import follow_submission
+
+            raise typer.Exit(follow_submission(api, path, {"exact": exact}))
+        again = api.post(path, {"exact": exact})
+    print_json(again) if as_json else typer.echo(again["id"])
 
 
 @app.command("diff")
 def diff_runs(
     ctx: typer.Context,
-    left: Annotated[str, typer.Argument(metavar="A", help="A run's id.", show_default=False)],
-    right: Annotated[str, typer.Argument(metavar="B", help="Another run's id.", show_default=False)],
+    left: Annotated[str, typer.Argument(metavar="A", help="A run, named as in `runs show`.", show_default=False)],
+    right: Annotated[str, typer.Argument(metavar="B", help="Another run.", show_default=False)],
     as_json: AsJson = False,
 ) -> None:
-    """What two runs differ in: code, environment, parameters, limits, result."""
+    """What two runs differ in: code with its files, environment with its packages, parameters, limits, result."""
     from fastflow.cli.client import part
+    from fastflow.cli.run_diff import print_diff
+    from fastflow.cli.run_refs import find_run
 
     with open_api(ctx) as api:
-        diff = api.get(f"/runs/{part(left)}/diff/{part(right)}")
-    if as_json:
-        print_json(diff)
-        return
-    print_table(
-        diff["differences"],
-        [
-            ("field", lambda each: each["field"]),
-            ("a", lambda each: _value(each["left"])),
-            ("b", lambda each: _value(each["right"])),
-        ],
-        empty="No differences: the same parts and the same result.",
-    )
+        a, b = find_run(api, left), find_run(api, right)
+        diff = api.get(f"/runs/{part(a)}/diff/{part(b)}")
+    print_json(diff) if as_json else print_diff(diff)
 
 
 @app.command("priority")
 def set_priority(
     ctx: typer.Context,
-    run_id: RunId,
+    run: Ref,
     priority: Annotated[int, typer.Argument(metavar="N", help="Higher starts first.", show_default=False)],
 ) -> None:
     """Move a waiting run within the queue."""
     from fastflow.cli.client import part
+    from fastflow.cli.run_refs import find_run
 
     with open_api(ctx) as api:
-        run = api.patch(f"/runs/{part(run_id)}", {"priority": priority})
-    typer.echo(f"Run {run['id']} waits with priority {run['priority']}.")
+        after = api.patch(f"/runs/{part(find_run(api, run))}", {"priority": priority})
+    typer.echo(f"Run {after['id']} waits with priority {after['priority']}.")
 
 
 def tell_next(page: Mapping[str, Any]) -> None:
@@ -206,7 +221,3 @@ def tell_next(page: Mapping[str, Any]) -> None:
     if page.get("next_cursor"):
         sys.stdout.flush()
         typer.echo(f"There are more: --cursor {page['next_cursor']}", err=True)
-
-
-def _value(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -46,6 +46,15 @@ def openapi(ctx: typer.Context) -> None:
         print_json(api.get("/openapi.json"))
 
 
+def print_version(wanted: bool) -> None:
+    """For `--version`: the version alone, and nothing else is done."""
+    if wanted:
+        from fastflow import __version__
+
+        typer.echo(f"fastflow {__version__}")
+        raise typer.Exit
+
+
 def version(as_json: AsJson = False) -> None:
     """The versions of Fast-Flow and Python."""
     import platform

@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -21,6 +22,16 @@ from fastflow.kit.errors import Conflict, InvalidInput, Unavailable
 if TYPE_CHECKING:
     from fastflow.settings import Settings
 
+
+class Part(StrEnum):
+    """One of the server's two processes."""
+
+    WEB = "web"
+    RUNNER = "runner"
+
+
+RUNNER_LOCK_FILE = "run/serve-runner.lock"
+"""The same as LOCK_FILE for a runner that is served alone."""
 LOCK_FILE = "run/serve.lock"
 """In DATA_DIR: held by the parent process for as long as it lives; its text tells where the server answers."""
 BACKLOG = 2048
@@ -35,33 +46,44 @@ def serve(
     ] = None,
     pipelines: Annotated[Path | None, typer.Option(metavar="DIR", help="Pipelines, instead of PIPELINES_DIR.")] = None,
     data: Annotated[Path | None, typer.Option(metavar="DIR", help="Data folder, instead of DATA_DIR.")] = None,
+    only: Annotated[
+        Part | None, typer.Option(help="Only this process, such as for a container of its own; left away: both.")
+    ] = None,
+    executor: Annotated[
+        str | None, typer.Option(metavar="KIND", help="Where runs go that name no executor, instead of EXECUTOR.")
+    ] = None,
 ) -> None:
     """Serve API and runs of this machine until Ctrl-C. Runs go on when the server stops; the next start takes them up."""
     from fastflow.serve import EXIT_CONFIGURATION
 
     try:
-        settings, listening, lock = _get_ready(host, port, pipelines, data)
+        settings, listening, lock = _get_ready(
+            only, host=host, port=port, pipelines_dir=pipelines, data_dir=data, executor=executor
+        )
     except InvalidInput as error:
         print_error(error)
         raise typer.Exit(EXIT_CONFIGURATION) from error
     if not settings.pipelines_dir.is_dir():
         typer.echo(f"{settings.pipelines_dir} does not exist yet: put pipelines there, or set PIPELINES_DIR.", err=True)
-    _become_parent(settings, listening, lock)
+    _become_parent(settings, listening, lock, only)
 
 
-def _get_ready(
-    host: str | None, port: int | None, pipelines: Path | None, data: Path | None
-) -> "tuple[Settings, socket.socket, TextIO]":
+def _get_ready(only: Part | None, **given: object) -> "tuple[Settings, socket.socket | None, TextIO]":
+    """`given`: settings that flags name; None: left away."""
     from fastflow.settings import load_settings
 
-    settings = load_settings(host=host, port=port, pipelines_dir=pipelines, data_dir=data)
+    settings = load_settings(**given)
+    if only is Part.RUNNER:
+        lock = take_lock(settings.data_dir, RUNNER_LOCK_FILE)
+        _note_url(lock, "the runner alone")
+        return settings, None, lock
     lock = take_lock(settings.data_dir)
     listening = bind(settings.host, settings.port)
     _note_url(lock, url_of(listening))
     return settings, listening, lock
 
 
-def take_lock(data_dir: Path) -> TextIO:
+def take_lock(data_dir: Path, name: str = LOCK_FILE) -> TextIO:
     """Hold the data folder's server lock.
 
     Raises:
@@ -70,7 +92,7 @@ def take_lock(data_dir: Path) -> TextIO:
     """
     import fcntl
 
-    path = data_dir / LOCK_FILE
+    path = data_dir / name
     try:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o711)
         path.parent.mkdir(exist_ok=True, mode=0o700)
@@ -138,28 +160,32 @@ def bind(host: str, port: int) -> socket.socket:
     return listening
 
 
-def url_of(listening: socket.socket) -> str:
-    """Where the socket answers a browser on this machine."""
+def url_of(listening: socket.socket, every_address: str = "localhost") -> str:
+    """Where the socket answers; a socket that listens on every address of the machine is called `every_address`."""
     host, port = listening.getsockname()[:2]
-    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - every address includes this one
+    shown = every_address if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 
 
-def _become_parent(settings: "Settings", listening: socket.socket, lock: TextIO) -> None:
+def _become_parent(settings: "Settings", listening: socket.socket | None, lock: TextIO, only: Part | None) -> None:
     """Replace this process, and all it has in memory, by `serve.py`; signals wait until that one listens to them."""
     order = {
         "python": sys.executable,
-        "url": url_of(listening),
         "data_dir": str(settings.data_dir),
-        "listen_fd": listening.fileno(),
+        "only": only,
+        "url": None if listening is None else url_of(listening),
+        "listen_fd": None if listening is None else listening.fileno(),
     }
     os.environ.update(  # noqa: TID251 - what the flags said, for the children, who read the environment alone
         HOST=settings.host,
         PORT=str(settings.port),
         PIPELINES_DIR=str(settings.pipelines_dir),
         DATA_DIR=str(settings.data_dir),
+        EXECUTOR=settings.executor,
     )
-    os.set_inheritable(listening.fileno(), True)
+    if listening is not None:
+        os.environ.setdefault("SERVER_URL", settings.server_url or url_of(listening, socket.gethostname()))  # noqa: TID251
+        os.set_inheritable(listening.fileno(), True)
     os.set_inheritable(lock.fileno(), True)
     signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED)
     sys.stdout.flush()

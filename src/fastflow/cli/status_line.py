@@ -2,12 +2,14 @@
 of it is shown, so that a log in a file is the script's alone."""
 
 import asyncio
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 from fastflow.cli.client import Api, part
 from fastflow.cli.event_stream import read_events
+from fastflow.cli.hints import for_command_line
 from fastflow.kit.errors import FastFlowError
 
 LOOK_SECONDS = 0.5
@@ -36,7 +38,8 @@ class StatusLine:
         """Draw the text, unless an unfinished line of the script stands there."""
         if self._terminal is None or not self._at_line_start:
             return
-        self._terminal.write(f"\r\x1b[K\x1b[2m{text}\x1b[0m")
+        room = shutil.get_terminal_size().columns - 1
+        self._terminal.write(f"\r\x1b[K\x1b[2m{text if len(text) <= room else f'{text[: room - 1]}…'}\x1b[0m")
         self._terminal.flush()
         self._drawn = True
 
@@ -74,7 +77,7 @@ async def keep_status(api: Api, run_id: str, status: StatusLine, note: Callable[
             if explanation["code"] in ("running", "ended", "cancelling"):
                 break
             away = is_here and explanation["code"] == "runner_away"
-            text = "waiting for a free slot" if away else explanation["text"]
+            text = "waiting for a free slot" if away else for_command_line(explanation["text"])
             status.show(text)
             looks += 1
             if looks == LOOKS_BEFORE_NOTE and not status.is_seen:

@@ -33,7 +33,7 @@ def parse_duration(value: object, field: str) -> float:
             f"{field} = {value!r} is not a duration.",
             code="invalid_duration",
             hint='Write seconds as a number, or text such as "90s", "10m", "1h30m"; it must be more than 0.',
-            fields={field: "not a positive duration"},
+            fields={field: f"{value!r} is not a duration"},
         )
     return seconds
 
@@ -57,6 +57,6 @@ def parse_size(value: object, field: str) -> int:
             f"{field} = {value!r} is not a size.",
             code="invalid_size",
             hint='Write bytes as a whole number, or text such as "512MB" or "2GB".',
-            fields={field: "not a positive size"},
+            fields={field: f"{value!r} is not a size"},
         )
     return int(size)

@@ -59,7 +59,7 @@ class InvalidInput(FastFlowError):
     """The caller's data is wrong; the same data will never be accepted."""
 
     default_code = "invalid_input"
-    default_hint = "Correct the named fields and send the request again."
+    default_hint = "Correct the named fields and try again."
 
 
 class TooLarge(InvalidInput):
@@ -87,7 +87,7 @@ class NotFound(FastFlowError):
     """The named thing does not exist."""
 
     default_code = "not_found"
-    default_hint = "Check the name; the list endpoint shows what exists."
+    default_hint = "Check the name; the list of its kind shows what exists."
 
 
 class Conflict(FastFlowError):

@@ -54,3 +54,4 @@ def configure_logging(process: str, level: str = "INFO", stream: TextIO | None =
     logging.captureWarnings(True)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)  # a lost connection cannot be closed: no news

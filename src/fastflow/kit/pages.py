@@ -43,13 +43,13 @@ def decode_cursor(cursor: str, kinds: tuple[type, ...]) -> tuple[str | int, ...]
         padded = cursor + "=" * (-len(cursor) % 4)
         keys = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, UnicodeError, RecursionError) as error:
-        raise _bad_cursor() from error
+        raise bad_cursor() from error
     if not isinstance(keys, list) or len(keys) != len(kinds):
-        raise _bad_cursor()
+        raise bad_cursor()
     if any(type(key) is not kind for key, kind in zip(keys, kinds, strict=True)):
-        raise _bad_cursor()
+        raise bad_cursor()
     if not all(_is_storable(key) for key in keys):
-        raise _bad_cursor()
+        raise bad_cursor()
     return tuple(keys)
 
 
@@ -58,10 +58,11 @@ def _is_storable(key: str | int) -> bool:
     return key.isprintable() if isinstance(key, str) else abs(key) < 2**63
 
 
-def _bad_cursor() -> InvalidInput:
+def bad_cursor() -> InvalidInput:
+    """The error for a cursor that the list has not given out."""
     return InvalidInput(
         "The cursor is not one that this list has given out.",
         code="invalid_cursor",
         hint="Pass `next_cursor` of the previous page unchanged, or leave `cursor` away to start at the first page.",
-        fields={"cursor": "not a cursor of this list"},
+        fields={"cursor": "not one that this list has given out"},
     )

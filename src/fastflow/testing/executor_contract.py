@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -131,7 +131,7 @@ class ExecutorContract:
 
     async def test_last_line_when_without_newline_then_logged(self, lab: ExecutorLab) -> None:
         outcome = await lab.run("import sys\nsys.stdout.write('no newline')")
-        assert outcome.text("stdout").rstrip(b"\n") == b"no newline"
+        assert outcome.text("stdout") == b"no newline"
 
     async def test_partial_line_when_script_pauses_then_visible_at_once(self, lab: ExecutorLab) -> None:
         spec = lab.spec("import sys, time\nsys.stdout.write('so far')\nsys.stdout.flush()\ntime.sleep(60)")
@@ -140,10 +140,13 @@ class ExecutorContract:
         await lab.executor.stop(spec.key, reason="cancelled", reason_text="enough", grace=1)
         assert (await lab.finish(spec)).exit.reason == "cancelled"
 
-    async def test_output_when_twenty_megabytes_then_complete(self, lab: ExecutorLab) -> None:
-        script = "line = 'x' * 99\nfor i in range(200_000): print(line)"
+    async def test_output_when_a_hundred_megabytes_then_complete(self, lab: ExecutorLab) -> None:
+        script = "line = 'x' * 92\nfor i in range(1_000_000): print('%07d' % i + line)"
         outcome = await lab.run(script)
-        assert outcome.text("stdout") == (b"x" * 99 + b"\n") * 200_000
+        assert outcome.exit.reason is None
+        printed = (line.partition(b" F ")[2] for line in outcome.log.splitlines())
+        assert all(text == b"%07d" % number + b"x" * 92 for number, text in enumerate(printed))
+        assert outcome.log.count(b"\n") == 1_000_000
 
     @pytest.mark.parametrize(
         ("script", "code"),
@@ -204,6 +207,13 @@ class ExecutorContract:
         with pytest.raises(LaunchFailed) as caught:
             await lab.launch(spec)
         assert "nowhere" in str(caught.value)
+
+    async def test_script_when_missing_then_run_fails_and_names_it(self, lab: ExecutorLab) -> None:
+        spec = replace(lab.spec("print(1)"), script="nowhere.py")
+        await lab.launch(spec)
+        outcome = await lab.finish(spec)
+        assert outcome.exit.reason == "exit" and outcome.exit.exit_code
+        assert b"nowhere.py" in outcome.text("stderr")
 
     async def test_threads_and_exit_handlers_when_script_ends_then_still_run(self, lab: ExecutorLab) -> None:
         script = (
@@ -275,12 +285,12 @@ class ExecutorContract:
         assert await lab.executor.seal(RunKey(run_id=new_id(), token=1)) is True
 
     async def test_discard_when_ended_then_attempt_forgotten_and_log_kept(self, lab: ExecutorLab) -> None:
-        outcome = await lab.run("open('x', 'w').write('y')")
+        outcome = await lab.run("open('x', 'w').write('y')\nprint('kept')")
         assert outcome.spec.key in await lab.executor.find_all()
         await lab.executor.discard(outcome.spec.key)
         await lab.executor.discard(outcome.spec.key)
         assert outcome.spec.key not in await lab.executor.find_all()
-        assert outcome.spec.log_path.exists()
+        assert outcome.spec.log_path.read_bytes() == outcome.log
 
     # -- restarts ------------------------------------------------------------------------------------------------------
 
@@ -365,7 +375,7 @@ class ExecutorContract:
 
     async def test_network_when_off_then_unreachable(self, lab: ExecutorLab) -> None:
         script = (
-            "import socket\ntry:\n    socket.create_connection(('127.0.0.1', 9), timeout=2)\nexcept OSError as e:\n    print(e)\n"
+            "import socket\ntry:\n    socket.create_connection(('192.0.2.1', 9), timeout=2)\nexcept OSError as e:\n    print(e)\n"
             "print(socket.if_nameindex())"
         )
         outcome = await lab.run(script, network=False)
@@ -385,7 +395,16 @@ class ExecutorContract:
             "        made += 1\nexcept OSError as e:\n    print('refused after', made)"
         )
         outcome = await lab.run(script, limits=Limits(pids=30))
-        assert b"refused after" in outcome.text("stdout")
+        told = lab.executor.describe().get(
+            "pids_limit"
+        )  # without namespaces and control groups an ordinary user has none
+        assert b"refused after" in outcome.text("stdout") or told == "none"
+
+    async def test_cpu_when_over_limit_then_slowed_down(self, lab: ExecutorLab) -> None:
+        script = "import time\nend = time.time() + 2\nwhile time.time() < end: pass\nprint(time.process_time())"
+        outcome = await lab.run(script, limits=Limits(cpus=0.2))
+        used = float(outcome.text("stdout"))
+        assert outcome.exit.isolation["cgroup"] is None or used < 1.0, "0.4 s and a bit are what it may use in 2 s"
 
     async def test_file_when_over_limit_then_write_fails(self, lab: ExecutorLab) -> None:
         script = "try:\n    open('big', 'wb').write(b'x' * 3_000_000)\nexcept OSError as e:\n    print('refused', e.strerror)"

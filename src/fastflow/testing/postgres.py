@@ -5,6 +5,7 @@ is not used: as root it creates an operating-system user and opens the permissio
 environment. Here root starts the server as `nobody`, from a copy of the binaries in the server's own temporary folder.
 """
 
+import json
 import os
 import pwd
 import secrets
@@ -14,6 +15,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
@@ -35,6 +37,9 @@ _SETTINGS = {
     "timezone": "Asia/Kolkata",  # not UTC and half an hour off: a time that lost its zone shows at once
 }
 
+DURABLE = {"synchronous_commit": "on"}
+"""Settings under which what was committed outlives the server's own death (not the machine's)."""
+
 
 class PostgresServer:
     """One running server. Any process that knows `folder` can use it and stop it.
@@ -49,8 +54,12 @@ class PostgresServer:
         self._password = (folder / "password").read_text().strip()
 
     @classmethod
-    def start(cls, parent: Path | None = None) -> "PostgresServer":
+    def start(cls, parent: Path | None = None, settings: Mapping[str, str] | None = None) -> "PostgresServer":
         """Start a server with empty databases in a new folder below `parent` (default: the temporary folder).
+
+        Args:
+            parent: where its folder is made.
+            settings: its own, over those of every such server; see `DURABLE`.
 
         Raises:
             RuntimeError: no PostgreSQL binaries, or the server does not come up; carries its log.
@@ -58,14 +67,14 @@ class PostgresServer:
         folder = Path(tempfile.mkdtemp(prefix="fastflow-pg-", dir=parent))
         folder.chmod(0o755)
         try:
-            cls._make(folder)
+            cls._make(folder, {**_SETTINGS, **(settings or {})})
         except BaseException:
             stop_folder(folder)
             raise
         return cls(folder)
 
     @classmethod
-    def _make(cls, folder: Path) -> None:
+    def _make(cls, folder: Path, settings: Mapping[str, str]) -> None:
         (folder / "password").write_text(secrets.token_urlsafe(16))
         (folder / "owner").write_text(str(os.getpid()))
         binaries = _binaries(folder)
@@ -80,24 +89,22 @@ class PostgresServer:
                 "--auth=scram-sha-256", f"--pwfile={folder / 'password'}",
             ]
         )  # fmt: skip
-        cls._listen(folder, binaries, data)
-
-    @classmethod
-    def _listen(cls, folder: Path, binaries: Path, data: Path) -> None:
+        options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+        (folder / "start.json").write_text(
+            json.dumps(
+                [
+                    str(binaries / "pg_ctl"), "-D", str(data), "-w", "-t", "60", "-l", str(data / "server.log"),
+                    "-o", f"-k '' {options} -p", "start",
+                ]
+            )
+        )  # fmt: skip
         for attempt in range(5):  # another program may take the port between our look and the server's start
             port = _free_port()
-            options = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
             try:
-                _run(
-                    [
-                        str(binaries / "pg_ctl"), "-D", str(data), "-w", "-t", "60", "-l", str(data / "server.log"),
-                        "-o", f"-p {port} -k '' {options}", "start",
-                    ]
-                )  # fmt: skip
-            except RuntimeError as error:
+                _start(folder, port)
+            except RuntimeError:
                 if attempt == 4:
-                    log = data / "server.log"
-                    raise RuntimeError(f"{error}\n{log.read_text() if log.exists() else ''}") from error
+                    raise
             else:
                 (folder / "port").write_text(str(port))
                 return
@@ -121,6 +128,14 @@ class PostgresServer:
         ) as connection:
             connection.run(statement)
 
+    def halt(self) -> None:
+        """End the server at once, as a crash of it would; its data stays."""
+        _end(self.folder)
+
+    def resume(self) -> None:
+        """Start it again after `halt`, on its data and its port."""
+        _start(self.folder, self.port)
+
     def stop(self) -> None:
         """Stop the server and remove its folder."""
         stop_folder(self.folder)
@@ -128,6 +143,21 @@ class PostgresServer:
 
 def stop_folder(folder: Path) -> None:
     """Stop the server that lives in `folder`, if it runs, and remove the folder."""
+    _end(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(folder: Path, port: int) -> None:
+    command: list[str] = json.loads((folder / "start.json").read_text())
+    command[command.index("-o") + 1] += f" {port}"
+    try:
+        _run(command)
+    except RuntimeError as error:
+        log = folder / "data" / "server.log"
+        raise RuntimeError(f"{error}\n{log.read_text() if log.exists() else ''}") from error
+
+
+def _end(folder: Path) -> None:
     pid_file = folder / "data" / "postmaster.pid"
     if pid_file.exists():
         pid = int(pid_file.read_text().splitlines()[0])
@@ -141,7 +171,6 @@ def stop_folder(folder: Path) -> None:
                 _wait_for_exit(process)
             finally:
                 os.close(process)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def sweep(parent: Path | None = None) -> None:

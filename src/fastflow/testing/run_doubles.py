@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from fastflow.kernel.environments.domain.environment import Environment, EnvironmentRequest
+from fastflow.kernel.environments.domain.environment import Environment, EnvironmentCard, EnvironmentRequest
 from fastflow.kernel.environments.domain.errors import SetupFailed
 from fastflow.kernel.pipelines.domain.pipeline import Concurrency, FrozenPipeline, Pipeline
 from fastflow.kernel.runs.domain.capsule import Capsule, FrozenRequest
@@ -89,6 +89,7 @@ class MemoryEnvironments:
         self.environment = Environment(
             hash=ENVIRONMENT, python=python, interpreter=INTERPRETER, uv_version="0.8.0", build_seconds=0.0
         )
+        self.lock = ""
         self.is_gone = False
         self.failure: str | None = None
 
@@ -101,6 +102,27 @@ class MemoryEnvironments:
         if self.is_gone or environment != ENVIRONMENT:
             raise NotFound(f"The environment {environment[:12]} is not here.")
         return self.environment
+
+    async def recipe(
+        self, _request: EnvironmentRequest, _on_line: object = None, *, exactly: str | None = None
+    ) -> tuple[Environment, None]:
+        """See `Environments.recipe`: the machine's own Python will do."""
+        return (self.environment if exactly is None else self.get(exactly)), None
+
+    def card(self, environment: str) -> EnvironmentCard:
+        """See `EnvironmentCards.card`: the one environment, with the test's lock."""
+        found = self.get(environment)
+        return EnvironmentCard(
+            hash=found.hash,
+            interpreter=found.interpreter,
+            lock=self.lock,
+            uv_version=found.uv_version,
+            size_bytes=0,
+            packages=0,
+            build_seconds=0.0,
+            built_at=START,
+            last_used_at=START,
+        )
 
     async def make_ready(self, _run: Run, on_line: Callable[[str], None]) -> ReadyCode:
         """See `EnvironmentMaker.make_ready`."""

@@ -10,7 +10,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,12 @@ class Served:
     Args:
         folder: gets `pipelines`, `data` and `logs`; an unprivileged run must be able to pass it.
         settings: more environment variables.
+        prefix: put before every command, such as words that start it as another user.
     """
 
-    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None, prefix: Sequence[str] = ()) -> None:
         self.folder = folder
+        self._prefix = list(prefix)
         self.pipelines = folder / "pipelines"
         self.data = folder / "data"
         self.pipelines.mkdir(exist_ok=True)
@@ -62,7 +64,7 @@ class Served:
 
     def command(self, *arguments: str) -> list[str]:
         """The command line."""
-        return [sys.executable, "-m", "fastflow", *arguments]
+        return [*self._prefix, sys.executable, "-m", "fastflow", *arguments]
 
     def start(self, *arguments: str) -> None:
         """Start the server and wait for its ready line."""

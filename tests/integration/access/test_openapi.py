@@ -11,7 +11,9 @@ from fastapi import FastAPI
 from fastflow.bootstrap import Product, build_product
 from fastflow.kernel.http.openapi import TAGS
 from fastflow.kernel.http.problems import MEDIA_TYPE
+from fastflow.kernel.locks import hold_file_lock
 from fastflow.kit.identity import Actor, Role
+from fastflow.serve import RUNNER_LOCK
 from fastflow.settings import Settings
 from fastflow.testing.http import client_of
 from fastflow.web import create_app
@@ -122,11 +124,15 @@ async def test_health_when_a_part_fails_says_which_and_what_to_do(
     runner = settings.data_dir / "run" / "runner.json"
     runner.write_text('{"pid": 1, "executors": {"process": {"namespaces": ["mount", "pid"]}}}')
     answer = (await local.get("/health")).json()
-    assert answer["status"] == "ok"
-    assert answer["parts"]["runner"]["executors"]["process"]["namespaces"] == ["mount", "pid"]
-    runner.write_text("{")
-    answer = (await local.get("/health")).json()
     assert (answer["status"], answer["parts"]["runner"]["ok"]) == ("degraded", False)
+    assert "stay in the queue" in answer["parts"]["runner"]["hint"]
+    async with hold_file_lock(settings.data_dir / RUNNER_LOCK):
+        answer = (await local.get("/health")).json()
+        assert answer["status"] == "ok"
+        assert answer["parts"]["runner"]["executors"]["process"]["namespaces"] == ["mount", "pid"]
+        runner.write_text("{")
+        answer = (await local.get("/health")).json()
+        assert (answer["status"], answer["parts"]["runner"]["ok"]) == ("degraded", False)
     settings.logs_dir.rmdir()
     answer = (await local.get("/health")).json()
     assert "LOGS_DIR" in answer["parts"]["disk"]["problem"]
@@ -139,5 +145,9 @@ async def test_ready_when_the_database_is_away_is_not(
     product.database.close()
     (settings.data_dir / "fastflow.db").write_bytes(b"not a database at all" * 100)
     answer = await local.get("/ready")
-    assert (answer.status_code, answer.json(), answer.headers["retry-after"]) == (503, {"ready": False}, "2")
+    assert (answer.status_code, answer.json(), answer.headers["retry-after"]) == (
+        503,
+        {"ready": False, "missing": ["database"]},
+        "2",
+    )
     assert (await local.get("/health")).status_code == 200

@@ -253,12 +253,14 @@ def test_rotation_when_run_moves_every_version_to_the_first_key(
 
 
 def test_rotation_when_it_stops_half_way_is_taken_up_where_it_was(
-    rooms: AccessRooms, database: Database, data_dir: Path
+    rooms: AccessRooms, database: Database, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stranger = Fernet.generate_key().decode()
     for number in range(210):
         _create(rooms.secrets, f"KEY{number:03}")
-    _create(_with_key(database, data_dir, stranger), "KEY150B")
+    with monkeypatch.context() as patched:
+        patched.setattr(SecretService, "_prove_key", lambda _self: None)  # as an earlier release would have let it
+        _create(_with_key(database, data_dir, stranger), "KEY150B")
     new = Fernet.generate_key().decode()
     with pytest.raises(WrongEncryptionKey, match="KEY150B version 1"):
         _with_key(database, data_dir, f"{new},{ENCRYPTION_KEY}").rotate(actor=SYSTEM)
@@ -266,6 +268,16 @@ def test_rotation_when_it_stops_half_way_is_taken_up_where_it_was(
     complete.verify_key()
     assert complete.rotate(actor=SYSTEM).encrypted_anew == 111, "the first batch was done before"
     _with_key(database, data_dir, new).verify_key()
+
+
+def test_secret_when_the_key_is_not_the_one_of_the_others_is_not_made(
+    rooms: AccessRooms, database: Database, data_dir: Path
+) -> None:
+    _create(rooms.secrets, "FIRST")
+    stranger = _with_key(database, data_dir, Fernet.generate_key().decode())
+    with pytest.raises(WrongEncryptionKey, match="FIRST"):
+        _create(stranger, "SECOND")
+    assert [secret.key for secret in rooms.secrets.list(actor=SYSTEM).items] == ["FIRST"]
 
 
 async def test_rotation_when_values_change_meanwhile_loses_none(

@@ -40,7 +40,7 @@ def test_server_when_asked_without_credentials_tells_its_state_and_nothing_else(
     with httpx.Client(base_url=web_process.url) as client:
         health, ready = client.get("/health"), client.get("/ready")
         assert (health.status_code, health.json()) == (200, {"status": "degraded"}), "no runner has been started"
-        assert (ready.status_code, ready.json()) == (200, {"ready": True})
+        assert (ready.status_code, ready.json()) == (200, {"ready": True, "missing": []})
         refused = client.get("/runs")
     assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
     assert "server" not in refused.headers

@@ -16,6 +16,7 @@ from fastflow.kernel.environments.domain.environment import Environment
 from fastflow.kernel.environments.domain.errors import SetupFailed
 from fastflow.kernel.environments.infra.folders import tree_bytes
 from fastflow.kernel.environments.infra.sealing import CARD_NAME
+from fastflow.kernel.environments.infra.uv_builder import LinkMode
 
 
 @pytest.fixture
@@ -38,6 +39,24 @@ async def test_build_when_there_are_no_dependencies_then_an_empty_environment_sh
     assert one.hash == two.hash
     assert run(one, "import sys; print(sys.prefix)") == str(one.python.parent.parent)
     assert one.uv_version == importlib.metadata.version("uv")
+
+
+@pytest.mark.parametrize("is_guarded", [True, False])
+async def test_build_when_runs_could_change_files_then_none_is_shared_with_the_cache(
+    service: Service, request_for: Request, is_guarded: bool
+) -> None:
+    asked: list[str] = []
+
+    async def link_mode() -> LinkMode:
+        asked.append("once")
+        return "hardlink" if is_guarded else "copy"
+
+    made = service(link_mode=link_mode)
+    first = await made.ensure(request_for("requirements", {"requirements.txt": "alpha\n"}))
+    await made.ensure(request_for("requirements", {"requirements.txt": "beta\n"}))
+    (module,) = first.python.parent.parent.rglob("alpha.py")
+    assert module.stat().st_nlink == (2 if is_guarded else 1)
+    assert asked == ["once"]
 
 
 async def test_build_when_requirements_are_given_then_installed_with_bytecode_and_read_only(

@@ -15,7 +15,7 @@ from tests.integration.environments.conftest import Request, Service
 from tests.integration.environments.projects import gate_build, write_local_project
 
 from fastflow.kernel.db.engine import Database
-from fastflow.kernel.environments.infra.file_locks import hold_file_lock
+from fastflow.kernel.locks import hold_file_lock
 
 WORKER = """
 import asyncio, json, sys

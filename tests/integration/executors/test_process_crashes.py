@@ -4,6 +4,8 @@ import asyncio
 import os
 import shutil
 import signal
+import socket
+import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -39,15 +41,15 @@ async def lab(tmp_path: Path, empty_environment: Path) -> AsyncIterator[Executor
 
 
 def supervisor_of(lab: ExecutorLab, run_id: str) -> int:
-    """The process that holds the run's control folder open."""
-    control = str(lab.folder / "supervised" / f"{run_id}.1" / "ctl")
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if any(os.readlink(entry) == control for entry in (folder / "fd").iterdir()):
-                return int(folder.name)
-        except OSError:
-            continue
-    raise AssertionError("no supervisor found")
+    """The process that listens in the run's control folder."""
+    control = os.open(lab.folder / "supervised" / f"{run_id}.1" / "ctl", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(f"/proc/self/fd/{control}/control.sock")
+            told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    finally:
+        os.close(control)
+    return int(struct.unpack("3i", told)[0])
 
 
 def zygotes_of(executor: ProcessExecutor) -> list[int]:

@@ -1,13 +1,16 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
+from tests.integration.environments.projects import write_local_project
 from tests.integration.pipelines.conftest import Write
 
 from fastflow.kernel.db.engine import Database
+from fastflow.kernel.environments.service import EnvironmentService
 from fastflow.kernel.environments.wiring import build_environments
 from fastflow.kernel.http.problems import install_problem_handlers
 from fastflow.kernel.pipelines.router import build_router
@@ -20,10 +23,15 @@ SCOPED = Actor(name="token:scoped", role=Role.ADMIN, pipelines=("hello",))
 
 
 @pytest.fixture
-async def client(catalog: PipelineCatalog) -> AsyncIterator[httpx.AsyncClient]:
+def environments(database: Database, data_dir: Path, clock: FakeClock) -> EnvironmentService:
+    return build_environments(database, data_dir=data_dir, environ={"UV_OFFLINE": "1"}, clock=clock)
+
+
+@pytest.fixture
+async def client(catalog: PipelineCatalog, environments: EnvironmentService) -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
     install_problem_handlers(app)
-    app.include_router(build_router(catalog))
+    app.include_router(build_router(catalog, environments))
     app.state.authenticate = lambda request: SCOPED if request.headers.get("scope") else VIEWER
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
@@ -104,13 +112,44 @@ async def test_list_when_the_folder_is_gone_then_a_problem_names_the_setting(cli
     assert "PIPELINES_DIR" in answer.json()["fields"]
 
 
+async def test_list_when_asked_then_how_far_each_environment_is(
+    client: httpx.AsyncClient, catalog: PipelineCatalog, environments: EnvironmentService, write: Write
+) -> None:
+    async def states() -> dict[str, Any]:
+        return {item["name"]: item["environment"] for item in (await client.get("/pipelines")).json()["items"]}
+
+    write("bad.py", "x = = 1\n")
+    write("missing.py", '# /// script\n# requires-python = "==3.1.*"\n# dependencies = []\n# ///\n')
+    write("plain.py")
+    write_local_project(write("with_code/main.py").parent / "lib")
+    write("with_code/requirements.txt", "./lib\n")
+    unknown = {"state": "not built", "hash": None, "why": None}
+    assert await states() == {"bad": None, "missing": unknown, "plain": unknown, "with_code": unknown}
+    code = catalog.freeze("with_code")
+    assert (await states())["with_code"] == unknown
+
+    warmed = {one.pipeline: one.environment for one in await WarmUp(catalog, environments).warm()}
+    found = await states()
+    for name in ("plain", "with_code"):
+        assert found[name] == {"state": "ready", "hash": warmed[name], "why": None}
+        assert (await client.get(f"/pipelines/{name}")).json()["environment"] == found[name]
+    assert found["missing"]["state"] == "failed"
+    assert "3.1" in found["missing"]["why"]
+
+    write("with_code/main.py", "print('another text, so another input')\n")
+    assert (await states())["with_code"] == unknown
+    assert catalog.environment(catalog.get("with_code")).input_hash != code.environment.input_hash
+    assert (
+        catalog.environment(catalog.get("with_code")).input_hash == catalog.freeze("with_code").environment.input_hash
+    )
+
+
 async def test_warm_up_when_some_are_broken_then_the_others_are_made_ready(
-    catalog: PipelineCatalog, write: Write, database: Database, data_dir: Path, clock: FakeClock
+    catalog: PipelineCatalog, environments: EnvironmentService, write: Write
 ) -> None:
     write("good.py")
     write("bad.py", "x = = 1\n")
     write("missing.py", '# /// script\n# requires-python = "==3.1.*"\n# dependencies = []\n# ///\n')
-    environments = build_environments(database, data_dir=data_dir, environ={"UV_OFFLINE": "1"}, clock=clock)
     warmed = {one.pipeline: one for one in await WarmUp(catalog, environments).warm()}
     assert set(warmed) == {"good", "missing"}
     assert warmed["good"].built

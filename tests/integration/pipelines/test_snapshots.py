@@ -1,7 +1,7 @@
 import os
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -174,10 +174,33 @@ def test_collect_when_copies_are_old_then_only_kept_and_recent_ones_stay(
         hashes.append(catalog.freeze("a").tree_hash)
     for tree_hash in hashes[:2]:
         os.utime(catalog.thaw(tree_hash), (0, 0))
-    assert catalog.collect_snapshots({hashes[0]}, unused_seconds=86400) == [hashes[1]]
+    asked: list[str] = []
+
+    def needed(unused: Sequence[str]) -> Collection[str]:
+        asked.extend(unused)
+        return {hashes[0]}
+
+    assert catalog.collect_snapshots(needed, unused_seconds=86400) == [hashes[1]]
+    assert sorted(asked) == sorted(hashes[:2])
     assert catalog.thaw(hashes[2]).is_dir()
     with pytest.raises(SnapshotNotFound):
         catalog.thaw(hashes[1])
+
+
+def test_collect_when_a_copy_is_used_after_it_was_found_unused_then_it_stays(
+    catalog: PipelineCatalog, write: Write, data_dir: Path
+) -> None:
+    write("a/main.py", "1\n")
+    tree_hash = catalog.freeze("a").tree_hash
+    os.utime(catalog.thaw(tree_hash), (0, 0))
+
+    def needed(_unused: Sequence[str]) -> Collection[str]:
+        assert catalog.freeze("a").tree_hash == tree_hash  # a run is submitted this very moment
+        return ()
+
+    assert catalog.collect_snapshots(needed, unused_seconds=86400) == []
+    assert (catalog.thaw(tree_hash) / "main.py").read_text() == "1\n"
+    assert [entry.name for entry in (data_dir / "code").iterdir()] == [tree_hash]
 
 
 @pytest.mark.parametrize("tree_hash", ["", "..", "../../etc", "0" * 64])

@@ -16,6 +16,7 @@ from fastflow.kernel.runs.dispatcher import Dispatcher, DispatcherParts
 from fastflow.kernel.runs.dispatcher.launch import SpecMaker
 from fastflow.kernel.runs.dispatcher.retention import Retention
 from fastflow.kernel.runs.domain.run import Run
+from fastflow.kernel.runs.infra.comparing import KeptParts
 from fastflow.kernel.runs.infra.files import RunFolder
 from fastflow.kernel.runs.infra.lease_store import SqlLeaseStore
 from fastflow.kernel.runs.infra.read_store import SqlReadStore
@@ -64,7 +65,7 @@ class Bench:
             "executors": {"process": executor},
             "specs": SpecMaker(self.environments, self.secrets, self.files, None),
             "files": self.files,
-            "retention": Retention(SqlRetentionStore(self.database), self.files, clock),
+            "retention": Retention(SqlRetentionStore(self.database, "host-1"), self.files, clock),
             "wakeup": self.wakeup,
             "clock": clock,
             "max_concurrent": self.max_concurrent,
@@ -128,6 +129,7 @@ def make_bench(database: Database, folder: Path, **policy: Any) -> Bench:
         catalogue=catalogue,
         environments=environments,
         secrets=secrets,
+        comparison=KeptParts(catalogue, environments),
         wakeup=wakeup,
         expect=signals.expect,
         clock=clock,

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,9 +70,25 @@ async def test_environment_when_exact_is_taken_by_its_hash_alone(
     maker = SnapshotMaker(catalog, environments)
     ready = await maker.make_ready(make_run("a", capsule={**capsule, "exact": True}), lambda _line: None)
     assert ready.environment == environments.environment and environments.request is None
+
+
+async def test_environment_when_exact_and_not_here_is_built_again_if_it_becomes_the_same(
+    database: Database, data_dir: Path, pipelines_dir: Path
+) -> None:
+    write(pipelines_dir, PIPELINES["none"])
+    catalog = build_pipelines(database, pipelines_dir=pipelines_dir, data_dir=data_dir)
+    run = make_run("a", capsule={**_capsule(catalog.freeze("a"), data_dir), "exact": True})
+    environments = RememberingEnvironments()
     environments.is_gone = True
-    with pytest.raises(NotFound):
-        await maker.make_ready(make_run("a", capsule={**capsule, "exact": True}), lambda _line: None)
+    maker = SnapshotMaker(catalog, environments)
+    notes: list[str] = []
+    same = replace(environments.environment, hash="e" * 64)
+    environments.environment = same
+    assert (await maker.make_ready(run, notes.append)).environment == same
+    assert "built again from its lock" in notes[0]
+    environments.environment = replace(same, hash="f" * 64)
+    with pytest.raises(NotFound, match="leads to another one"):
+        await maker.make_ready(run, notes.append)
 
 
 def _capsule(frozen: FrozenPipeline, data_dir: Path) -> dict[str, object]:

@@ -69,6 +69,14 @@ async def test_setup_when_environment_cannot_be_built_fails_the_run_with_the_bui
     assert "nosuch==1" in log[-1]
 
 
+async def test_setup_when_the_builder_said_its_words_already_then_they_stand_in_the_log_once(bench: Bench) -> None:
+    bench.environments.failure = "resolving\n  because of nosuch==1"
+    async with bench.serving(MemoryExecutor()):
+        run = await bench.ended(await asyncio.to_thread(bench.submit))
+    lines = bench.files.log_path(run.id).read_text().splitlines()
+    assert [line.split(" ", 3)[3] for line in lines] == ["[fastflow] resolving", "[fastflow]   because of nosuch==1"]
+
+
 async def test_launch_when_refused_fails_the_run_and_frees_the_slot(bench: Bench) -> None:
     executor = MemoryExecutor(ends)
     executor.launch_error = LaunchFailed("no supervisor could be forked")
@@ -114,7 +122,7 @@ async def test_cancel_when_in_setup_ends_without_a_process(bench: Bench, monkeyp
     async with bench.serving(executor):
         run = await asyncio.to_thread(bench.submit)
         await begun.wait()
-        assert bench.service.explain(run.id, actor=bench.actor).text.startswith("setting up environment")
+        assert bench.service.explain(run.id, actor=bench.actor).code == "setup"
         await asyncio.to_thread(bench.service.cancel, run.id, actor=bench.actor)
         after = await bench.ended(run)
     assert after.reason == "cancelled" and after.started_at is None
@@ -323,6 +331,32 @@ async def test_finish_when_database_is_away_is_written_when_it_is_back(bench: Be
         assert (await bench.ended(run)).status is RunStatus.SUCCESS
 
 
+class ForgetfulStore(SqlLeaseStore):
+    """Loses the answer to the first claim that claimed something, after it was committed."""
+
+    lost = 0
+
+    def apply(self, commands: Sequence[command.Command], now: Any) -> Sequence[Any]:
+        results = super().apply(commands, now)
+        if not self.lost and any(isinstance(each, command.Claimed) and each.runs for each in results):
+            self.lost += 1
+            raise Unavailable("The database was lost between its commit and its answer.")
+        return results
+
+
+async def test_claim_when_its_answer_is_lost_then_the_run_is_taken_care_of_all_the_same(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fastflow.kernel.runs.dispatcher.dispatcher.RENEW_SECONDS", 0.05)
+    store, executor = ForgetfulStore(bench.database), MemoryExecutor(ends)
+    async with bench.serving(executor, store=store):
+        first = await asyncio.to_thread(bench.submit)
+        await _until(lambda: store.lost == 1)
+        second = await asyncio.to_thread(bench.submit)
+        assert {(await bench.ended(run)).status for run in (first, second)} == {RunStatus.SUCCESS}
+    assert sorted(spec.key.run_id for spec in executor.launched) == sorted([first.id, second.id])
+
+
 async def test_stop_when_database_is_away_loses_nothing(bench: Bench) -> None:
     store = FlakyStore(bench.database)
     executor = MemoryExecutor()
@@ -359,10 +393,24 @@ async def test_lost_host_when_silent_for_long_has_its_runs_ended(bench: Bench) -
     store = bench.store
     now = _now()
     store.apply([command.Claim(owner="a", host="host-away", max_concurrent=5, limit=1)], now)
-    later = now + timedelta(seconds=command.LEASE_SECONDS + command.LOST_AFTER_SECONDS + 1)
+    later = now + timedelta(seconds=command.LOST_AFTER_SECONDS + 1)
     assert store.apply([command.Sweep(host="host-1")], now) == [[]]
     assert store.apply([command.Sweep(host="host-1")], later) == [[run.id]]
     assert bench.get(run).reason == "lost"
+
+
+async def test_lost_host_when_it_was_stopped_in_order_is_waited_for_longer(bench: Bench) -> None:
+    run = bench.submit()
+    store = bench.store
+    now = _now()
+    store.apply([command.Claim(owner="a", host="host-away", max_concurrent=5, limit=1)], now)
+    beat = command.Heartbeat(owner="a", host="host-away", hostname="away", pid=1, started_at=now, stopped=True)
+    store.apply([beat], now)
+    silent = now + timedelta(seconds=command.LOST_AFTER_SECONDS + 1)
+    given_up = now + timedelta(seconds=command.LEASE_SECONDS + command.STOPPED_LOST_AFTER_SECONDS + 1)
+    assert store.apply([command.Sweep(host="host-1")], silent) == [[]]
+    assert store.apply([command.Sweep(host="host-1")], given_up) == [[run.id]]
+    assert "away" in (bench.get(run).reason_text or "")
 
 
 def _now() -> Any:

@@ -113,7 +113,8 @@ async def test_run_when_changed_and_repeated_is_explained_and_compared(client: h
     again = await client.post(f"/runs/{run['id']}/rerun", json={"exact": True})
     assert again.status_code == 202 and again.json()["rerun_of"] == run["id"]
     diff = (await client.get(f"/runs/{run['id']}/diff/{again.json()['id']}")).json()
-    assert diff["differences"] == []
+    assert (diff["differences"], diff["files"], diff["packages"]) == ([], [], [])
+    assert "code" in diff["compared"]
     events = (await client.get(f"/runs/{run['id']}/events")).json()
     assert [event["data"]["status"] for event in events["items"]] == ["PENDING"]
 
@@ -124,6 +125,7 @@ async def test_exact_rerun_when_parts_are_gone_names_each(client: httpx.AsyncCli
     bench.catalogue.snapshots.clear()
     told = problem(await client.post(f"/runs/{run['id']}/rerun", json={"exact": True}), 409, "capsule_incomplete")
     assert "code snapshot" in told["detail"] and "environment" in told["detail"]
+    assert "without `exact`" in told["hint"] and len(told["missing"]) == 2
 
 
 async def test_scope_when_it_excludes_the_pipeline_hides_its_runs(client: httpx.AsyncClient) -> None:
@@ -145,8 +147,27 @@ async def test_viewer_when_changing_anything_is_refused(client: httpx.AsyncClien
     assert (await client.get(f"/runs/{run['id']}", headers=as_viewer)).status_code == 200
 
 
+async def test_list_when_given_the_end_of_an_id_finds_that_run(client: httpx.AsyncClient) -> None:
+    runs = [(await client.post("/pipelines/demo/run")).json() for _ in range(3)]
+    wanted = runs[1]["id"]
+    for tail in (wanted[-6:], wanted[-8:].upper(), wanted.replace("-", "")[-20:], wanted):
+        found = (await client.get("/runs", params={"id_tail": tail})).json()["items"]
+        assert [run["id"] for run in found] == [wanted]
+    assert (await client.get("/runs", params={"id_tail": "000000"})).json()["items"] == []
+    assert (await client.get("/runs", params={"id_tail": wanted, "pipeline_name": "other"})).json()["items"] == []
+    for wrong in ("abc", "%%%%%%", "------"):
+        assert (
+            "id_tail"
+            in problem(
+                await client.get("/runs", params={"id_tail": wrong}),
+                422,
+                "invalid_id" if wrong == "------" else "invalid_input",
+            )["fields"]
+        )
+
+
 async def test_list_when_filters_are_wrong_names_them(client: httpx.AsyncClient) -> None:
-    for query in ("status=DONE", "reason=bored", "limit=0", "limit=501", "since=yesterday", "cursor=x"):
+    for query in ("staus=FAILED", "status=DONE", "reason=bored", "limit=0", "limit=501", "since=yesterday", "cursor=x"):
         answer = await client.get(f"/runs?{query}")
         assert answer.status_code == 422, query
         assert query.partition("=")[0] in answer.text

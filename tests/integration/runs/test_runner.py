@@ -14,9 +14,13 @@ from tests.integration.runs.conftest import Bench
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.wakeups import Signals, make_receiver, open_sender
 from fastflow.kernel.executors.port import Executor
+from fastflow.kernel.pipelines.service import WarmUp
 from fastflow.kernel.runs.dispatcher import Dispatcher
 from fastflow.kernel.runs.domain.states import RunStatus
 from fastflow.kernel.runs.wiring import read_host_id
+from fastflow.kernel.schedules.infra.ledger_store import SqlLedger
+from fastflow.kernel.schedules.service import Scheduler, SchedulerRules
+from fastflow.kit.clock import SystemClock
 from fastflow.runner import RunnerBusy, run_forever
 from fastflow.settings import Settings
 from fastflow.testing.memory_executor import MemoryExecutor
@@ -35,10 +39,24 @@ class Product:
     def make_dispatcher(self, executors: Mapping[str, Executor]) -> Dispatcher:
         return self.bench.dispatcher(self.executor, executors=executors)
 
+    def make_scheduler(self) -> Scheduler:
+        ledger = SqlLedger(self.database, host="host-1", process="1")
+        return Scheduler(
+            ledger=ledger, runs=self.bench.service, declared=None, rules=SchedulerRules(), clock=SystemClock()
+        )
+
+    def make_warm_up(self) -> WarmUp:
+        raise AssertionError("these runners do not preheat")
+
 
 @pytest.fixture
 def product(settings: Settings, database: Database, bench: Bench) -> Product:
-    return Product(settings, database, bench, MemoryExecutor(lambda executor, spec: executor.end(spec.key)))
+    return Product(
+        settings.model_copy(update={"uv_pre_heat": False}),
+        database,
+        bench,
+        MemoryExecutor(lambda executor, spec: executor.end(spec.key)),
+    )
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)

@@ -103,7 +103,7 @@ def test_submit_when_refused_for_other_reasons_says_which(bench: Bench) -> None:
         bench.submit("nosuch")
     with pytest.raises(InvalidInput) as caught:
         bench.submit(executor="docker")
-    assert caught.value.fields == {"executor": "unknown"}
+    assert caught.value.fields == {"executor": "there is no executor 'docker'"}
     with pytest.raises(InvalidInput, match="out of range"):
         bench.submit(priority=10**9)
     bench.catalogue.add("demo", secrets=("NOSUCH",))
@@ -271,24 +271,27 @@ def test_explain_when_waiting_gives_the_one_reason(bench_with: Callable[..., Ben
         return bench.service.explain(run.id, actor=VIEWER)
 
     first = bench.submit("keyed", params={"CITY": "acme"})
-    assert why(first).code == "runner_away" and "none has ever reported" in why(first).text
+    assert why(first).code == "runner_away" and "nor has one ever been" in why(first).text
     beat(bench)
     assert why(first).code == "starting"
     claim(bench)
-    assert why(first).text.startswith("setting up environment")
+    assert (why(first).code, "its environment is being made ready" in why(first).text) == ("setup", True)
     bench.submit("demo")
     second = bench.submit("keyed", params={"CITY": "acme"})
-    assert why(second).text == f"waiting: key=acme 1/1 held by run {first.id}, position 2 in the queue"
+    assert (why(second).code, why(second).position, why(second).held_by) == ("key_limit", 2, [first.id])
+    assert f"and run {first.id} does; it starts when that run has ended." in why(second).text
     narrow = bench.submit("narrow")
     claim(bench)
     late = bench.submit("narrow")
-    assert why(late).text == f"waiting: pipeline narrow 1/1 held by run {narrow.id}, position 2 in the queue"
+    assert (why(late).code, why(late).position, why(late).held_by) == ("pipeline_limit", 2, [narrow.id])
+    assert f"at most 1 run of pipeline narrow may run at once, and run {narrow.id} does" in why(late).text
     plain = bench.submit("demo")
-    assert why(plain).text == "queue position 3, 3/2 slots in use"
+    assert (why(plain).code, why(plain).position) == ("slots_in_use", 3)
+    assert "all 2 slots of this installation (MAX_CONCURRENT_RUNS) are in use" in why(plain).text
     beat(bench, stopped=True)
-    assert why(plain).text.startswith("runner is not running (stopped ")
+    assert ", was stopped at " in why(plain).text
     finish(bench, bench.get(first))
-    assert why(first).text == "ended: exit: for a test"
+    assert "(exit: for a test); the end of its log says why" in why(first).text
 
 
 def test_rerun_when_plain_takes_the_present_pipeline(bench: Bench) -> None:

@@ -164,7 +164,7 @@ def test_retention_when_counted_or_dated_finds_the_oldest(database: Database) ->
     for age, run in enumerate(runs):
         ended = failure("exit", "x", NOW - timedelta(days=10 - age))
         store.apply([command.Finish(lease=lease(run), ending=ended)], NOW)
-    retention = SqlRetentionStore(database)
+    retention = SqlRetentionStore(database, "host-1")
     expired = retention.find_expired(keep_runs=2, before=None, limit=10)
     assert sorted(expired) == sorted(run.id for run in runs[:3])
     assert retention.find_expired(keep_runs=None, before=NOW - timedelta(days=9), limit=10) == [runs[0].id]
@@ -213,3 +213,21 @@ def test_claim_when_thousands_are_blocked_finds_those_behind_them(database: Data
     assert claim(database, limit=2) == sorted([later.id, other_key.id, free.id])[:2]
     assert claim(database, limit=2) == sorted([later.id, other_key.id, free.id])[2:]
     assert claim(database) == []
+
+
+def test_page_when_an_end_of_an_id_is_given_then_the_runs_that_end_like_that(database: Database) -> None:
+    ids = [
+        "019a6c1e-7d4b-7cc0-8000-3f2a1b0c9d8e",
+        "019a6c1f-7d4b-7cc0-8000-aaaa1b0c9d8e",
+        "019a6c20-7d4b-7cc0-8000-3f2a1b0c9d8f",
+    ]
+    add(database, *(make_run(id=run_id) for run_id in ids))
+    store = SqlReadStore(database)
+
+    def page(id_tail: str, **values: Any) -> list[str]:
+        return [run.id for run in store.load_page(RunFilter(id_tail=id_tail, **values), before_id=None, limit=10)]
+
+    assert page("0c9d8e") == [ids[1], ids[0]]
+    assert page("3f2a1b0c9d8e") == [ids[0]]
+    assert page("0c9d8e", pipelines=("demo", "other")) == [ids[1], ids[0]]
+    assert page("0c9d8e", pipelines=("other",)) == []

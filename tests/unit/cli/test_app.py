@@ -1,6 +1,8 @@
 """Every command, through the same app that a server serves, inside this process."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
+from fastflow import __version__
 from fastflow.bootstrap import Product, build_product
 from fastflow.cli.access import Access
 from fastflow.cli.app import app
@@ -69,7 +72,7 @@ def test_runs_list_when_there_are_more_than_asked_for_then_it_tells_where_they_g
 ) -> None:
     ids = [submit(product, COUNT=number) for number in range(3)]
     first = run("runs", "list", "--limit", "2", "--pipeline", "hello")
-    assert [line.split()[0] for line in output_of(first).splitlines()] == ["ID", ids[2], ids[1]]
+    assert [line.split()[0] for line in output_of(first).splitlines()] == ["ID", ids[2][-8:], ids[1][-8:]]
     cursor = first.stderr.split("--cursor ")[1].strip()
     page = json_of(run("runs", "list", "--json", "--cursor", cursor, "--status", "pending"))
     assert ([item["id"] for item in page["items"]], page["next_cursor"]) == ([ids[0]], None)
@@ -84,14 +87,17 @@ def test_runs_show_when_given_an_id_then_the_run_is_told(product: Product, run: 
     run_id = submit(product, COUNT=2)
     shown = output_of(run("runs", "show", run_id))
     assert run_id in shown
-    assert '{"COUNT": 2}' in shown
+    assert "COUNT=2" in shown
+    for reference in (run_id[-8:], run_id[-6:].upper(), "last", "last:hello"):
+        assert output_of(run("runs", "show", reference)) == shown
     assert json_of(run("runs", "show", run_id, "--json"))["status"] == "PENDING"
 
 
 def test_runs_priority_explain_cancel_when_a_run_waits_then_each_does_its_part(product: Product, run: Run) -> None:
     run_id = submit(product)
     assert "priority 7" in output_of(run("runs", "priority", run_id, "7"))
-    assert "start `fastflow serve`" in output_of(run("runs", "explain", run_id))
+    explained = output_of(run("runs", "explain", run_id))
+    assert "start `fastflow serve`" in explained and explained.endswith(".\n")
     assert json_of(run("runs", "explain", run_id, "--json"))["code"] == "runner_away"
     assert "is cancelled" in output_of(run("runs", "cancel", run_id, "--reason", "wrong month"))
     again = run("runs", "cancel", run_id)
@@ -104,12 +110,36 @@ def test_runs_rerun_and_diff_when_nothing_changed_then_there_are_no_differences(
     run_id = submit(product, COUNT=2)
     again = output_of(run("runs", "rerun", run_id)).strip()
     same = run("runs", "diff", run_id, again)
-    assert (output_of(same), same.stderr) == ("", "No differences: the same parts and the same result.\n")
+    assert output_of(same).startswith("Nothing differs. Compared: pipeline, parameters, code, environment, ")
+    assert same.stderr.startswith(f"A  {run_id}  hello  PENDING, submitted ")
     other = submit(product, COUNT=3)
     assert "params.COUNT" in output_of(run("runs", "diff", run_id, other))
     assert [each["field"] for each in json_of(run("runs", "diff", run_id, other, "--json"))["differences"]] == [
         "params.COUNT"
     ]
+
+
+def test_runs_diff_when_the_code_changed_then_the_files_are_named(
+    product: Product, run: Run, pipelines_dir: Path
+) -> None:
+    before = submit(product)
+    path = pipelines_dir / "hello.py"
+    path.write_text(path.read_text() + "print('more')\n")
+    after = submit(product)
+    out = output_of(run("runs", "diff", before, after))
+    assert out.startswith("code: 1 file differs\n  hello.py: +1 -0 lines\n")
+    assert "tree_hash" not in out
+
+
+def test_runs_artifacts_when_the_run_left_none_then_stdout_is_empty(product: Product, run: Run) -> None:
+    run_id = submit(product)
+    result = run("runs", "artifacts", run_id)
+    assert (output_of(result), "No artifacts" in result.stderr) == ("", True)
+    assert json_of(run("runs", "artifacts", run_id, "--json"))["items"] == []
+
+
+def test_runs_rerun_when_followed_as_json_then_it_is_wrong_usage(product: Product, run: Run) -> None:
+    assert run("runs", "rerun", submit(product), "--follow", "--json").exit_code == 2
 
 
 def test_runs_logs_when_the_run_has_a_log_then_its_bytes_come_out_as_they_are(product: Product, run: Run) -> None:
@@ -282,6 +312,31 @@ def test_audit_when_something_was_changed_then_who_did_it_is_told(run: Run) -> N
 def test_openapi_when_asked_then_every_command_has_its_path(run: Run) -> None:
     paths = json_of(run("openapi"))["paths"]
     assert {"/runs", "/pipelines/{name}/run", "/secrets", "/tokens", "/audit"} <= set(paths)
+
+
+def test_pipeline_when_not_found_here_then_the_folder_is_told(run: Run, pipelines_dir: Path) -> None:
+    result = run("pipelines", "show", "helo")
+    assert result.stderr == (
+        f"Error: There is no pipeline 'helo'. Did you mean 'hello'?\n  asked: {pipelines_dir} (PIPELINES_DIR)\n"
+        "Hint: `fastflow pipelines list` lists what exists.\n"
+    )
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["version"], ["runs", "list", "--help"]])
+def test_start_when_nothing_but_words_are_asked_for_then_no_heavy_library_is_loaded(arguments: list[str]) -> None:
+    heavy = ("fastapi", "sqlalchemy", "httpx", "uvicorn", "cryptography", "rich", "fastflow.bootstrap")
+    code = (
+        "import sys\nfrom fastflow.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        f"assert not [name for name in {heavy!r} if name in sys.modules], sys.modules.keys()"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_version_when_asked_for_as_an_option_then_it_stands_alone() -> None:
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.stdout) == (0, f"fastflow {__version__}\n")
 
 
 def test_version_when_asked_for_json_then_both_versions_are_told(run: Run) -> None:

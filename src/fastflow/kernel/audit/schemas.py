@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from fastflow.kernel.audit.domain.entries import AuditEntry
-from fastflow.kit.pages import Page
+from fastflow.kernel.http.schemas import PageOut
 
 
 class AuditEntryOut(BaseModel):
@@ -26,13 +26,5 @@ class AuditEntryOut(BaseModel):
         return cls.model_validate(entry, from_attributes=True)
 
 
-class AuditPage(BaseModel):
+class AuditPage(PageOut[AuditEntryOut]):
     """One page of the audit log, newest first."""
-
-    items: list[AuditEntryOut]
-    next_cursor: str | None
-
-    @classmethod
-    def of(cls, page: Page[AuditEntry]) -> "AuditPage":
-        """The page as the API shows it."""
-        return cls(items=[AuditEntryOut.of(entry) for entry in page.items], next_cursor=page.next_cursor)

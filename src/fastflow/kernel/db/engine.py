@@ -6,7 +6,7 @@ connection inside one transaction. Nothing here knows a feature's tables.
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, cast
@@ -20,6 +20,8 @@ from fastflow.kit.errors import InvalidInput, Unavailable
 
 SQLITE_BUSY_TIMEOUT_SECONDS = 15.0
 _DAMAGED_MARKS = ("file is not a database", "database disk image is malformed")
+_AWAY_STATES = ("08", "53", "57P", "58")
+"""Classes of SQLSTATE: connections, means (disk, memory, connections), starting or stopping, the system underneath."""
 _DISK_FULL_MARKS = ("database or disk is full", "disk I/O error", "No space left", "DiskFull")
 
 
@@ -92,15 +94,32 @@ def _translated() -> Iterator[None]:
     except PoolTimeoutError as error:
         raise _unavailable("every database connection is in use", error) from error
     except (OperationalError, InterfaceError) as error:
-        raise _unavailable(str(error.orig), error) from error
+        raise _unavailable(_words(error.orig), error) from error
+    except ConnectionError as error:  # pg8000 lets those of its socket through as they are
+        raise _unavailable(error.strerror or str(error), error) from error
     except DBAPIError as error:
+        told = _told_by_postgresql(error.orig)
+        if told.get("C", "").startswith(_AWAY_STATES):
+            raise _unavailable(told.get("M", ""), error) from error
         if error.connection_invalidated or any(mark in str(error.orig) for mark in _DAMAGED_MARKS):
             raise _unavailable(str(error.orig), error) from error
         raise
 
 
+def _told_by_postgresql(error: BaseException | None) -> Mapping[str, str]:
+    """The fields of PostgreSQL's own error message: `C` its SQLSTATE, `M` its words; nothing of other errors."""
+    told = error.args[0] if error is not None and error.args else None
+    return told if isinstance(told, Mapping) else {}
+
+
+def _words(error: BaseException | None) -> str:
+    """What the driver says; of a connection that was not made, what the machine says, without host and port."""
+    cause = error.__cause__ if error is not None else None
+    return cause.strerror if isinstance(cause, OSError) and cause.strerror else str(error)
+
+
 def _unavailable(why: str, _error: Exception) -> Unavailable:
-    first_line = why.strip().splitlines()[0] if why.strip() else "no reason given"
+    first_line = why.strip().splitlines()[0].rstrip(".") if why.strip() else "no reason given"
     if any(mark in first_line for mark in _DISK_FULL_MARKS):
         return Unavailable(
             f"The database cannot write: {first_line}.",

@@ -1,7 +1,9 @@
 """What the environment service needs of the outside: a catalogue, a builder, the folder of built environments."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +13,22 @@ from fastflow.kit.identity import Actor
 
 OnLine = Callable[[str], None]
 """Gets each line uv writes, without its line end."""
+
+GENTLY: ContextVar[bool] = ContextVar("GENTLY", default=False)
+"""Whether what is built in this context may take its time, so that runs get the processors first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookedUp:
+    """What the catalogue knows of an input.
+
+    Attributes:
+        environment: what it was first resolved to.
+        problem: why its environment could not be made ready when that was last tried.
+    """
+
+    environment: str | None = None
+    problem: str | None = None
 
 
 class Catalogue(Protocol):
@@ -25,7 +43,7 @@ class Catalogue(Protocol):
         ...
 
     def save(self, card: EnvironmentCard) -> None:
-        """Insert the card; one that exists is left as it is. Idempotent."""
+        """Insert the card; one that exists is left as it is, unless its environment was only locked. Idempotent."""
         ...
 
     def touch(self, environment: str, at: datetime) -> None:
@@ -43,6 +61,18 @@ class Catalogue(Protocol):
 
     def save_resolution(self, key: str, environment: str, at: datetime, *, replacing: str | None = None) -> str:
         """Remember the resolution unless another than `replacing` was remembered first; answers the one that holds."""
+        ...
+
+    def look_up(self, keys: Collection[str]) -> Mapping[str, "LookedUp"]:
+        """What is known of these inputs; one that nothing is known of is left out."""
+        ...
+
+    def save_failure(self, key: str, problem: str, at: datetime) -> None:
+        """Remember why the input's environment could not be made ready; the last one counts."""
+        ...
+
+    def remove_failure(self, key: str) -> None:
+        """Forget it: the environment was made ready. Idempotent."""
         ...
 
     def remove_resolution(self, key: str, *, actor: Actor, at: datetime) -> None:
@@ -90,6 +120,10 @@ class Builder(Protocol):
 
     def exclusive(self, name: str) -> AbstractAsyncContextManager[None]:
         """Hold the named lock, over all processes of this data folder."""
+        ...
+
+    def is_held(self, name: str) -> bool:
+        """Whether any process holds the named lock now."""
         ...
 
 

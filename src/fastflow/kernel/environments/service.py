@@ -2,17 +2,27 @@
 
 import asyncio
 import hashlib
+import logging
 import re
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
-from fastflow.kernel.environments.domain.environment import Collected, Environment, EnvironmentCard, EnvironmentRequest
-from fastflow.kernel.environments.domain.errors import BadEnvironmentHash
-from fastflow.kernel.environments.ports import Builder, Catalogue, EnvironmentFolder, OnLine
+from fastflow.kernel.environments.domain.environment import (
+    Collected,
+    Environment,
+    EnvironmentCard,
+    EnvironmentRequest,
+    Readiness,
+)
+from fastflow.kernel.environments.domain.errors import BadEnvironmentHash, SetupFailed
+from fastflow.kernel.environments.domain.recipe import recipe_of
+from fastflow.kernel.environments.ports import Builder, Catalogue, EnvironmentFolder, LookedUp, OnLine
+from fastflow.kernel.executors.port import OWN_PYTHON, EnvironmentRecipe
 from fastflow.kit.clock import Clock
-from fastflow.kit.errors import NotFound
+from fastflow.kit.errors import NotFound, Unavailable
 from fastflow.kit.identity import Actor
 
 JUST_USED = timedelta(minutes=10)
@@ -20,6 +30,7 @@ JUST_USED = timedelta(minutes=10)
 _TOUCH_SECONDS = 60.0
 _MEMORY_SECONDS = 10.0
 """How long a process trusts what it knows of a resolution; another process may have refreshed it."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -38,7 +49,15 @@ class _Flight:
 class EnvironmentService:
     """Environments by what is asked for and by hash. `ensure` belongs to an event loop; all else may come from any thread."""
 
-    def __init__(self, catalogue: Catalogue, builder: Builder, folder: EnvironmentFolder, clock: Clock) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        builder: Builder,
+        folder: EnvironmentFolder,
+        clock: Clock,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        self._variables = variables or {}
         self._catalogue = catalogue
         self._builder = builder
         self._folder = folder
@@ -71,6 +90,12 @@ class EnvironmentService:
             return known[0]
         return self._look_up(key)
 
+    def readiness(self, requests: Sequence[EnvironmentRequest]) -> Sequence[Readiness]:
+        """How far the environment of each request is on this machine, whichever process works on it."""
+        keys = [self._key(request) for request in requests]
+        known = self._catalogue.look_up(keys)
+        return [self._readiness(key, known.get(key, LookedUp())) for key in keys]
+
     async def ensure(self, request: EnvironmentRequest, on_line: OnLine | None = None) -> Environment:
         """The environment for the request, built first if need be. Any number of calls at once build it once.
 
@@ -85,6 +110,72 @@ class EnvironmentService:
                 await asyncio.to_thread(self.touch, ready.hash)
             return ready
         return await self._join(request, on_line)
+
+    async def recipe(
+        self, request: EnvironmentRequest, on_line: OnLine | None = None, *, exactly: str | None = None
+    ) -> tuple[Environment, EnvironmentRecipe | None]:
+        """The environment for the request as a machine that has nothing of ours makes it; nothing is built here, but the
+        lock is remembered as if it were. Without a recipe, the machine's own Python will do.
+
+        Args:
+            request: what is asked for.
+            on_line: gets what uv says while it resolves.
+            exactly: the environment it must be.
+
+        Raises:
+            SetupFailed: it cannot be resolved; the message is uv's own.
+            NotFound: nobody remembers the lock of exactly that one.
+        """
+        key = self._key(request)
+        found = exactly or await asyncio.to_thread(self.resolved_hash, request)
+        card = None if found is None else await asyncio.to_thread(self._card, found)
+        if card is None and exactly is not None:
+            raise NotFound(
+                f"The environment {exactly[:12]} is gone, and its lock with it.",
+                code="environment_not_found",
+                hint="Run the pipeline normally: it takes the environment that its requirements lead to now.",
+            )
+        if card is None:
+            async with self._builder.exclusive(_lock_name(key)):
+                card = await self._lock(key, request, on_line)
+        if self._is_touch_due(card.hash):
+            await asyncio.to_thread(self.touch, card.hash)
+        locked = Environment(
+            hash=card.hash,
+            python=OWN_PYTHON,
+            interpreter=card.interpreter,
+            uv_version=card.uv_version,
+            build_seconds=0.0,
+        )
+        if request.kind == "none" and request.python is None:
+            return locked, None
+        return locked, recipe_of(card, request, platform=self._builder.platform, variables=self._variables)
+
+    async def _lock(self, key: str, request: EnvironmentRequest, on_line: OnLine | None) -> EnvironmentCard:
+        """The card of what the request leads to; of one that was never built its size is 0."""
+        earlier = await asyncio.to_thread(self._look_up, key)
+        known = None if earlier is None else await asyncio.to_thread(self._card, earlier)
+        if known is not None:
+            return known
+        lock = await self._builder.resolve(request, on_line)
+        now = self._clock.now()
+        card = EnvironmentCard(
+            hash=lock.hash,
+            interpreter=lock.interpreter.version,
+            lock=lock.text,
+            uv_version="none",
+            size_bytes=0,
+            packages=lock.packages,
+            build_seconds=0.0,
+            built_at=now,
+            last_used_at=now,
+        )
+        await asyncio.to_thread(self._catalogue.save, card)
+        holds = await asyncio.to_thread(lambda: self._catalogue.save_resolution(key, card.hash, now, replacing=earlier))
+        self._resolved[key] = (holds, time.monotonic())
+        if holds == card.hash:
+            return card
+        return await asyncio.to_thread(self._card, holds) or card  # another machine was quicker
 
     def get(self, environment: str) -> Environment:
         """A built environment by its hash.
@@ -153,9 +244,12 @@ class EnvironmentService:
     # --- what is ready -----------------------------------------------------------------------------------------------
 
     def _key(self, request: EnvironmentRequest) -> str:
-        """What is asked for, on this platform, by a server of this Python."""
-        python = request.python or self._builder.default_interpreter
-        text = f"{request.input_hash}\0{python}\0{self._builder.platform}"
+        """What is asked for, on this platform, by a server of this Python; or for an image."""
+        image = request.image
+        own, platform = self._builder.default_interpreter, self._builder.platform
+        if image is not None:
+            own, platform = image.version, f"{image.platform} {image.id}"
+        text = f"{request.input_hash}\0{request.python or own}\0{platform}"
         return hashlib.sha256(text.encode()).hexdigest()
 
     def _ready(self, request: EnvironmentRequest) -> Environment | None:
@@ -172,6 +266,15 @@ class EnvironmentService:
         if card is None or time.monotonic() - since >= _MEMORY_SECONDS or self._folder.python(environment) is None:
             return None
         return self._environment(card)
+
+    def _readiness(self, key: str, known: LookedUp) -> Readiness:
+        if known.environment is not None and self._folder.python(known.environment) is not None:
+            return Readiness(state="ready", environment=known.environment)
+        if self._builder.is_held(_lock_name(key)):
+            return Readiness(state="building", environment=known.environment)
+        if known.problem is not None:
+            return Readiness(state="failed", environment=known.environment, why=known.problem)
+        return Readiness(state="not built", environment=known.environment)
 
     def _look_up(self, key: str) -> str | None:
         found = self._catalogue.find_resolution(key)
@@ -234,12 +337,24 @@ class EnvironmentService:
         return environment if is_first else replace(environment, built=False)
 
     async def _prepare(self, key: str, request: EnvironmentRequest, tell: OnLine) -> Environment:
-        async with self._builder.exclusive(f"resolve-{key}"):  # processes that want the same resolve it once
-            card, built = await self._prepare_alone(key, request, tell)
+        async with self._builder.exclusive(_lock_name(key)):  # processes that want the same resolve it once
+            try:
+                card, built = await self._prepare_alone(key, request, tell)
+            except SetupFailed as failure:
+                await self._remember(self._catalogue.save_failure, key, failure.message, self._clock.now())
+                raise
+            await self._remember(self._catalogue.remove_failure, key)
         self._cards[card.hash] = card
         self._touched[card.hash] = time.monotonic()
         await asyncio.to_thread(self._catalogue.touch, card.hash, self._clock.now())
         return self._environment(card, built=built)
+
+    async def _remember(self, write: Callable[..., None], *values: Any) -> None:
+        """Note how it went; a database that is away must not change how it went."""
+        try:
+            await asyncio.to_thread(write, *values)
+        except Unavailable as error:
+            _log.warning("environment.outcome_not_noted", extra={"fields": {"error": error.message}})
 
     async def _prepare_alone(self, key: str, request: EnvironmentRequest, tell: OnLine) -> tuple[EnvironmentCard, bool]:
         earlier = await asyncio.to_thread(self._look_up, key)
@@ -259,3 +374,7 @@ class EnvironmentService:
         if holds != card.hash:  # another machine resolved the same at the same time: its result is the one
             return await self._prepare_alone(key, request, tell)
         return card, built
+
+
+def _lock_name(key: str) -> str:
+    return f"resolve-{key}"

@@ -10,9 +10,13 @@ from fastflow.kernel.db.engine import Database
 from fastflow.kernel.environments.infra.catalogue import SqlCatalogue
 from fastflow.kernel.environments.infra.folders import DiskEnvironments
 from fastflow.kernel.environments.infra.interpreters import Interpreters
+from fastflow.kernel.environments.infra.placed_builder import PlacedBuilder
 from fastflow.kernel.environments.infra.uv import Uv, UvConfig
-from fastflow.kernel.environments.infra.uv_builder import LinkMode, UvBuilder
+from fastflow.kernel.environments.infra.uv_builder import FindLinkMode, LinkMode, UvBuilder
+from fastflow.kernel.environments.ports import Builder
 from fastflow.kernel.environments.service import EnvironmentService
+from fastflow.kernel.executors.port import BaseImage
+from fastflow.kernel.executors.registry import DockerSettings
 from fastflow.kit.clock import Clock, SystemClock
 
 
@@ -23,10 +27,11 @@ def build_environments(
     uv_cache_dir: Path | None = None,
     environ: Mapping[str, str] | None = None,
     clock: Clock | None = None,
-    link_mode: LinkMode = "hardlink",
+    link_mode: LinkMode | FindLinkMode = "hardlink",
     command_prefix: Sequence[str] = (),
     owner_uid: int | None = None,
     timeout_seconds: float = 1800.0,
+    engine: DockerSettings | None = None,
 ) -> EnvironmentService:
     """The environment service on `data_dir`, opened.
 
@@ -40,6 +45,7 @@ def build_environments(
         command_prefix: put before every uv command, such as a sandbox.
         owner_uid: who owns finished environments; None: whoever runs the server.
         timeout_seconds: of one uv command.
+        engine: the container engine in which environments for images are built, asked only then; None: there is none.
     """
     folders = DiskEnvironments(data_dir / "envs", data_dir / "build")
     folders.open()
@@ -53,7 +59,15 @@ def build_environments(
     )
     uv = Uv(config)
     clock = clock or SystemClock()
-    builder = UvBuilder(uv, folders, Interpreters(uv), clock, link_mode=link_mode, owner_uid=owner_uid)
-    service = EnvironmentService(SqlCatalogue(database), builder, folders, clock)
+    local = UvBuilder(uv, folders, Interpreters(uv), clock, link_mode=link_mode, owner_uid=owner_uid)
+
+    def for_image(image: BaseImage) -> Builder:
+        from fastflow.kernel.environments.infra.image_builder import make_image_builder  # loads the engine's part
+
+        assert engine is not None, "an executor brought an image, but no engine is configured"
+        return make_image_builder(image, config, folders, clock, owner_uid=owner_uid, engine=engine)
+
+    builder = PlacedBuilder(local, for_image)
+    service = EnvironmentService(SqlCatalogue(database), builder, folders, clock, config.environ)
     service.open()
     return service

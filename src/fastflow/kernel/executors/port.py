@@ -5,11 +5,11 @@ enforces the limits, stops the tree and records the exit; it outlives server and
 they start it. One contract suite (`fastflow.testing.executor_contract`) runs over every kind.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 Reason = Literal["exit", "timeout", "cancelled", "oom", "setup", "lost"]
 """Why a run that did not succeed ended."""
@@ -41,6 +41,32 @@ class RunKey:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EnvironmentRecipe:
+    """What it takes to make an environment on a machine that has nothing of ours. Index addresses may hold credentials:
+    never log or store a recipe.
+
+    Attributes:
+        hash: identity of the environment, as on a machine where it is built from the same lock.
+        lock: requirement lines with hashes; empty: no packages.
+        platform: operating system, machine and C library that the lock holds for.
+        python: interpreter request as uv takes it.
+        files: path -> text of what uv reads beside the lock.
+        index_options: lines that say where packages come from.
+        needs_code: a dependency is a local path: the pipeline's code is needed to build it.
+        variables: variables uv is given, as far as the machine sets none of its own.
+    """
+
+    hash: str
+    lock: str
+    platform: str
+    python: str
+    files: Mapping[str, str] = field(repr=False, default_factory=dict)
+    index_options: Sequence[str] = field(repr=False, default=())
+    needs_code: bool = False
+    variables: Mapping[str, str] = field(repr=False, default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunSpec:
     """All an executor needs to start a run. `env` and `secrets` hold secret values: never log or store a spec.
 
@@ -51,6 +77,8 @@ class RunSpec:
         script: file to run, relative to `code_dir`.
         python: the environment's interpreter.
         environment: content hash of the environment; the warm start is kept per hash.
+        recipe: where the run's machine makes the environment itself: of what; None there: its own Python will do, unless
+            `python` is a path.
         env: every environment variable the run gets from us (parameters, secrets); nothing else is inherited.
         secrets: values to mask in the log, in any of their encoded forms.
         params: the parameters, written to the file `$FASTFLOW_PARAMS` names.
@@ -71,6 +99,7 @@ class RunSpec:
     script: str
     python: Path
     environment: str
+    recipe: EnvironmentRecipe | None = None
     env: Mapping[str, str] = field(repr=False)
     secrets: Sequence[str] = field(repr=False, default=())
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -93,11 +122,13 @@ class Handle:
         started_at: when the supervisor started the user's process.
         isolation: what isolation is in force, e.g. `{"user": "65533", "namespaces": ["mount", "pid", "ipc"], "cgroup": "v1",
             "network": True, "files": "view", "start": "warm"}`.
+        interpreter: what it runs on, where only the run's machine knew; None: as the spec has it.
     """
 
     key: RunKey
     started_at: datetime
     isolation: Mapping[str, Any] = field(default_factory=dict)
+    interpreter: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,4 +220,59 @@ class Executor(Protocol):
 
     async def close(self) -> None:
         """Let go without touching any run."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseImage:
+    """A container image that runs start from, as far as their environments have to know it.
+
+    Attributes:
+        reference: its name, as configured.
+        id: its content id, `sha256:…`.
+        python: its interpreter, links resolved; a path inside the image.
+        version: the interpreter's implementation and full version, such as `cpython-3.11.2`.
+        platform: operating system, machine and C library.
+        uv: its uv, a path inside the image; None when it has none.
+        env: the variables it sets.
+    """
+
+    reference: str
+    id: str
+    python: Path
+    version: str
+    platform: str
+    uv: Path | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def short_id(self) -> str:
+        """The first twelve digits of its id, as engines show it."""
+        return self.id.removeprefix("sha256:")[:12]
+
+
+@runtime_checkable
+class StartsFromImage(Protocol):
+    """An executor whose runs do not see this machine's Python: their environments are built for its image."""
+
+    async def base_image(self, on_line: Callable[[str], None]) -> BaseImage:
+        """The image that the next run starts from, fetched if it is not here yet; `on_line` is told meanwhile.
+
+        Raises:
+            LaunchFailed: it cannot be had; the reason is in words.
+        """
+        ...
+
+
+OWN_PYTHON = Path("python")
+"""The interpreter in the spec of a run whose machine shall use its own."""
+
+
+@runtime_checkable
+class RunsElsewhere(Protocol):
+    """An executor whose runs' machines are not this one: they make environments themselves, from a recipe, and a launch
+    may take as long as it takes to find room there."""
+
+    async def call_off(self, key: RunKey) -> None:
+        """End a launch that is still going on: it then fails. One whose script has begun is left alone. Idempotent."""
         ...

@@ -19,6 +19,8 @@ class ExecutorSettings:
         warm_idle: seconds after its last run when a warm environment is let go.
         hidden: folders and files no run may see.
         readable, writable: paths outside a run's own folders that it may use.
+        default_kind: where runs go that name no executor.
+        docker: how containers are made; None: as the engine's own defaults have it.
     """
 
     data_dir: Path
@@ -28,6 +30,29 @@ class ExecutorSettings:
     hidden: tuple[Path, ...] = field(default_factory=tuple)
     readable: tuple[Path, ...] = field(default_factory=tuple)
     writable: tuple[Path, ...] = field(default_factory=tuple)
+    default_kind: str = "process"
+    docker: "DockerSettings | None" = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DockerSettings:
+    """How containers are made.
+
+    Attributes:
+        host: the engine's address, `unix://PATH`.
+        image: name of the image that runs start from.
+        network: the engine's network of runs that may use one.
+        pool: containers prepared ahead; 0: none.
+        pool_idle: seconds after which an unused one is let go.
+        engine_data_dir: the data folder as the engine's machine names it; None: as we do.
+    """
+
+    host: str
+    image: str
+    network: str = "bridge"
+    pool: int = 0
+    pool_idle: float = 900.0
+    engine_data_dir: Path | None = None
 
 
 def _process(settings: ExecutorSettings) -> Executor:
@@ -44,12 +69,33 @@ def _process(settings: ExecutorSettings) -> Executor:
     )
 
 
-_KINDS: Mapping[str, Callable[[ExecutorSettings], Executor]] = {"process": _process}
+def _docker(settings: ExecutorSettings) -> Executor:
+    from fastflow.kernel.executors.docker.executor import DockerExecutor  # only the runner needs it
+
+    if settings.docker is None:
+        raise InvalidInput("The Docker executor needs its settings.", code="executor_settings_missing")
+    return DockerExecutor(
+        data_dir=settings.data_dir,
+        settings=settings.docker,
+        is_default=settings.default_kind == "docker",
+        run_user=settings.run_user,
+        readable=settings.readable,
+        writable=settings.writable,
+    )
+
+
+_KINDS: Mapping[str, Callable[[ExecutorSettings], Executor]] = {"process": _process, "docker": _docker}
+_FROM_IMAGES = frozenset({"docker"})
 
 
 def kinds() -> tuple[str, ...]:
     """The names of all kinds."""
     return tuple(_KINDS)
+
+
+def image_kinds() -> frozenset[str]:
+    """The kinds whose runs start from an image: their environments are not this machine's."""
+    return _FROM_IMAGES
 
 
 def require_kind(name: str, field_name: str = "executor") -> str:

@@ -3,9 +3,10 @@
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 
 from fastflow.kernel.http.access import Authenticate
+from fastflow.kernel.http.declared import refuse_unknown_query
 from fastflow.kernel.http.middleware import ErrorBarrier, RequestGuard
 from fastflow.kernel.http.openapi import install_openapi, operation_id
 from fastflow.kernel.http.problems import install_problem_handlers
@@ -32,7 +33,8 @@ def build_app(
     max_body_bytes: int = 10 * 2**20,
     lifespan: Lifespan = _nothing,
 ) -> FastAPI:
-    """An app in which every error is a problem, bodies are limited and the OpenAPI document is ours.
+    """An app in which every error is a problem, bodies are limited, no unknown query parameter passes, and the OpenAPI
+    document is ours.
 
     Args:
         routers: the rooms' routers.
@@ -58,7 +60,7 @@ def build_app(
     app.state.credentials_changed = credentials_changed
     install_problem_handlers(app)
     for router in routers:
-        app.include_router(router)
+        app.include_router(router, dependencies=[Depends(refuse_unknown_query)])
     install_openapi(app)
     app.add_middleware(RequestGuard, max_body_bytes=max_body_bytes)
     app.add_middleware(ErrorBarrier)

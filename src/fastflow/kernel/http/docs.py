@@ -9,8 +9,9 @@ from fastapi import APIRouter, Request
 from fastapi import Path as PathParam
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
-from fastflow.kernel.http.access import Viewer
-from fastflow.kit.errors import NotFound
+from fastflow.kernel.http.access import Viewer, authenticated
+from fastflow.kit.errors import NotFound, Unauthenticated
+from fastflow.kit.identity import Role
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
@@ -26,6 +27,21 @@ _SWAGGER_PAGE = """<!doctype html>
 <link rel="icon" href="docs/assets/favicon.png"><link rel="stylesheet" href="docs/assets/swagger-ui.css"></head>
 <body><div id="swagger-ui"></div>
 <script src="docs/assets/swagger-ui-bundle.js"></script><script src="docs/start.js"></script></body>
+</html>
+"""
+_LOCKED_PAGE = """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>Fast-Flow API</title></head>
+<body style="font: 16px/1.5 sans-serif; max-width: 44em; margin: 4em auto; padding: 0 1em">
+<h1>Fast-Flow API</h1>
+<p>This page needs credentials, and a browser cannot log in here yet. The same document can be had in two ways:</p>
+<ul>
+<li>on the server's machine: <code>fastflow openapi &gt; openapi.json</code></li>
+<li>from anywhere, with a token from <code>fastflow tokens create NAME --role viewer</code>:
+<code>curl -H "Authorization: Bearer TOKEN" ADDRESS/openapi.json</code></li>
+</ul>
+<p>Whoever has a session cookie of this server (<code>POST /auth/login</code>) sees the page itself.</p>
+</body>
 </html>
 """
 _SWAGGER_START = """SwaggerUIBundle({
@@ -52,9 +68,9 @@ def build_router() -> APIRouter:
         return JSONResponse(request.app.openapi())
 
     @router.get("/docs")
-    def show_docs(_actor: Viewer) -> Response:
+    async def show_docs(request: Request) -> Response:
         """The API, to read and to try."""
-        return HTMLResponse(_SWAGGER_PAGE, headers=_HEADERS)
+        return await _page(request, _SWAGGER_PAGE)
 
     @router.get("/docs/start.js")
     def start_docs(_actor: Viewer) -> Response:
@@ -62,9 +78,9 @@ def build_router() -> APIRouter:
         return Response(_SWAGGER_START, media_type="text/javascript")
 
     @router.get("/redoc")
-    def show_redoc(_actor: Viewer) -> Response:
+    async def show_redoc(request: Request) -> Response:
         """The API, to read."""
-        return HTMLResponse(_REDOC_PAGE, headers=_HEADERS)
+        return await _page(request, _REDOC_PAGE)
 
     @router.get("/docs/assets/{name}")
     def get_asset(_actor: Viewer, name: Annotated[str, PathParam(max_length=60)]) -> Response:
@@ -74,3 +90,19 @@ def build_router() -> APIRouter:
         return FileResponse(_ASSETS / name, headers={"Cache-Control": "private, max-age=3600"})
 
     return router
+
+
+async def _page(request: Request, text: str) -> Response:
+    """The page for a caller who may read; a browser without credentials is told how else to look at the API.
+
+    Raises:
+        Unauthenticated, Forbidden: the caller may not read, and is no browser.
+    """
+    try:
+        actor = await authenticated(request)
+    except Unauthenticated:
+        if "text/html" not in request.headers.get("accept", ""):
+            raise
+        return HTMLResponse(_LOCKED_PAGE, 401, headers={**_HEADERS, "WWW-Authenticate": 'Bearer realm="fastflow"'})
+    actor.require(Role.VIEWER)
+    return HTMLResponse(text, headers=_HEADERS)

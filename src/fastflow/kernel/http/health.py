@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from fastflow.kernel.http.access import Authenticate
 from fastflow.kernel.http.problems import PROBLEM_RESPONSES
-from fastflow.kit.errors import FastFlowError, Forbidden, Unauthenticated
+from fastflow.kit.errors import FastFlowError, Forbidden, Unauthenticated, Unavailable
 
 Probe = Callable[[], Mapping[str, Any]]
 """Looks at one part and tells what it finds; `ok` says whether it works. A FastFlowError means it does not."""
@@ -35,6 +35,7 @@ class ReadyOut(BaseModel):
     """Whether requests can be served."""
 
     ready: bool
+    missing: list[str] = Field(description="The parts that do not work and without which nothing can be served.")
 
 
 def build_router(version: str, probes: Mapping[str, Probe], needed: Sequence[str]) -> APIRouter:
@@ -61,11 +62,11 @@ def build_router(version: str, probes: Mapping[str, Probe], needed: Sequence[str
     async def get_ready(response: Response) -> ReadyOut:
         """200 when requests can be served, 503 when not."""
         parts = await asyncio.to_thread(_look_at, {name: probes[name] for name in needed})
-        ready = all(part["ok"] for part in parts.values())
-        if not ready:
+        missing = [name for name, part in parts.items() if not part["ok"]]
+        if missing:
             response.status_code = 503
             response.headers["Retry-After"] = "2"
-        return ReadyOut(ready=ready)
+        return ReadyOut(ready=not missing, missing=missing)
 
     return router
 
@@ -86,6 +87,6 @@ async def _is_known(request: Request) -> bool:
         answer = authenticate(request)
         if isinstance(answer, Awaitable):
             await answer
-    except (Unauthenticated, Forbidden):
+    except (Unauthenticated, Forbidden, Unavailable):  # with the database away nobody can be known
         return False
     return True

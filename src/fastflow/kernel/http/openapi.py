@@ -13,6 +13,7 @@ TAGS: tuple[tuple[str, str], ...] = (
     ("runs", "Submitting, following, cancelling and repeating runs."),
     ("logs", "What runs print, stored and live."),
     ("artifacts", "Files that runs leave."),
+    ("scheduler", "When runs are due, and what became of every due time."),
     ("environments", "The content-addressed environments that runs execute in."),
     ("secrets", "Secrets and parameters handed to runs."),
     ("auth", "Logging in and out."),

@@ -16,8 +16,10 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from fastflow.kernel.http.declared import field_at
 from fastflow.kit import errors
 from fastflow.kit.ids import new_id
+from fastflow.kit.value_problems import describe, describe_bounds, is_secret
 
 _log = logging.getLogger("fastflow.http")
 
@@ -59,12 +61,14 @@ _HTTP_EXCEPTIONS: Mapping[int, tuple[str, str]] = {
     400: ("unreadable_request", "Send a well-formed request; a body must be valid JSON in UTF-8."),
     401: ("unauthenticated", errors.Unauthenticated.default_hint),
     403: ("forbidden", errors.Forbidden.default_hint),
-    404: ("unknown_path", "See /docs for the paths that exist."),
+    404: ("unknown_path", "`GET /openapi.json` describes the paths that exist."),
     405: ("method_not_allowed", "Use one of the methods that the Allow header names."),
     413: ("too_large", "Send less, or raise MAX_BODY_MB on the server."),
     415: ("unsupported_media_type", "Send the body as `Content-Type: application/json`."),
 }
 """Code and hint of the errors that the web framework raises itself."""
+
+_WHOLE_BODY = "Send a JSON object with the fields that `GET /openapi.json` describes for this path."
 
 
 class Problem(BaseModel):
@@ -189,12 +193,12 @@ async def _on_invalid_request(request: Request, error: Exception) -> Response:
         return _invalid_json(found)
     if error.body and not _says_json(request) and any(item["loc"][:1] == ("body",) for item in found):
         return await _on_http_exception(request, HTTPException(415, "The body was not sent as JSON"))
-    fields = {_field_name(item["loc"]): _problem_text(item) for item in found}
+    fields = {_field_name(item["loc"]): _problem_text(request.scope.get("route"), item) for item in found}
     return problem_response(
         422,
         detail="; ".join(f"{name}: {problem}" for name, problem in list(fields.items())[:5]) + ".",
         code="invalid_input",
-        hint=errors.InvalidInput.default_hint,
+        hint=_WHOLE_BODY if "body" in fields else errors.InvalidInput.default_hint,
         fields=fields,
     )
 
@@ -224,14 +228,11 @@ def _field_name(location: Sequence[Any]) -> str:
     return ".".join(kept)[:_MAX_FIELD_NAME] or "body"
 
 
-def _problem_text(item: Mapping[str, Any]) -> str:
-    """What is wrong, in the validator's words; never the value itself, which may be a secret."""
-    if item["type"] == "missing":
-        return "is required"
-    if item["type"] == "extra_forbidden":
-        return "is not a known field"
-    text = str(item["msg"]).removeprefix("Value error, ")
-    return text[:1].lower() + text[1:]
+def _problem_text(route: Any, item: Mapping[str, Any]) -> str:
+    """What is wrong, with the value as given, unless the field may hold a secret, or nobody knows what it holds."""
+    field = field_at(route, item["loc"])
+    hides = field is None or is_secret(field.annotation)
+    return describe(item, hide_value=hides, bounds=describe_bounds(field))
 
 
 def _sentence(detail: Any) -> str:

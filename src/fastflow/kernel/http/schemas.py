@@ -1,9 +1,28 @@
-"""The base of request bodies."""
+"""What rooms share on the wire: the base of request bodies, pages of lists, names of pipelines."""
 
-from typing import Any
+from typing import Annotated, Any, Generic, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from fastflow.kit.pages import Page
+
+Item = TypeVar("Item", bound=BaseModel)
+PipelineNames = list[Annotated[str, Field(max_length=200)]]
+"""Which pipelines something is for; without it, for all of them."""
+
+
+class PageOut(BaseModel, Generic[Item]):
+    """One page of a list, in the list's order. `Item` has a class method `of` that shows a record."""
+
+    items: list[Item]
+    next_cursor: str | None = Field(description="Hand it back as `cursor` to continue; null on the last page.")
+
+    @classmethod
+    def of(cls, page: Page[Any]) -> Self:
+        """The page as the API shows it."""
+        (item,) = get_args(cls.model_fields["items"].annotation)
+        return cls(items=[item.of(record) for record in page.items], next_cursor=page.next_cursor)
 
 
 class RequestBody(BaseModel):

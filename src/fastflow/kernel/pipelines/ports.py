@@ -1,6 +1,6 @@
 """What the catalogue of pipelines needs of the outside: files, snapshots, Git, and what is remembered."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -8,6 +8,9 @@ from typing import Literal, Protocol
 
 from fastflow.kernel.pipelines.domain.faults import FaultList
 from fastflow.kernel.pipelines.domain.pipeline import PipelineMemory
+
+AskNeeded = Callable[[Sequence[str]], Collection[str]]
+"""Of these copies' hashes, those that somebody still needs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +91,14 @@ class Snapshots(Protocol):
         """
         ...
 
+    def identify(self, tree: PipelineTree) -> str:
+        """The hash that a copy of the tree would have. Reads every file.
+
+        Raises:
+            UnreadableFile: a file vanished or cannot be read.
+        """
+        ...
+
     def find(self, tree_hash: str) -> Path | None:
         """The folder of a copy."""
         ...
@@ -96,8 +107,9 @@ class Snapshots(Protocol):
         """Remove what crashes left of unfinished copies."""
         ...
 
-    def remove_unused(self, keep: Collection[str], unused_seconds: float) -> Sequence[str]:
-        """Remove the copies not in `keep` that no `find` asked for in so many seconds; answers their hashes."""
+    def remove_unused(self, needed: AskNeeded, unused_seconds: float) -> Sequence[str]:
+        """Remove the copies that no `find` asked for in so many seconds, except those that are `needed`; answers the
+        hashes of the removed ones. One that is asked for at this very moment stays, or is not found."""
         ...
 
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from fastflow.kernel.environments.domain.environment import Readiness
 from fastflow.kernel.pipelines.domain.faults import Fault
 from fastflow.kernel.pipelines.domain.pipeline import Pipeline, PipelineMemory
 
@@ -45,6 +46,21 @@ class ConcurrencyOut(BaseModel):
     policy: Literal["queue", "skip", "cancel-old", "cancel-new"]
 
 
+class ReadinessOut(BaseModel):
+    """How far a pipeline's environment is, on the machine that answers."""
+
+    state: Literal["ready", "building", "not built", "failed"] = Field(
+        description="`not built`: its first run builds it. `failed`: the last try failed; the next run tries again."
+    )
+    hash: str | None = Field(description="Of the environment, as far as it is known.")
+    why: str | None = Field(description="Of `failed`: what kept it from being built, in uv's own words.")
+
+    @classmethod
+    def of(cls, readiness: Readiness) -> "ReadinessOut":
+        """The state as the API shows it."""
+        return cls(state=readiness.state, hash=readiness.environment, why=readiness.why)
+
+
 class PipelineOut(BaseModel):
     """A pipeline in the list."""
 
@@ -55,13 +71,14 @@ class PipelineOut(BaseModel):
     healthy: bool = Field(description="False: it has errors and cannot run.")
     faults: list[FaultOut]
     has_requirements: bool
-    last_cache_warmup: datetime | None = Field(description="When its environment was last made ready.")
+    environment: ReadinessOut | None = Field(description="Null: the pipeline is broken and asks for none.")
+    last_cache_warmup: datetime | None = Field(description="When its environment was last made ready ahead of a run.")
     params_schema: dict[str, Any] | None = Field(description="JSON Schema of the parameters; null: any are taken.")
 
     @classmethod
-    def of(cls, pipeline: Pipeline, memory: PipelineMemory | None) -> "PipelineOut":
+    def of(cls, pipeline: Pipeline, memory: PipelineMemory | None, readiness: Readiness | None) -> "PipelineOut":
         """The pipeline as the list shows it."""
-        return cls(**_summary(pipeline, memory))
+        return cls(**_summary(pipeline, memory, readiness))
 
 
 class PipelineDetail(PipelineOut):
@@ -85,10 +102,10 @@ class PipelineDetail(PipelineOut):
     first_seen_at: datetime | None
 
     @classmethod
-    def of(cls, pipeline: Pipeline, memory: PipelineMemory | None) -> "PipelineDetail":
+    def of(cls, pipeline: Pipeline, memory: PipelineMemory | None, readiness: Readiness | None) -> "PipelineDetail":
         """The pipeline as its own page shows it."""
         return cls(
-            **_summary(pipeline, memory),
+            **_summary(pipeline, memory, readiness),
             script=pipeline.script,
             dependencies=pipeline.dependencies,
             python=pipeline.python,
@@ -114,9 +131,14 @@ class PipelineList(BaseModel):
     items: list[PipelineOut]
 
     @classmethod
-    def of(cls, pipelines: Sequence[Pipeline], memories: Mapping[str, PipelineMemory]) -> "PipelineList":
+    def of(
+        cls,
+        pipelines: Sequence[Pipeline],
+        memories: Mapping[str, PipelineMemory],
+        states: Mapping[str, Readiness],
+    ) -> "PipelineList":
         """The pipelines as the API shows them."""
-        return cls(items=[PipelineOut.of(pipeline, memories.get(pipeline.name)) for pipeline in pipelines])
+        return cls(items=[PipelineOut.of(one, memories.get(one.name), states.get(one.name)) for one in pipelines])
 
 
 class CheckOut(BaseModel):
@@ -138,7 +160,7 @@ class CheckOut(BaseModel):
         )
 
 
-def _summary(pipeline: Pipeline, memory: PipelineMemory | None) -> dict[str, Any]:
+def _summary(pipeline: Pipeline, memory: PipelineMemory | None, readiness: Readiness | None) -> dict[str, Any]:
     return {
         "name": pipeline.name,
         "kind": pipeline.kind,
@@ -147,6 +169,7 @@ def _summary(pipeline: Pipeline, memory: PipelineMemory | None) -> dict[str, Any
         "healthy": pipeline.is_healthy,
         "faults": [FaultOut.of(fault) for fault in pipeline.faults],
         "has_requirements": pipeline.dependencies != "none",
+        "environment": ReadinessOut.of(readiness) if readiness else None,
         "last_cache_warmup": memory.last_cache_warmup if memory else None,
         "params_schema": pipeline.params_schema,
     }

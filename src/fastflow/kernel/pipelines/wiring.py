@@ -10,13 +10,14 @@ from pathlib import Path
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.pipelines.domain.faults import Fault
 from fastflow.kernel.pipelines.domain.pipeline import Pipeline, PipelineMemory
-from fastflow.kernel.pipelines.domain.reading import read_pipeline
+from fastflow.kernel.pipelines.domain.reading import Judge, read_pipeline
 from fastflow.kernel.pipelines.domain.source import Source
+from fastflow.kernel.pipelines.infra.archives import SharedSnapshots, SqlArchives
 from fastflow.kernel.pipelines.infra.folder import PipelinesFolder
 from fastflow.kernel.pipelines.infra.git import GitRevisions
 from fastflow.kernel.pipelines.infra.snapshots import DiskSnapshots
 from fastflow.kernel.pipelines.infra.store import SqlPipelineStore
-from fastflow.kernel.pipelines.ports import Located, PipelineTree
+from fastflow.kernel.pipelines.ports import Located, PipelineTree, Snapshots
 from fastflow.kernel.pipelines.service import PipelineCatalog
 from fastflow.kit.clock import Clock, SystemClock
 
@@ -27,6 +28,7 @@ def build_pipelines(
     pipelines_dir: Path,
     data_dir: Path,
     known_executors: Collection[str] | None = None,
+    judges: Sequence[Judge] = (),
     clock: Clock | None = None,
 ) -> PipelineCatalog:
     """The catalogue of `pipelines_dir`, with its copies of code in `data_dir/code`, opened.
@@ -36,29 +38,39 @@ def build_pipelines(
         pipelines_dir: may be missing now and come later.
         data_dir: holds `code`.
         known_executors: names a pipeline may choose from; None: any.
+        judges: look at the settings of pipelines as well.
         clock: None: the machine's own.
     """
-    snapshots = DiskSnapshots(data_dir / "code")
-    snapshots.open()
-    snapshots.sweep()
+    clock = clock or SystemClock()
+    disk = DiskSnapshots(data_dir / "code")
+    disk.open()
+    disk.sweep()
+    snapshots: Snapshots = disk if database.is_sqlite else SharedSnapshots(disk, SqlArchives(database, clock))
     path_variable = os.environ.get("PATH", os.defpath)  # noqa: TID251 - where Git is found
     return PipelineCatalog(
         files=PipelinesFolder(pipelines_dir),
         snapshots=snapshots,
         revisions=GitRevisions(pipelines_dir, path_variable),
         store=SqlPipelineStore(database),
-        read=partial(_read, known_executors),
-        clock=clock or SystemClock(),
+        read=partial(_read, known_executors, judges),
+        clock=clock,
     )
 
 
-def _read(known_executors: Collection[str] | None, located: Located, tree: PipelineTree) -> Pipeline:
+def _read(
+    known_executors: Collection[str] | None, judges: Sequence[Judge], located: Located, tree: PipelineTree
+) -> Pipeline:
     source = Source(name=located.name, kind=located.kind, script=located.script, files=tree, faults=tree.faults)
-    return read_pipeline(source, server_python=platform.python_version(), known_executors=known_executors)
+    python = platform.python_version()
+    return read_pipeline(source, server_python=python, known_executors=known_executors, judges=judges)
 
 
 def check_folder(
-    pipelines_dir: Path, names: Collection[str] | None = None, *, known_executors: Collection[str] | None = None
+    pipelines_dir: Path,
+    names: Collection[str] | None = None,
+    *,
+    known_executors: Collection[str] | None = None,
+    judges: Sequence[Judge] = (),
 ) -> Sequence[Fault]:
     """Every fault of the pipelines in a folder, with neither database nor data folder.
 
@@ -66,20 +78,27 @@ def check_folder(
         pipelines_dir: the folder.
         names: only these; None: all.
         known_executors: as in `build_pipelines`.
+        judges: as in `build_pipelines`.
 
     Raises:
         PipelinesDirUnavailable: the folder is missing or cannot be read.
         PipelineNotFound: one of `names` does not exist.
     """
-    catalog = PipelineCatalog(
+    return look_at_folder(pipelines_dir, known_executors=known_executors, judges=judges).check(names)
+
+
+def look_at_folder(
+    pipelines_dir: Path, *, known_executors: Collection[str] | None = None, judges: Sequence[Judge] = ()
+) -> PipelineCatalog:
+    """The catalogue of a folder for who only looks: it copies nothing and remembers nothing."""
+    return PipelineCatalog(
         files=PipelinesFolder(pipelines_dir),
         snapshots=DiskSnapshots(pipelines_dir),  # never opened: nothing is copied
         revisions=GitRevisions(pipelines_dir, os.defpath),
         store=_NothingRemembered(),
-        read=partial(_read, known_executors),
+        read=partial(_read, known_executors, judges),
         clock=SystemClock(),
     )
-    return catalog.check(names)
 
 
 class _NothingRemembered:

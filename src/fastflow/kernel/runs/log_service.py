@@ -162,7 +162,7 @@ class LogService:
                 f"The artifact {path!r} is no longer on this machine.",
                 code="artifact_deleted",
                 hint="Retention removes artifacts together with the log (LOG_RETENTION_RUNS, LOG_RETENTION_DAYS); "
-                "`rerun` makes them again.",
+                "`POST /runs/{id}/rerun` makes them again.",
                 fields={"path": "removed"},
             ) from error
         return OpenArtifact(artifact=found[path], descriptor=descriptor)

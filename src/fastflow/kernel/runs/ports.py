@@ -1,14 +1,16 @@
 """What the runs room needs of others: its stores, the rooms below it, and the wake-up signal."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from fastflow.kernel.environments.domain.environment import Environment, EnvironmentRequest
+from fastflow.kernel.executors.port import EnvironmentRecipe
 from fastflow.kernel.pipelines.domain.pipeline import FrozenPipeline
 from fastflow.kernel.runs.domain.commands import Command
+from fastflow.kernel.runs.domain.comparing import FileChange, PackageChange
 from fastflow.kernel.runs.domain.explain import QueueView
 from fastflow.kernel.runs.domain.queue import Candidate
 from fastflow.kernel.runs.domain.run import Artifact, Run, RunEvent, RunFilter, Runner
@@ -147,6 +149,10 @@ class LeaseStore(Protocol):
         """The offset of the last event recorded of the run; -1 when there is none."""
         ...
 
+    def load_held(self, owner: str) -> Sequence[Run]:
+        """The runs whose lease the runner process has; oldest first."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class Due:
@@ -173,6 +179,21 @@ class RetentionStore(Protocol):
 
     def mark_log_deleted(self, run_ids: Sequence[str], at: datetime) -> None:
         """Note that log and artifacts are gone, and forget the artifacts."""
+        ...
+
+    def find_needed_code(self, tree_hashes: Sequence[str]) -> Collection[str]:
+        """Of these copies of code those that a run may still need: one that is not over, or one whose log and artifacts
+        are kept, so that it can be repeated exactly."""
+        ...
+
+
+class CodeCopies(Protocol):
+    """The immutable copies of pipelines' code."""
+
+    def collect_snapshots(
+        self, needed: Callable[[Sequence[str]], Collection[str]], unused_seconds: float
+    ) -> Sequence[str]:
+        """Remove copies unused for so long, except those that are `needed`; answers their hashes."""
         ...
 
 
@@ -230,6 +251,18 @@ class EnvironmentCatalogue(Protocol):
         ...
 
 
+class Comparison(Protocol):
+    """Compares what is kept of runs' parts."""
+
+    def compare_code(self, left: str, right: str) -> Sequence[FileChange] | None:
+        """The files in which two code snapshots differ, by path; None when one of them is gone."""
+        ...
+
+    def compare_environments(self, left: str, right: str) -> Sequence[PackageChange] | None:
+        """The packages in which two environments differ, by name; None when one of them is gone."""
+        ...
+
+
 class SecretVersions(Protocol):
     """Which secrets exist."""
 
@@ -272,11 +305,13 @@ class ReadyCode:
 
     Attributes:
         code_dir: the immutable snapshot.
-        environment: the environment, ready.
+        environment: the environment, ready; with a recipe, as it will be.
+        recipe: what the run's machine makes the environment of; None: nothing is made there.
     """
 
     code_dir: Path
     environment: Environment
+    recipe: EnvironmentRecipe | None = None
 
 
 class RunFiles(Protocol):

@@ -23,6 +23,7 @@ from fastflow.kernel.runs.schemas import (
     RunPage,
 )
 from fastflow.kernel.runs.service import RunService
+from fastflow.kit.ids import parse_tail
 from fastflow.kit.pages import DEFAULT_PAGE_SIZE
 
 RunId = Annotated[str, Path(max_length=100, description="The run's id.")]
@@ -30,6 +31,14 @@ PipelineName = Annotated[str, Path(max_length=200, description="The pipeline's n
 Wait = Annotated[
     float | None,
     Query(ge=0, le=300, description="Hold the answer until the run has ended, at most so many seconds."),
+]
+IdTail = Annotated[
+    str | None,
+    Query(
+        max_length=36,
+        pattern=r"^[0-9A-Fa-f-]{6,36}$",
+        description="Only runs whose id ends with these 6 or more digits.",
+    ),
 ]
 _ENDED = {200: {"model": RunOut, "description": "With `wait`: the run has ended."}}
 
@@ -91,14 +100,23 @@ def _add_reading(router: APIRouter, runs: RunService) -> None:
         status: Annotated[RunStatus | None, Query(description="Only runs in this state.")] = None,
         reason: Annotated[Reason | None, Query(description="Only runs that failed for this reason.")] = None,
         trigger: Annotated[Text | None, Query(description="Only runs submitted this way, such as `api`.")] = None,
+        schedule_id: Annotated[Text | None, Query(description="Only runs that this schedule submitted.")] = None,
         since: Annotated[Instant | None, Query(description="Submitted at this instant or later.")] = None,
         until: Annotated[Instant | None, Query(description="Submitted before this instant.")] = None,
+        id_tail: IdTail = None,
         cursor: Cursor = None,
         limit: Limit = DEFAULT_PAGE_SIZE,
     ) -> RunPage:
         """Every run you may see, newest first."""
         wanted = RunFilter(
-            pipeline_name=pipeline_name, status=status, reason=reason, trigger=trigger, since=since, until=until
+            pipeline_name=pipeline_name,
+            status=status,
+            reason=reason,
+            trigger=trigger,
+            schedule_id=schedule_id,
+            since=since,
+            until=until,
+            id_tail=None if id_tail is None else parse_tail(id_tail, "id_tail"),
         )
         return RunPage.of(runs.list(wanted, actor=actor, cursor=cursor, limit=limit))
 

@@ -1,7 +1,7 @@
 """Runs on the wire."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict
@@ -106,6 +106,7 @@ class RunOut(BaseModel):
     concurrency_key: str | None
     idempotency_key: str | None
     rerun_of: str | None
+    schedule_id: str | None = Field(description="The schedule that submitted it; its due time is in the capsule.")
     queued_at: datetime
     wait_deadline: datetime | None
     claimed_at: datetime | None
@@ -147,6 +148,12 @@ class RunPage(BaseModel):
         return cls.model_construct(items=[RunOut.of(run) for run in page.items], next_cursor=page.next_cursor)
 
 
+_EXPLANATION = (
+    "The run waits at position 3 of the queue: at most 1 run of pipeline rfm with the key 'acme' may run at once, "
+    "and run 019a6c1e-7d4b-7cc0-8000-3f2a1b0c9d8e does; it starts when that run has ended."
+)
+
+
 class ExplanationOut(BaseModel):
     """The one current reason why a run is where it is."""
 
@@ -154,7 +161,8 @@ class ExplanationOut(BaseModel):
         description="key_limit, pipeline_limit, slots_in_use, runner_away, starting, setup, running, cancelling, ended."
     )
     text: str = Field(
-        examples=["waiting: key=acme 1/1 held by run 019a6c1e-7d4b-7cc0-8000-3f2a1b0c9d8e, position 3 in the queue"]
+        description="One whole sentence: what the run does, why, and what comes next or is to be done.",
+        examples=[_EXPLANATION],
     )
     position: int | None = Field(description="Place in the queue; 1 is next.")
     held_by: list[str] = Field(description="The runs it waits for.")
@@ -178,18 +186,50 @@ class DifferenceOut(BaseModel):
     right: Any
 
 
+class FileChangeOut(BaseModel):
+    """A file of the code that is not the same in both runs."""
+
+    path: str
+    kind: Literal["added", "removed", "changed", "mode"] = Field(
+        description="What became of it from left to right; mode: it became executable, or ceased to be."
+    )
+    added_lines: int | None = Field(description="Null when it is no text, or too long to count.")
+    removed_lines: int | None
+
+
+class PackageChangeOut(BaseModel):
+    """A package that is not the same in both environments."""
+
+    name: str
+    left: str | None = Field(description="Its version; null: not installed.")
+    right: str | None
+
+
 class RunDiffOut(BaseModel):
     """Two runs compared; no differences: the same parts and the same result."""
 
     left: RunOut
     right: RunOut
+    compared: list[str] = Field(description="What was looked at; times and durations are not.")
     differences: list[DifferenceOut]
+    files: list[FileChangeOut] | None = Field(
+        description="In which the code differs; null when it differs and a snapshot of it is gone."
+    )
+    packages: list[PackageChangeOut] | None = Field(
+        description="In which the environments differ; null when they differ and one of them is gone or was never built."
+    )
 
     @classmethod
     def of(cls, diff: RunDiff) -> "RunDiffOut":
         """The comparison as the API shows it."""
-        found = [DifferenceOut(field=each.field, left=each.left, right=each.right) for each in diff.differences]
-        return cls.model_construct(left=RunOut.of(diff.left), right=RunOut.of(diff.right), differences=found)
+        return cls.model_construct(
+            left=RunOut.of(diff.left),
+            right=RunOut.of(diff.right),
+            compared=list(diff.compared),
+            differences=[DifferenceOut(**vars(each)) for each in diff.differences],
+            files=None if diff.files is None else [FileChangeOut(**vars(each)) for each in diff.files],
+            packages=None if diff.packages is None else [PackageChangeOut(**vars(each)) for each in diff.packages],
+        )
 
 
 class RunEventOut(BaseModel):

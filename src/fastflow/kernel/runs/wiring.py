@@ -3,22 +3,26 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from typing import Protocol
 
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.wakeups import Receiver, Sender, Signals, make_receiver, open_sender, web_socket
 from fastflow.kernel.environments.service import EnvironmentService
-from fastflow.kernel.executors.port import Executor
+from fastflow.kernel.executors.port import Executor, RunsElsewhere, StartsFromImage
 from fastflow.kernel.runs.dispatcher import Dispatcher, DispatcherParts
 from fastflow.kernel.runs.dispatcher.launch import SpecMaker
 from fastflow.kernel.runs.dispatcher.retention import Retention
+from fastflow.kernel.runs.domain.commands import LOST_AFTER_SECONDS
 from fastflow.kernel.runs.infra.code import SnapshotMaker, Snapshots
+from fastflow.kernel.runs.infra.comparing import KeptParts
 from fastflow.kernel.runs.infra.files import RunFolder
 from fastflow.kernel.runs.infra.lease_store import SqlLeaseStore
 from fastflow.kernel.runs.infra.read_store import SqlReadStore
 from fastflow.kernel.runs.infra.retention_store import SqlRetentionStore
 from fastflow.kernel.runs.infra.submit_store import SqlSubmitStore
-from fastflow.kernel.runs.ports import Catalogue, SecretVersions
+from fastflow.kernel.runs.ports import Catalogue, CodeCopies, SecretVersions
 from fastflow.kernel.runs.service import RunPolicy, RunService
 from fastflow.kit.clock import Clock, SystemClock
 from fastflow.kit.ids import new_id
@@ -84,6 +88,7 @@ def build_runs(
         catalogue=catalogue,
         environments=environments,
         secrets=secrets,
+        comparison=KeptParts(catalogue, environments),
         wakeup=sender,
         expect=signals.expect,
         clock=clock or SystemClock(),
@@ -92,10 +97,14 @@ def build_runs(
     return RunsRoom(runs=service, signals=signals, sender=sender, database=database, run_dir=run_dir)
 
 
+class Code(Snapshots, CodeCopies, Protocol):
+    """The copies of pipelines' code, to be run and to be removed."""
+
+
 def build_dispatcher(
     database: Database,
     *,
-    snapshots: Snapshots,
+    snapshots: Code,
     environments: EnvironmentService,
     secrets: SecretVersions,
     executors: Mapping[str, Executor],
@@ -105,6 +114,9 @@ def build_dispatcher(
     log_max_bytes: int | None = None,
     log_retention_runs: int | None = None,
     log_retention_days: float | None = None,
+    code_retention_days: float = 30.0,
+    lost_after: float = LOST_AFTER_SECONDS,
+    url: str | None = None,
     clock: Clock | None = None,
 ) -> Dispatcher:
     """The dispatcher of this data directory's runner.
@@ -121,23 +133,35 @@ def build_dispatcher(
         log_max_bytes: size at which a log is cut; None means never.
         log_retention_runs: see `DispatcherParts`.
         log_retention_days: see `DispatcherParts`.
+        code_retention_days: days after its last use when a copy of code that no run needs is removed.
+        lost_after: seconds of silence after which the runs of another host are given up.
+        url: where the other servers of the database reach this one.
         clock: None: the machine's own.
     """
     clock = clock or SystemClock()
     files = RunFolder(logs_dir, data_dir / "artifacts", clock)
+    images = {kind: executor for kind, executor in executors.items() if isinstance(executor, StartsFromImage)}
+    elsewhere = {kind for kind, executor in executors.items() if isinstance(executor, RunsElsewhere)}
     return Dispatcher(
         DispatcherParts(
             host=read_host_id(data_dir),
-            store=SqlLeaseStore(database),
+            store=SqlLeaseStore(database, lost_after=lost_after),
             executors=executors,
-            specs=SpecMaker(SnapshotMaker(snapshots, environments), secrets, files, log_max_bytes),
+            specs=SpecMaker(SnapshotMaker(snapshots, environments, images, elsewhere), secrets, files, log_max_bytes),
             files=files,
-            retention=Retention(SqlRetentionStore(database), files, clock),
+            retention=Retention(
+                SqlRetentionStore(database, read_host_id(data_dir)),
+                files,
+                clock,
+                code=snapshots,
+                code_unused=timedelta(days=code_retention_days),
+            ),
             wakeup=open_sender(database, data_dir / "run"),
             clock=clock,
             max_concurrent=max_concurrent_runs,
             log_retention_runs=log_retention_runs,
             log_retention_days=log_retention_days,
+            url=url,
         )
     )
 

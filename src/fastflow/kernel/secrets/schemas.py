@@ -5,13 +5,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, SecretStr
 
-from fastflow.kernel.http.schemas import RequestBody
+from fastflow.kernel.http.schemas import PageOut, PipelineNames, RequestBody
 from fastflow.kernel.secrets.domain.records import Rotation, Secret, SecretVersion
-from fastflow.kit.pages import Page
 
 Value = Annotated[SecretStr, Field(description="At most 64 KiB; a secret has at least 4 characters.")]
 Pipelines = Annotated[
-    list[Annotated[str, Field(max_length=200)]] | None,
+    PipelineNames | None,
     Field(description="The only pipelines that may read it; null: every pipeline that lists the key."),
 ]
 
@@ -50,16 +49,8 @@ class SecretOut(BaseModel):
         return cls.model_validate({**vars(secret), "value": shown})
 
 
-class SecretPage(BaseModel):
+class SecretPage(PageOut[SecretOut]):
     """One page of secrets and parameters, by key."""
-
-    items: list[SecretOut]
-    next_cursor: str | None
-
-    @classmethod
-    def of(cls, page: Page[Secret]) -> "SecretPage":
-        """The page as the API shows it."""
-        return cls(items=[SecretOut.of(secret) for secret in page.items], next_cursor=page.next_cursor)
 
 
 class SecretVersionOut(BaseModel):

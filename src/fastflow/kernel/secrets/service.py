@@ -51,7 +51,9 @@ class SecretService:
         Raises:
             InvalidInput: the key, the value or the list of pipelines is not usable.
             SecretExists: the key is taken.
+            WrongEncryptionKey: the secrets there are were encrypted with another key, such as another server's.
         """
+        self._prove_key()
         now = self._clock.now()
         secret = Secret(
             key=check_key(key),
@@ -121,9 +123,13 @@ class SecretService:
         """
         known = self._allowed(pipeline_name, versions)
         ciphertexts = self._store.load_ciphertexts(versions)
-        missing = [f"{key} version {version}" for key, version in versions.items() if key not in ciphertexts]
+        missing = {key: version for key, version in versions.items() if key not in ciphertexts}
         if missing:
-            raise UnknownSecret(f"These versions of secrets do not exist any more: {', '.join(missing)}.")
+            told = ", ".join(f"{key} version {version}" for key, version in missing.items())
+            raise UnknownSecret(
+                f"These versions of secrets do not exist any more: {told}.",
+                fields={key: f"version {version} does not exist any more" for key, version in missing.items()},
+            )
         opened = {key: self._cipher.decrypt(ciphertexts[key]) for key in versions}
         values = {key: value.reveal() for key, value in opened.items() if value is not None}
         if len(values) < len(opened):
@@ -173,6 +179,14 @@ class SecretService:
                 encrypted_anew += self._store.replace(changed)
         self._store.note_rotation(checked=checked, encrypted_anew=encrypted_anew, actor=actor, at=self._clock.now())
         return Rotation(checked=checked, encrypted_anew=encrypted_anew)
+
+    def _prove_key(self) -> None:
+        """Before anything is encrypted: servers that share a database but not the key must not mix two."""
+        first = self._store.load(after_key="", limit=1)
+        ciphertexts = self._store.load_ciphertexts({secret.key: secret.version for secret in first})
+        foreign = [key for key, text in ciphertexts.items() if self._cipher.decrypt(text) is None]
+        if foreign:
+            raise self._wrong_key(foreign, len(first))
 
     def _get(self, key: str) -> Secret:
         known = self._store.find([key]) if key.isprintable() else {}

@@ -6,10 +6,9 @@ from typing import Annotated, Literal, cast
 from pydantic import BaseModel, Field, SecretStr
 
 from fastflow.kernel.http.params import Instant
-from fastflow.kernel.http.schemas import RequestBody
+from fastflow.kernel.http.schemas import PageOut, PipelineNames, RequestBody
 from fastflow.kernel.users.domain.accounts import MAX_PASSWORD, Token, User
 from fastflow.kit.identity import Role
-from fastflow.kit.pages import Page
 from fastflow.kit.secret_text import SecretText
 
 RoleWord = Literal["viewer", "operator", "admin"]
@@ -62,7 +61,7 @@ class TokenIn(RequestBody):
 
     name: Name
     role: RoleWord
-    pipelines: list[Annotated[str, Field(max_length=200)]] | None = Field(
+    pipelines: PipelineNames | None = Field(
         None, max_length=1000, description="The only pipelines it may touch; null means all."
     )
     expires_at: Instant | None = Field(None, description="When it ends; null means never.")
@@ -83,16 +82,8 @@ class UserOut(BaseModel):
         return cls.model_validate({**vars(user), "role": user.role.word})
 
 
-class UserPage(BaseModel):
+class UserPage(PageOut[UserOut]):
     """One page of users, by name."""
-
-    items: list[UserOut]
-    next_cursor: str | None
-
-    @classmethod
-    def of(cls, page: Page[User]) -> "UserPage":
-        """The page as the API shows it."""
-        return cls(items=[UserOut.of(user) for user in page.items], next_cursor=page.next_cursor)
 
 
 class SessionOut(BaseModel):
@@ -137,13 +128,5 @@ class NewTokenOut(TokenOut):
     token: str = Field(description="Shown this once. Send it as `Authorization: Bearer TOKEN`.")
 
 
-class TokenPage(BaseModel):
+class TokenPage(PageOut[TokenOut]):
     """One page of tokens, by name."""
-
-    items: list[TokenOut]
-    next_cursor: str | None
-
-    @classmethod
-    def of(cls, page: Page[Token]) -> "TokenPage":
-        """The page as the API shows it."""
-        return cls(items=[TokenOut.of(token) for token in page.items], next_cursor=page.next_cursor)

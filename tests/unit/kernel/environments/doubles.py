@@ -1,7 +1,7 @@
 """A builder, a catalogue and a folder in memory."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -9,7 +9,8 @@ from pathlib import Path
 
 from fastflow.kernel.environments.domain.environment import EnvironmentCard, EnvironmentRequest, Interpreter, Lock
 from fastflow.kernel.environments.domain.errors import SetupFailed
-from fastflow.kernel.environments.ports import OnLine
+from fastflow.kernel.environments.ports import LookedUp, OnLine
+from fastflow.kit.errors import Unavailable
 from fastflow.kit.identity import Actor
 from fastflow.testing.clock import START
 
@@ -48,6 +49,8 @@ class MemoryCatalogue:
     def __init__(self) -> None:
         self.cards: dict[str, EnvironmentCard] = {}
         self.resolutions: dict[str, str] = {}
+        self.failures: dict[str, str] = {}
+        self.is_away = False
         self.audit: list[str] = []
         self.reads = 0
 
@@ -78,6 +81,18 @@ class MemoryCatalogue:
         if self.resolutions.get(key, replacing) == replacing:
             self.resolutions[key] = environment
         return self.resolutions[key]
+
+    def look_up(self, keys: Collection[str]) -> Mapping[str, LookedUp]:
+        known = {key: LookedUp(environment=self.resolutions.get(key), problem=self.failures.get(key)) for key in keys}
+        return {key: one for key, one in known.items() if one != LookedUp()}
+
+    def save_failure(self, key: str, problem: str, at: datetime) -> None:
+        if self.is_away:
+            raise Unavailable("The database does not answer.")
+        self.failures[key] = problem
+
+    def remove_failure(self, key: str) -> None:
+        self.failures.pop(key, None)
 
     def remove_resolution(self, key: str, *, actor: Actor, at: datetime) -> None:
         self.resolutions.pop(key, None)
@@ -149,6 +164,9 @@ class ScriptedBuilder:
     async def exclusive(self, name: str) -> AsyncIterator[None]:
         async with self._locks.setdefault(name, asyncio.Lock()):
             yield
+
+    def is_held(self, name: str) -> bool:
+        return name in self._locks and self._locks[name].locked()
 
     def _lock(self, text: str) -> Lock:
         interpreter = Interpreter(path=Path("/usr/bin/python3"), version=self.default_interpreter)

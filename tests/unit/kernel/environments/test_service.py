@@ -8,7 +8,7 @@ from fastflow.kernel.environments.domain.errors import BadEnvironmentHash, Setup
 from fastflow.kernel.environments.service import EnvironmentService
 from fastflow.kit.errors import NotFound
 from fastflow.kit.identity import SYSTEM
-from fastflow.testing.clock import FakeClock
+from fastflow.testing.clock import START, FakeClock
 
 
 @dataclass
@@ -215,3 +215,46 @@ async def test_touch_when_called_often_then_written_once(house: House) -> None:
     assert house.catalogue.cards[made.hash].last_used_at == used
     house.service().touch(made.hash)
     assert house.catalogue.cards[made.hash].last_used_at > used
+
+
+async def test_readiness_when_asked_at_each_step_then_it_says_how_far_the_environment_is(house: House) -> None:
+    building, asking = house.service(), house.service()  # two processes: the runner, and the web process
+    request = request_for("six")
+
+    def state() -> tuple[str, str | None]:
+        (found,) = asking.readiness([request])
+        return found.state, found.environment
+
+    assert state() == ("not built", None)
+    house.builder.go.clear()
+    preparing = asyncio.ensure_future(building.ensure(request))
+    await house.builder.working.wait()
+    assert state()[0] == "building"
+    house.builder.go.set()
+    environment = await preparing
+    assert state() == ("ready", environment.hash)
+    house.folder.remove(environment.hash)
+    assert state() == ("not built", environment.hash)
+
+
+async def test_readiness_when_the_last_try_failed_then_it_says_why_until_one_succeeds(house: House) -> None:
+    service, bad, good = house.service(), request_for("impossible"), request_for("six")
+    with pytest.raises(SetupFailed):
+        await service.ensure(bad)
+    await service.ensure(good)
+    failed, ready = house.service().readiness([bad, good])
+    assert (failed.state, failed.why) == ("failed", "error: No solution found")
+    assert (ready.state, ready.why) == ("ready", None)
+    house.folder.remove(ready.environment or "")
+    key = next(iter(house.catalogue.resolutions))
+    house.catalogue.save_failure(key, "error: the disk was full", START)
+    assert service.readiness([good])[0].why == "error: the disk was full"
+    await service.ensure(good)
+    assert list(house.catalogue.failures.values()) == ["error: No solution found"]
+    assert service.readiness([good])[0].state == "ready"
+
+
+async def test_ensure_when_the_failure_cannot_be_noted_then_it_is_still_told(house: House) -> None:
+    house.catalogue.is_away = True
+    with pytest.raises(SetupFailed, match="No solution found"):
+        await house.service().ensure(request_for("impossible"))

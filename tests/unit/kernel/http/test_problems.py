@@ -3,11 +3,12 @@
 import json
 import logging
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, SecretStr
 
 from fastflow.kernel.http.app import build_app
 from fastflow.kernel.http.problems import MEDIA_TYPE, response_to_error, status_of
@@ -22,6 +23,11 @@ class _Thing(RequestBody):
     size: int = 0
 
 
+class _Secret(RequestBody):
+    name: str
+    password: SecretStr = Field(max_length=20)
+
+
 class _Answer(BaseModel):
     ok: bool
 
@@ -32,6 +38,10 @@ def _app() -> FastAPI:
     @router.post("/things")
     def make(thing: _Thing) -> _Answer:
         return _Answer(ok=bool(thing.name))
+
+    @router.post("/secrets")
+    def keep(secret: _Secret) -> _Answer:
+        return _Answer(ok=bool(secret.name))
 
     @router.get("/fail/{kind}")
     def fail(kind: str) -> None:
@@ -139,10 +149,30 @@ async def test_body_when_wrong_is_told_which_field_and_how(
     assert problem["hint"]
 
 
-async def test_ill_typed_value_when_refused_is_not_repeated(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/things", json={"name": "x", "size": "hunter2"})
-    assert answer.json()["fields"] == {"size": "input should be a valid integer, unable to parse string as an integer"}
-    assert "hunter2" not in answer.text
+async def test_ill_typed_value_when_refused_is_told_with_what_is_wanted(client: httpx.AsyncClient) -> None:
+    problem = (await client.post("/things", json={"name": "x", "size": "many"})).json()
+    assert problem["fields"] == {"size": "'many' is not a whole number"}
+    assert problem["detail"] == "size: 'many' is not a whole number."
+
+
+async def test_body_when_it_is_no_object_then_it_says_what_to_send(client: httpx.AsyncClient) -> None:
+    problem = (await client.post("/things", json=[1])).json()
+    assert problem["fields"] == {"body": "is a list, not an object"}
+    assert "JSON object" in problem["hint"]
+
+
+async def test_secret_when_refused_in_any_form_is_not_repeated(client: httpx.AsyncClient) -> None:
+    bodies: list[Any] = [
+        {"name": "x", "password": ["hunter2"]},
+        {"name": "x", "password": "hunter2" * 9},
+        ["hunter2"],
+        "hunter2",
+        {"name": "x", "password": "ok", "pasword": "hunter2"},
+    ]
+    for body in bodies:
+        answer = await client.post("/secrets", json=body)
+        assert answer.status_code == 422
+        assert "hunter2" not in answer.text
 
 
 async def test_lone_surrogate_when_sent_as_a_field_name_does_not_break_the_answer(client: httpx.AsyncClient) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,12 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
+
+from fastflow.kernel.executors.port import BaseImage
+
+_LOCKED = re.compile(
+    r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?\s*(?:==\s*(?P<version>[^\s;\\]+)|@\s*(?P<address>[^\s;]+))"
+)
 
 Kind = Literal["none", "requirements", "script", "project"]
 """Where a pipeline's dependencies are written: nowhere, requirements.txt, PEP 723 header, pyproject.toml."""
@@ -25,6 +32,8 @@ class EnvironmentRequest:
         code_dir: the immutable snapshot; read only when `needs_code`.
         python: interpreter request as uv takes it (`3.12`, `>=3.11`, `pypy@3.10`); None: the server's own version.
         needs_code: a dependency is a local path or the project has dynamic metadata, so the code is part of the input.
+        image: the container image that runs start from; None: they see this machine. It decides by which Python and
+            libraries the environment is built, and is no part of `input_hash`.
     """
 
     kind: Kind
@@ -32,6 +41,7 @@ class EnvironmentRequest:
     code_dir: Path
     python: str | None = None
     needs_code: bool = False
+    image: BaseImage | None = None
 
     @cached_property
     def input_hash(self) -> str:
@@ -67,18 +77,21 @@ class Lock:
         text: requirement lines with hashes, as `uv pip sync` takes them; empty for the empty environment.
         platform: operating system, machine and C library.
         code_dir: the code to install local paths from; None when there are none.
+        is_bare: nothing is asked for, and what an image itself brings shall be seen: no virtual environment at all.
     """
 
     text: str
     interpreter: Interpreter
     platform: str
     code_dir: Path | None = None
+    is_bare: bool = False
 
     @cached_property
     def hash(self) -> str:
         """The environment's identity: lock, interpreter, platform and, with local paths, the code."""
         code = self.code_dir.name if self.code_dir else ""
-        return _sha256("\0".join((normalise_lock(self.text), self.interpreter.version, self.platform, code)))
+        parts = [normalise_lock(self.text), self.interpreter.version, self.platform, code]
+        return _sha256("\0".join([*parts, "bare"] if self.is_bare else parts))
 
     @property
     def packages(self) -> int:
@@ -106,6 +119,24 @@ class Environment:
     uv_version: str
     build_seconds: float
     built: bool = False
+
+
+State = Literal["ready", "building", "not built", "failed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readiness:
+    """How far an environment that is asked for is, on this machine.
+
+    Attributes:
+        state: `failed`: the last try to make it ready failed, and nobody tries now.
+        environment: its content hash, as far as it is known.
+        why: what kept it from being made ready; of `failed` alone.
+    """
+
+    state: State
+    environment: str | None = None
+    why: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +177,20 @@ def normalise_lock(text: str) -> str:
     """The lock without comments, blank lines and trailing blanks: the form its identity is computed from."""
     lines = (line.rstrip() for line in text.splitlines())
     return "\n".join(line for line in lines if line and not line.lstrip().startswith("#"))
+
+
+def locked_packages(text: str) -> dict[str, str]:
+    r"""Package -> version (or the address it comes from) of a lock's requirement lines.
+
+    >>> locked_packages("pandas==2.2.0 \\\n    --hash=sha256:aa\nmine @ file:///code\n")
+    {'pandas': '2.2.0', 'mine': 'file:///code'}
+    """
+    found = {}
+    for line in normalise_lock(text).splitlines():
+        match = _LOCKED.match(line)
+        if match is not None:
+            found[match["name"]] = match["version"] or match["address"]
+    return found
 
 
 def _meaning(name: str, text: str) -> Any:

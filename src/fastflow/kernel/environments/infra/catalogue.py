@@ -1,20 +1,29 @@
 """The catalogue of environments in the database."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import Row, Table, delete, insert, select, update
+from sqlalchemy import BindParameter, Row, Table, bindparam, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from fastflow.kernel.audit import record
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.environments.domain.environment import EnvironmentCard
-from fastflow.kernel.environments.infra.tables import EnvironmentResolutionRow, EnvironmentRow
+from fastflow.kernel.environments.infra.tables import EnvironmentFailureRow, EnvironmentResolutionRow, EnvironmentRow
+from fastflow.kernel.environments.ports import LookedUp
 from fastflow.kit.identity import Actor
 
 _CARDS = cast("Table", EnvironmentRow.__table__)  # type: ignore[attr-defined]  # SQLModel adds it at class creation
 _RESOLUTIONS = cast("Table", EnvironmentResolutionRow.__table__)  # type: ignore[attr-defined]  # as above
+_FAILURES = cast("Table", EnvironmentFailureRow.__table__)  # type: ignore[attr-defined]  # as above
+_FAILURES_KEPT = timedelta(days=30)
+"""What was not tried for so long is nobody's requirement any more."""
+_CHUNK = 500
+_KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
+_RESOLVED = select(_RESOLUTIONS.c.input_hash, _RESOLUTIONS.c.environment).where(_RESOLUTIONS.c.input_hash.in_(_KEYS))
+_FAILED = select(_FAILURES.c.input_hash, _FAILURES.c.problem).where(_FAILURES.c.input_hash.in_(_KEYS))
 
 
 class SqlCatalogue:
@@ -39,6 +48,8 @@ class SqlCatalogue:
         """See the port."""
         try:
             with self._database.write() as connection:
+                never_built = (_CARDS.c.hash == card.hash) & (_CARDS.c.size_bytes == 0)
+                connection.execute(update(_CARDS).where(never_built).values(**vars(card)))
                 if connection.execute(select(_CARDS.c.hash).where(_CARDS.c.hash == card.hash)).first() is None:
                     connection.execute(insert(_CARDS), vars(card))
         except IntegrityError:  # another process saved it in between: on PostgreSQL writers do not exclude each other
@@ -78,6 +89,32 @@ class SqlCatalogue:
                 return environment
         except IntegrityError:  # another process was quicker
             return self.find_resolution(key) or environment
+
+    def look_up(self, keys: Collection[str]) -> Mapping[str, LookedUp]:
+        """See the port."""
+        wanted, found = sorted(set(keys)), dict[str, LookedUp]()
+        with self._database.read() as connection:
+            for start in range(0, len(wanted), _CHUNK):
+                values = {"keys": wanted[start : start + _CHUNK]}
+                resolved = {row[0]: row[1] for row in connection.execute(_RESOLVED, values)}
+                failed = {row[0]: row[1] for row in connection.execute(_FAILED, values)}
+                for key in resolved.keys() | failed.keys():
+                    found[key] = LookedUp(environment=resolved.get(key), problem=failed.get(key))
+        return found
+
+    def save_failure(self, key: str, problem: str, at: datetime) -> None:
+        """See the port."""
+        with self._database.write() as connection:
+            old = (_FAILURES.c.input_hash == key) | (_FAILURES.c.failed_at < at - _FAILURES_KEPT)
+            connection.execute(delete(_FAILURES).where(old))
+            dialect: Any = sqlite if self._database.is_sqlite else postgresql
+            row = {"input_hash": key, "problem": problem.replace("\0", "\ufffd"), "failed_at": at}
+            connection.execute(dialect.insert(_FAILURES).on_conflict_do_nothing(), row)
+
+    def remove_failure(self, key: str) -> None:
+        """See the port."""
+        with self._database.write() as connection:
+            connection.execute(delete(_FAILURES).where(_FAILURES.c.input_hash == key))
 
     def remove_resolution(self, key: str, *, actor: Actor, at: datetime) -> None:
         """See the port."""

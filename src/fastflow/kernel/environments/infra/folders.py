@@ -11,8 +11,8 @@ from typing import Any
 from uuid import uuid4
 
 from fastflow.kernel.environments.domain.environment import EnvironmentCard
-from fastflow.kernel.environments.infra.file_locks import try_hold_folder
-from fastflow.kernel.environments.infra.sealing import CARD_NAME
+from fastflow.kernel.environments.infra.sealing import CARD_NAME, IMAGE_NAME
+from fastflow.kernel.locks import try_hold_folder
 
 _HASH_LENGTH = 64
 
@@ -38,9 +38,11 @@ class DiskEnvironments:
             folder.chmod(mode)
 
     def python(self, environment: str) -> Path | None:
-        """See the port. Costs one system call."""
-        path = f"{self.envs_dir}/{environment}/bin/python"
-        return Path(path) if os.path.exists(path) else None  # noqa: PTH110 - pathlib doubles the cost on the hot path
+        """See the port. Costs one system call, and a second one for the environment of an image."""
+        folder = f"{self.envs_dir}/{environment}"
+        path = f"{folder}/bin/python"
+        is_there = os.path.exists(path) or os.path.exists(f"{folder}/{IMAGE_NAME}")  # noqa: PTH110 - pathlib doubles the cost on the hot path
+        return Path(path) if is_there else None
 
     def read_card(self, environment: str) -> EnvironmentCard | None:
         """See the port."""

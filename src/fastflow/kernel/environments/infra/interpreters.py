@@ -3,6 +3,7 @@
 import asyncio
 import json
 import platform
+import re
 import sys
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from fastflow.kernel.environments.infra.sealing import make_readable
 from fastflow.kernel.environments.infra.uv import Uv
 from fastflow.kernel.environments.ports import OnLine
 
+OLDEST = (3, 9)
+"""The oldest Python on which runs can be started."""
 _PROBE = (
     "import json, os, platform, sys;"
     "base = os.path.realpath(getattr(sys, '_base_executable', None) or sys.executable);"
@@ -44,7 +47,7 @@ class Interpreters:
             return self.own
         known = self._found.get(request)
         if known is None or not known.path.exists():
-            known = await self._look(request, on_line)
+            known = _recent_enough(await self._look(request, on_line), self.own.version)
             self._found[request] = known
         return known
 
@@ -70,6 +73,23 @@ class Interpreters:
         prefix = self._uv.config.command_prefix  # what the builder downloaded is never started as root
         told = json.loads(await self._uv.execute([*prefix, found.strip(), "-I", "-c", _PROBE], cwd=Path("/")))
         return Interpreter(path=Path(told["path"]), version=told["version"])
+
+
+def _recent_enough(found: Interpreter, own: str) -> Interpreter:
+    """The interpreter, if what starts runs can run on it.
+
+    Raises:
+        SetupFailed: it is too old.
+    """
+    numbers = re.findall(r"\d+", found.version.partition("-")[2])[:2]
+    if tuple(map(int, numbers)) < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
+        raise SetupFailed(
+            f"{found.version} at {found.path} is too old: pipelines run on Python {oldest} and later.",
+            code="interpreter_too_old",
+            hint=f"Ask for Python {oldest} or later, such as the server's own: {own}.",
+        )
+    return found
 
 
 def own_interpreter() -> Interpreter:

@@ -12,13 +12,15 @@ from fastflow.kernel.environments.domain.environment import EnvironmentCard
 from fastflow.kernel.environments.domain.errors import SetupFailed
 
 CARD_NAME = "fastflow-environment.json"
+IMAGE_NAME = "fastflow-image"
+"""Holds the id of the image an environment belongs to; its interpreter is a path inside that image."""
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 Visit = Callable[[int, os.stat_result], None]
 
 
-def seal(folder: Path, card: EnvironmentCard, owner_uid: int | None) -> None:
+def seal(folder: Path, card: EnvironmentCard, owner_uid: int | None, image: str | None = None) -> None:
     """Lay the card into a finished environment, then make everything readable for all and writable for nobody, except
     the top folder, which still has to be moved.
 
@@ -26,6 +28,7 @@ def seal(folder: Path, card: EnvironmentCard, owner_uid: int | None) -> None:
         folder: lies where only we can write.
         card: what the catalogue is to know of it.
         owner_uid: who built it; None: we did.
+        image: id of the image it belongs to; None: it belongs to this machine.
 
     Raises:
         SetupFailed: it holds what no package installs: another user's private file, a pipe, a device.
@@ -33,6 +36,8 @@ def seal(folder: Path, card: EnvironmentCard, owner_uid: int | None) -> None:
     root = os.open(folder, _FOLDER)
     try:
         _write_card(root, card)
+        if image is not None:
+            _write(root, IMAGE_NAME, image)
         _walk(root, lambda descriptor, status: _close_off(descriptor, status, owner_uid))
     finally:
         os.close(root)
@@ -100,10 +105,13 @@ def _open_up(descriptor: int, status: os.stat_result) -> None:
 
 def _write_card(folder: int, card: EnvironmentCard) -> None:
     told = vars(card) | {"built_at": card.built_at.isoformat(), "last_used_at": card.last_used_at.isoformat()}
+    _write(folder, CARD_NAME, json.dumps(told, indent=1))
+
+
+def _write(folder: int, name: str, text: str) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(CARD_NAME, flags, 0o444, dir_fd=folder)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(told, file, indent=1)
+    with os.fdopen(os.open(name, flags, 0o444, dir_fd=folder), "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def _strange(what: str) -> SetupFailed:

@@ -1,4 +1,4 @@
-"""Tables of environments: built ones, and which lock a set of requirements was resolved to."""
+"""Tables of environments: built ones, which lock a set of requirements was resolved to, and which could not be made."""
 
 from datetime import datetime
 
@@ -34,3 +34,13 @@ class EnvironmentResolutionRow(SQLModel, table=True):
     input_hash: str = Field(primary_key=True, max_length=64)
     environment: str = Field(max_length=64, index=True)
     resolved_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class EnvironmentFailureRow(SQLModel, table=True):
+    """Requirements whose environment could not be made ready when it was last tried."""
+
+    __tablename__ = "environment_failure"
+
+    input_hash: str = Field(primary_key=True, max_length=64)
+    problem: str = Field(sa_type=Text)
+    failed_at: datetime = Field(sa_type=UtcDateTime)

@@ -1,20 +1,26 @@
 """Running uv: a clean environment, lines as they come, one time limit, and its own words when it fails."""
 
 import asyncio
+import contextlib
+import logging
 import os
 import signal
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from fastflow.kernel.environments.domain.errors import SetupFailed
-from fastflow.kernel.environments.ports import OnLine
+from fastflow.kernel.environments.ports import GENTLY, OnLine
 
 MAX_MESSAGE_CHARS = 4000
 """How much of uv's text a SetupFailed carries: its end, where the reason is."""
 _MAX_LINE_BYTES = 16 * 1024 * 1024
 _KEPT_LINES = 2000
+_GENTLE_NICE = 10
+_END_SECONDS = 5.0
+_log = logging.getLogger(__name__)
 
 _INHERITED = frozenset(
     {
@@ -50,6 +56,29 @@ class UvConfig:
     environ: Mapping[str, str]
     command_prefix: Sequence[str] = ()
     timeout_seconds: float = 1800.0
+
+
+class Program(Protocol):
+    """A started program, as far as it is followed."""
+
+    @property
+    def stdout(self) -> asyncio.StreamReader | None:
+        """What it writes."""
+        ...
+
+    @property
+    def stderr(self) -> asyncio.StreamReader | None:
+        """What it complains."""
+        ...
+
+    @property
+    def returncode(self) -> int | None:
+        """None while it runs."""
+        ...
+
+    async def wait(self) -> int:
+        """Its exit code."""
+        ...
 
 
 class Uv:
@@ -101,9 +130,21 @@ class Uv:
                 f"{command[0]} could not be started: {error.strerror}.",
                 hint="Check the installation of Fast-Flow: `fastflow doctor` tells which uv it uses.",
             ) from error
+        if GENTLY.get():
+            _step_back(process.pid)
         return await self._follow(process, on_line, hidden=str(cwd or ""))
 
-    async def _follow(self, process: asyncio.subprocess.Process, on_line: OnLine | None, hidden: str) -> str:
+    async def _kill(self, process: "Program") -> None:
+        """End the whole group: uv starts Python to build packages and to compile bytecode."""
+        assert isinstance(process, asyncio.subprocess.Process)
+        with contextlib.suppress(ProcessLookupError, TimeoutError):
+            process.terminate()  # the command prefix ends also what has left the group, as far as it is asked
+            await asyncio.wait_for(process.wait(), _END_SECONDS)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+
+    async def _follow(self, process: "Program", on_line: OnLine | None, hidden: str) -> str:
         told: deque[str] = deque(maxlen=_KEPT_LINES)
         try:
             async with asyncio.timeout(self.config.timeout_seconds), asyncio.TaskGroup() as group:
@@ -117,10 +158,17 @@ class Uv:
             ) from error
         finally:
             if process.returncode is None:
-                await _kill(process)
+                await self._kill(process)
         if process.returncode != 0:
             raise _failure(_message(told) or f"uv ended with {process.returncode} and said nothing.")
         return output.result()
+
+
+def _step_back(group: int) -> None:
+    try:
+        os.setpriority(os.PRIO_PGRP, group, _GENTLE_NICE)
+    except OSError as error:  # ended already, or this machine does not let us: it then builds like any other
+        _log.debug("uv.not_gentle", extra={"fields": {"error": error.strerror}})
 
 
 async def _read(stream: asyncio.StreamReader | None) -> str:
@@ -138,15 +186,6 @@ async def _pass_on(stream: asyncio.StreamReader | None, told: deque[str], on_lin
         told.append(text)
         if on_line is not None:
             on_line(text)
-
-
-async def _kill(process: asyncio.subprocess.Process) -> None:
-    """End the whole group: uv starts Python to build packages and to compile bytecode."""
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-    await process.wait()
 
 
 def clean_environment(config: UvConfig) -> dict[str, str]:

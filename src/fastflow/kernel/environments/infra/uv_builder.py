@@ -5,7 +5,7 @@ import platform
 import shutil
 import sysconfig
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,18 +14,21 @@ from uuid import uuid4
 
 from fastflow.kernel.environments.domain.environment import EnvironmentCard, EnvironmentRequest, Lock
 from fastflow.kernel.environments.domain.errors import SetupFailed
-from fastflow.kernel.environments.infra.file_locks import hold_file_lock, hold_new_folder
+from fastflow.kernel.environments.domain.recipe import index_options
 from fastflow.kernel.environments.infra.folders import DiskEnvironments, remove_tree, tree_bytes
 from fastflow.kernel.environments.infra.interpreters import Interpreters
 from fastflow.kernel.environments.infra.sealing import hand_over, seal
 from fastflow.kernel.environments.infra.uv import Uv
-from fastflow.kernel.environments.infra.workspace import index_options, populate, without_editables
+from fastflow.kernel.environments.infra.workspace import populate, without_editables
 from fastflow.kernel.environments.ports import OnLine
+from fastflow.kernel.executors.port import BaseImage
+from fastflow.kernel.locks import hold_file_lock, hold_new_folder, is_held
 from fastflow.kit.clock import Clock
 
 _LOCK_NAME = ".fastflow-lock.txt"
 
 LinkMode = Literal["hardlink", "copy", "clone", "symlink"]
+FindLinkMode = Callable[[], Awaitable[LinkMode]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +41,11 @@ class UvBuilder:
     """See `ports.Builder`.
 
     Args:
-        link_mode: how files come out of uv's cache; `copy` when runs cannot be kept from writing to them, because a
-            hard link shares the cache's own file.
+        link_mode: how files come out of uv's cache, or who finds that out, asked once; `copy` when runs cannot be kept
+            from writing to them, because a hard link shares the cache's own file.
         owner_uid: whom uv acts as (through its command prefix), owner of work folders and environments; None: the
             server's own user.
+        image: the image that uv and the interpreters are in; None: they are on this machine.
     """
 
     def __init__(
@@ -51,8 +55,9 @@ class UvBuilder:
         interpreters: Interpreters,
         clock: Clock,
         *,
-        link_mode: LinkMode = "hardlink",
+        link_mode: LinkMode | FindLinkMode = "hardlink",
         owner_uid: int | None = None,
+        image: BaseImage | None = None,
     ) -> None:
         self._uv = uv
         self._folders = folders
@@ -60,7 +65,8 @@ class UvBuilder:
         self._clock = clock
         self._link_mode = link_mode
         self._owner_uid = owner_uid
-        self.platform = current_platform()
+        self._image = image
+        self.platform = current_platform() if image is None else image.platform
         self.default_interpreter = interpreters.own.version
 
     async def resolve(self, request: EnvironmentRequest, on_line: OnLine | None) -> Lock:
@@ -73,7 +79,7 @@ class UvBuilder:
             code_dir=request.code_dir if request.needs_code else None,
         )
         if request.kind == "none":
-            return lock
+            return replace(lock, is_bare=self._image is not None)
         with _told_as_setup():
             async with self._workplace("resolve", request) as place:
                 text = await self._locked_text(request, str(interpreter.path), place, on_line)
@@ -85,7 +91,8 @@ class UvBuilder:
         if _minor(interpreter.version) != _minor(card.interpreter):
             return None
         code_dir = request.code_dir if request.needs_code else None
-        return Lock(text=card.lock, interpreter=interpreter, platform=self.platform, code_dir=code_dir)
+        is_bare = request.kind == "none" and self._image is not None
+        return Lock(text=card.lock, interpreter=interpreter, platform=self.platform, code_dir=code_dir, is_bare=is_bare)
 
     async def build(
         self, lock: Lock, request: EnvironmentRequest, on_line: OnLine | None
@@ -107,12 +114,19 @@ class UvBuilder:
             async with hold_file_lock(self._folders.build_dir / f"{name}.lock"):
                 yield
 
+    def is_held(self, name: str) -> bool:
+        """See the port."""
+        return is_held(self._folders.build_dir / f"{name}.lock")
+
     async def _build_aside(self, lock: Lock, place: _Workplace, on_line: OnLine | None) -> EnvironmentCard:
         started = time.perf_counter()
         folder = place.folder / ".environment"
-        python = str(lock.interpreter.path)
-        create = ("venv", "--no-project", "--relocatable", "--quiet", "--python", python, str(folder))
-        await self._uv.run(*create, cwd=place.folder, on_line=on_line, hold=(place.descriptor,))
+        if lock.is_bare:
+            await asyncio.to_thread(_link_interpreter, folder, lock.interpreter.path)
+        else:
+            python = str(lock.interpreter.path)
+            create = ("venv", "--no-project", "--relocatable", "--quiet", "--python", python, str(folder))
+            await self._uv.run(*create, cwd=place.folder, on_line=on_line, hold=(place.descriptor,))
         if lock.text.strip():
             await self._install(place, on_line)
         size, packages = await asyncio.to_thread(_measure, folder, expects_bytecode=lock.packages > 0)
@@ -121,7 +135,7 @@ class UvBuilder:
             hash=lock.hash,
             interpreter=lock.interpreter.version,
             lock=lock.text,
-            uv_version=await self._uv.version(),
+            uv_version="none" if lock.is_bare else await self._uv.version(),
             size_bytes=size,
             packages=packages,
             build_seconds=round(time.perf_counter() - started, 4),
@@ -132,6 +146,8 @@ class UvBuilder:
         return card
 
     async def _install(self, place: _Workplace, on_line: OnLine | None) -> None:
+        if callable(self._link_mode):
+            self._link_mode = await self._link_mode()
         await self._uv.run(
             *("pip", "sync", "--python", str(place.folder / ".environment" / "bin" / "python")),
             *("--compile-bytecode", "--link-mode", self._link_mode, _LOCK_NAME),
@@ -145,7 +161,7 @@ class UvBuilder:
         with hold_new_folder(self._folders.build_dir, f"seal-{uuid4().hex}") as (safe, _descriptor):
             try:
                 sealed = folder.rename(safe / card.hash)
-                seal(sealed, card, self._owner_uid)
+                seal(sealed, card, self._owner_uid, None if self._image is None else self._image.id)
                 target = sealed.rename(self._folders.envs_dir / card.hash)
                 target.chmod(0o555)  # not before: only root may move a folder it cannot write
             finally:
@@ -202,8 +218,14 @@ def current_platform() -> str:
 
 
 def _minor(version: str) -> str:
-    """`cpython-3.11` of `cpython-3.11.7`."""
-    return version.rpartition(".")[0]
+    """`cpython-3.11` of `cpython-3.11.7`, whichever image it is in."""
+    return version.partition("+")[0].rpartition(".")[0]
+
+
+def _link_interpreter(folder: Path, python: Path) -> None:
+    """An environment that is the interpreter alone, with whatever its image has installed for it."""
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin" / "python").symlink_to(python)
 
 
 def _measure(folder: Path, *, expects_bytecode: bool) -> tuple[int, int]:

@@ -2,14 +2,9 @@
 
 import shutil
 import tomllib
-from collections.abc import Sequence
 from pathlib import Path
 
 from fastflow.kernel.environments.domain.environment import EnvironmentRequest, uncommented
-
-_INDEX_OPTIONS = (
-    "-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--no-index", "--no-binary", "--only-binary"
-)  # fmt: skip
 
 
 def populate(folder: Path, request: EnvironmentRequest) -> None:
@@ -26,15 +21,6 @@ def populate(folder: Path, request: EnvironmentRequest) -> None:
     if request.kind == "script":
         _lift_script_configuration(folder, request)
     _shut_off(folder)
-
-
-def index_options(request: EnvironmentRequest) -> Sequence[str]:
-    """The lines of the request's requirement files that say where packages come from; never stored, because they may
-    hold credentials."""
-    lines = [
-        line.strip() for name, text in request.content.items() if name.endswith(".txt") for line in text.splitlines()
-    ]
-    return [line for line in lines if line.replace("=", " ").split(" ")[0] in _INDEX_OPTIONS]
 
 
 def without_editables(lock: str) -> str:

@@ -1,12 +1,19 @@
-"""Control groups of runs: version 1 or 2 where they can be written, none elsewhere (and then told)."""
+"""Control groups of runs: version 1 or 2 where they can be written, none elsewhere (and then told).
+
+At run time it needs nothing of `fastflow`.
+"""
+
+from __future__ import annotations
 
 import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fastflow.kernel.executors.port import Limits
+if TYPE_CHECKING:
+    from fastflow.kernel.executors.port import Limits
 
 CPU_PERIOD_MICROSECONDS = 100_000
 _V1_CONTROLLERS = ("memory", "pids", "cpu", "cpuacct")

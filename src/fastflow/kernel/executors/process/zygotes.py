@@ -134,18 +134,23 @@ class ZygoteFactory:
         order = {"channel": theirs.fileno(), "modules": list(modules), "warm": warm, "plan": dict(self.plan)}
         flags = ["-I"] if warm else ["-I", "-S"]
         argv = [str(python), *flags, str(SIDECAR), "zygote", json.dumps(order)]
-        with self._log_path.open("ab") as stderr:
-            process = subprocess.Popen(  # noqa: ASYNC220  a zygote outlives no loop of its own: it needs no watcher
-                self.command(argv, reach=[interpreter_prefix(python)], nice=nice),
-                stdin=subprocess.DEVNULL,
-                stdout=stderr,
-                stderr=stderr,
-                env=_ENVIRONMENT,
-                cwd="/",
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
-        theirs.close()
+        try:
+            with self._log_path.open("ab") as stderr:
+                process = subprocess.Popen(  # noqa: ASYNC220  a zygote outlives no loop of its own: it needs no watcher
+                    self.command(argv, reach=[interpreter_prefix(python)], nice=nice),
+                    stdin=subprocess.DEVNULL,
+                    stdout=stderr,
+                    stderr=stderr,
+                    env=_ENVIRONMENT,
+                    cwd="/",
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,
+                )
+        except OSError as error:  # as root a command before it fails; else it is the interpreter itself that is missing
+            ours.close()
+            raise LaunchFailed(f"The helper process {name} could not be started: {error.strerror}.") from error
+        finally:
+            theirs.close()
         ours.setblocking(False)
         zygote = Zygote(name=name, process=process, channel=ours, warm=warm, modules=tuple(modules))
         try:

@@ -160,6 +160,7 @@ def _describe(spec, plan, notes, warm):
     }
     if notes:
         found["notes"] = notes
+    found.update(spec.get("isolation") or {})  # what whoever made the place for the run knows better
     return found
 
 

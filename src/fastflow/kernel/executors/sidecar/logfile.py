@@ -144,8 +144,14 @@ class StreamWriter:
             self._write_parts(all_of_it=True)
 
     def finish(self):
-        """The stream ended: write what is left."""
+        """The stream ended: write what is left. A last line of stdout without its newline stays a part that nothing
+        continues, so that readers get the script's bytes; on stderr lines of ours may follow, so it is ended."""
         self._take(self._masker.finish())
+        is_text = not (self._on_event and self._rest.startswith(EVENT_MARK) and not self._in_parts)
+        if self._stream == b"stdout" and is_text:
+            self.last_line = self._rest or self.last_line
+            self._write_parts(all_of_it=True)
+            return
         rest, self._rest = self._rest, b""
         if rest or self._in_parts:
             self._write_whole(rest + b"\n")

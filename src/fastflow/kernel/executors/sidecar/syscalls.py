@@ -132,9 +132,9 @@ def set_read_only(target, read_only, recursive=False):
     _check(result, "mount_setattr {}".format(target))
 
 
-def die_with_parent():
-    """Be killed when the parent dies."""
-    _check(_libc.prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL), 0, 0, 0), "prctl pdeathsig")
+def die_with_parent(number=signal.SIGKILL):
+    """Get this signal when the parent dies."""
+    _check(_libc.prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(number), 0, 0, 0), "prctl pdeathsig")
 
 
 def adopt_orphans():

@@ -24,7 +24,7 @@ class PipelineBroken(InvalidInput):
     """The pipeline has faults and cannot run."""
 
     default_code = "pipeline_broken"
-    default_hint = "Correct the faults; `fastflow pipelines check` names them all."
+    default_hint = "Correct the faults; `GET /pipelines/{name}/check` names them all."
 
     def __init__(self, name: str, faults: Sequence[Fault]) -> None:
         errors = [fault for fault in faults if fault.severity == "error"]
@@ -32,6 +32,7 @@ class PipelineBroken(InvalidInput):
         more = f" (and {len(errors) - 3} more)" if len(errors) > 3 else ""
         super().__init__(
             f"The pipeline {name!r} cannot run: {told}{more}",
+            hint=self.default_hint.replace("{name}", name),
             fields={fault.place: fault.message for fault in errors},
             extra={"faults": [vars(fault) for fault in errors]},
         )

@@ -1,8 +1,6 @@
 """The names of pipelines: they become paths, URLs, labels and rows, so they are plain."""
 
 import re
-from collections.abc import Iterable
-from difflib import get_close_matches
 
 MAX_NAME_LENGTH = 200
 """What the database's column holds."""
@@ -28,9 +26,3 @@ def name_problem(name: str) -> str | None:
     if not _NAME.fullmatch(name):
         return f"a name cannot start with {name[0]!r}"
     return None
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """` Did you mean 'x'?` for the nearest known words, or nothing; to be put behind a sentence."""
-    near = get_close_matches(word, list(known), n=3, cutoff=0.6)
-    return f" Did you mean {' or '.join(repr(match) for match in near)}?" if near else ""

@@ -9,28 +9,39 @@ DAYS = { type = "integer", default = 7, minimum = 1 }
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from jsonschema import SchemaError
 from jsonschema.validators import Draft202012Validator, validator_for
 
 from fastflow.kernel.pipelines.domain.faults import FaultList
-from fastflow.kernel.pipelines.domain.names import did_you_mean
 from fastflow.kernel.pipelines.domain.toml_text import TomlText
+from fastflow.kit.words import did_you_mean
 
 TYPES = ("string", "integer", "number", "boolean", "array", "object")
 _PARAM_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TYPE_HINT = (
+    f'Write a type ({", ".join(TYPES)}), a table such as {{type = "integer", default = 7}}, '
+    "or a JSON Schema with [params.properties]."
+)
+_MISPLACED = "If {0} is meant as the pipeline's setting, move the line up, above [params]: a key below a heading belongs to that table."
 _NAME_HINT = "Use letters, digits and `_`: the parameter is handed in as the environment variable PARAM_<NAME>."
 
 
-def read_params(toml: TomlText, faults: FaultList) -> dict[str, Any] | None:
-    """The JSON Schema that the `[params]` table means; None when it cannot be used, which is noted as faults."""
+def read_params(toml: TomlText, faults: FaultList, settings: Collection[str] = ()) -> dict[str, Any] | None:
+    """The JSON Schema that the `[params]` table means; None when it cannot be used, which is noted as faults.
+
+    Args:
+        toml: the table.
+        faults: takes what is wrong.
+        settings: a pipeline's settings; one of them among the parameters is likely to stand below the wrong heading.
+    """
     table = toml.table
     if not _is_json_safe(toml, faults):
         return None
     before = len(faults.found)
-    schema = table if is_json_schema(table) else _derived(toml, faults)
+    schema = table if is_json_schema(table) else _derived(toml, faults, settings)
     if len(faults.found) > before or not _is_valid(schema, toml, faults):
         return None
     _check_names(schema, toml, faults)
@@ -47,7 +58,7 @@ def is_json_schema(table: Mapping[str, Any]) -> bool:
     return "$schema" in table or table.get("type") == "object" or isinstance(table.get("properties"), Mapping)
 
 
-def _derived(toml: TomlText, faults: FaultList) -> dict[str, Any]:
+def _derived(toml: TomlText, faults: FaultList, settings: Collection[str]) -> dict[str, Any]:
     properties: dict[str, Any] = {}
     required: list[str] = []
     for name, value in toml.table.items():
@@ -57,8 +68,7 @@ def _derived(toml: TomlText, faults: FaultList) -> dict[str, Any]:
             faults.error(
                 toml.file,
                 f"The parameter {name!r} {problem}",
-                f'Write a type ({", ".join(TYPES)}), a table such as {{type = "integer", default = 7}}, '
-                "or a JSON Schema with [params.properties].",
+                _MISPLACED.format(name) if name in settings else _TYPE_HINT,
                 line=toml.line(name),
             )
             continue

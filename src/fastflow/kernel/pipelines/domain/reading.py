@@ -1,14 +1,16 @@
 """From a pipeline's files to the pipeline: settings, dependencies, imports, and everything that is wrong."""
 
 import ast
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import fields
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from fastflow.kernel.pipelines.domain.code import MAX_SOURCE_BYTES, decode_source, find_imports, parse_source
 from fastflow.kernel.pipelines.domain.dependencies import find_dependencies
+from fastflow.kernel.pipelines.domain.faults import FaultList
 from fastflow.kernel.pipelines.domain.header import Header, read_header
+from fastflow.kernel.pipelines.domain.misplaced import take_out_misplaced
 from fastflow.kernel.pipelines.domain.pipeline import Pipeline, PipelineSettings
 from fastflow.kernel.pipelines.domain.settings import read_settings
 from fastflow.kernel.pipelines.domain.source import Source
@@ -19,17 +21,24 @@ _CHECKED_MODULES = 500
 """Modules beside the script that are parsed; a pipeline with more ships a library."""
 
 
-def read_pipeline(source: Source, *, server_python: str, known_executors: Collection[str] | None = None) -> Pipeline:
+Judge = Callable[[TomlText, FaultList, PipelineSettings], None]
+"""Notes what is wrong with settings that rooms above this one understand; gets the table they were read from."""
+
+
+def read_pipeline(
+    source: Source, *, server_python: str, known_executors: Collection[str] | None = None, judges: Sequence[Judge] = ()
+) -> Pipeline:
     """The pipeline, with whatever is wrong in its faults; never raises because of a file's content.
 
     Args:
         source: its files.
         server_python: version of the Python that parses the code, such as `3.11.7`: code for a newer one may be right.
         known_executors: names a pipeline may choose from; None: any.
+        judges: look at the settings as well.
     """
     text = _script_text(source)
     header = read_header(text, source.script, source.faults) if text is not None else None
-    settings = _settings(source, header, known_executors)
+    settings = _settings(source, header, known_executors, judges)
     dependencies = find_dependencies(source, header)
     python = settings.python or dependencies.python
     modules = _modules(source, text, is_ours=_admits(python, server_python)) if text is not None else ()
@@ -60,18 +69,20 @@ def _script_text(source: Source) -> str | None:
     return decode_source(data, source.script, source.faults)
 
 
-def _settings(source: Source, header: Header | None, known_executors: Collection[str] | None) -> PipelineSettings:
+def _settings(
+    source: Source, header: Header | None, known_executors: Collection[str] | None, judges: Sequence[Judge]
+) -> PipelineSettings:
     """The settings of the first place that has any: pipeline.toml, the header, pyproject.toml."""
     places: list[tuple[str, TomlText]] = []
     if source.kind == "folder" and source.has(SETTINGS_FILE):
         own = source.toml(SETTINGS_FILE)
         if own is not None:
-            places.append((SETTINGS_FILE, own))
+            places.append((SETTINGS_FILE, take_out_misplaced(own, source.faults, owner="file")))
     if header is not None:
-        places += _fastflow_table("the PEP 723 header", header.toml, source)
+        places += _fastflow_table("the PEP 723 header", header.toml, source, owner="header")
     pyproject = source.toml("pyproject.toml") if source.kind == "folder" else None
     if pyproject is not None:
-        places += _fastflow_table("pyproject.toml", pyproject, source)
+        places += _fastflow_table("pyproject.toml", pyproject, source, owner="project")
     if not places:
         return PipelineSettings()
     if len(places) > 1:
@@ -82,10 +93,13 @@ def _settings(source: Source, header: Header | None, known_executors: Collection
             "Keep one of them.",
             line=toml.line(),
         )
-    return read_settings(places[0][1], source.faults, known_executors)
+    settings = read_settings(places[0][1], source.faults, known_executors)
+    for judge in judges:
+        judge(places[0][1], source.faults, settings)
+    return settings
 
 
-def _fastflow_table(place: str, toml: TomlText, source: Source) -> list[tuple[str, TomlText]]:
+def _fastflow_table(place: str, toml: TomlText, source: Source, *, owner: str) -> list[tuple[str, TomlText]]:
     tool = toml.document.get("tool", {})
     if not isinstance(tool, dict) or "fastflow" not in tool:
         return []
@@ -93,7 +107,7 @@ def _fastflow_table(place: str, toml: TomlText, source: Source) -> list[tuple[st
     if not isinstance(tool["fastflow"], dict):
         source.faults.error(toml.file, "tool.fastflow is no table.", "Head it with [tool.fastflow].", line=table.line())
         return []
-    return [(f"[tool.fastflow] of {place}", table)]
+    return [(f"[tool.fastflow] of {place}", take_out_misplaced(table, source.faults, owner=owner))]
 
 
 def _modules(source: Source, script_text: str, *, is_ours: bool) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from packaging.requirements import InvalidRequirement, Requirement
 
 from fastflow.kernel.pipelines.domain.faults import FaultList
-from fastflow.kernel.pipelines.domain.names import did_you_mean
+from fastflow.kit.words import did_you_mean
 
 _OPTIONS = (
     "-r", "--requirement", "-c", "--constraint", "-e", "--editable", "-i", "--index-url", "--extra-index-url", "-f",

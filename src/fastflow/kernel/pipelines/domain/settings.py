@@ -8,12 +8,12 @@ from typing import Any, cast, get_args
 
 from fastflow.kernel.executors.port import Limits
 from fastflow.kernel.pipelines.domain.faults import FaultList
-from fastflow.kernel.pipelines.domain.names import did_you_mean
 from fastflow.kernel.pipelines.domain.params import read_params
 from fastflow.kernel.pipelines.domain.pipeline import Concurrency, PipelineSettings, Policy
 from fastflow.kernel.pipelines.domain.toml_text import TomlText
 from fastflow.kit.durations import parse_duration, parse_size
 from fastflow.kit.errors import InvalidInput
+from fastflow.kit.words import did_you_mean
 
 KEYS = (
     "description", "tags", "timeout", "idle_timeout", "wait_timeout", "grace", "python", "network", "executor", "secrets",
@@ -104,7 +104,7 @@ def read_settings(
 def _params(reader: _Reader) -> dict[str, Any] | None:
     if reader.take("params", _table, None) is None:
         return None
-    return read_params(reader.toml.below("params"), reader.faults)
+    return read_params(reader.toml.below("params"), reader.faults, KEYS)
 
 
 def _limits(reader: _Reader) -> Limits:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from sqlalchemy import LargeBinary
 from sqlmodel import Field, SQLModel
 
 from fastflow.kernel.db.types import UtcDateTime
@@ -17,3 +18,14 @@ class PipelineRow(SQLModel, table=True):
     last_cache_warmup: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """When its environment was last made ready."""
     first_seen_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class CodeArchiveRow(SQLModel, table=True):
+    """A copy of a pipeline's code on its way to the other servers of the database (PostgreSQL only)."""
+
+    __tablename__ = "code_archive"
+
+    tree_hash: str = Field(primary_key=True, max_length=64)
+    archive: bytes = Field(sa_type=LargeBinary)
+    """A gzipped tar of the copy's files."""
+    stored_at: datetime = Field(sa_type=UtcDateTime)

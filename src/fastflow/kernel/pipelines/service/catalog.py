@@ -15,10 +15,11 @@ from fastflow.kernel.pipelines.domain.errors import (
     SnapshotNotFound,
 )
 from fastflow.kernel.pipelines.domain.faults import Fault
-from fastflow.kernel.pipelines.domain.names import did_you_mean, name_problem
+from fastflow.kernel.pipelines.domain.names import name_problem
 from fastflow.kernel.pipelines.domain.pipeline import FrozenPipeline, Pipeline, PipelineMemory
 from fastflow.kernel.pipelines.domain.source import UnreadableFile
 from fastflow.kernel.pipelines.ports import (
+    AskNeeded,
     Located,
     PipelineFiles,
     PipelineStore,
@@ -28,8 +29,11 @@ from fastflow.kernel.pipelines.ports import (
 )
 from fastflow.kit.clock import Clock
 from fastflow.kit.errors import InvalidInput
+from fastflow.kit.words import did_you_mean
 
 _ATTEMPTS = 5
+_NOWHERE = Path("/nonexistent")
+"""Stands for the folder of copies where there need not be one."""
 _SETTLED_NS = 50_000_000
 """A file that changed this short a time before we looked may change again without its times telling: the clock of file
 systems ticks in steps of up to 10 ms. What we know of such a tree is not trusted a second time."""
@@ -43,14 +47,16 @@ class _Known:
     """What was found out about a tree.
 
     Attributes:
-        tree_hash: hash of its snapshot; None: none was made yet.
+        tree_hash: hash that its snapshot has or would have; None: not known yet.
         environment: what it asks for, with that snapshot; kept, because it keeps its own hash.
+        is_copied: a snapshot was made; else there is only its hash.
     """
 
     signature: tuple[object, ...]
     pipeline: Pipeline
     tree_hash: str | None = None
     environment: EnvironmentRequest | None = None
+    is_copied: bool = False
 
 
 class PipelineCatalog:
@@ -132,7 +138,7 @@ class PipelineCatalog:
         tree, known = self._look(located)
         if not known.pipeline.is_healthy:
             raise PipelineBroken(name, known.pipeline.faults)
-        code_dir = self._snapshots.find(known.tree_hash) if known.tree_hash is not None else None
+        code_dir = self._snapshots.find(known.tree_hash) if known.is_copied and known.tree_hash else None
         if code_dir is None:
             with self._making.setdefault(name, threading.Lock()):
                 tree, known, code_dir = self._copy(located)
@@ -161,6 +167,19 @@ class PipelineCatalog:
             raise SnapshotNotFound(f"The copy {tree_hash[:12]!r} of the pipeline's code is gone.")
         return folder
 
+    def environment(self, pipeline: Pipeline) -> EnvironmentRequest:
+        """What the pipeline asks of the environments, to look it up by; its code is not copied for that, so what needs
+        the code cannot be built from it. Code that is part of the input is read once for each change.
+
+        Raises:
+            PipelineNotFound, PipelineBroken, PipelineChanging: it went, broke or changes this moment.
+        """
+        if not pipeline.environment_needs_code:
+            return pipeline.environment(_NOWHERE)
+        known = self._identified(self._locate(pipeline.name))
+        assert known.environment is not None
+        return known.environment
+
     def remember(self, pipelines: Sequence[Pipeline]) -> None:
         """Note pipelines that were not seen before, or whose requirements came or went. Writes only then."""
         seen = {
@@ -179,10 +198,10 @@ class PipelineCatalog:
         """Note that the pipeline's environment was made ready now."""
         self._store.save_warmup(name, self._clock.now())
 
-    def collect_snapshots(self, keep: Collection[str], unused_seconds: float) -> Sequence[str]:
-        """Remove copies of code that no run needs: not in `keep`, and not used for so long (at least two hours, because
-        a run may be on its way to its row). Answers their hashes."""
-        return self._snapshots.remove_unused(keep, unused_seconds)
+    def collect_snapshots(self, needed: AskNeeded, unused_seconds: float) -> Sequence[str]:
+        """Remove copies of code that were not used for so long (at least two hours, because a run may be on its way to
+        its row) and that are not `needed`. Answers their hashes."""
+        return self._snapshots.remove_unused(needed, unused_seconds)
 
     # --- finding -----------------------------------------------------------------------------------------------------
 
@@ -194,7 +213,8 @@ class PipelineCatalog:
         if located is None:
             names = [one.name for one in self._files.locate_all()]
             raise PipelineNotFound(
-                f"There is no pipeline {name!r}.{did_you_mean(name, names)}", fields={"name": "unknown"}
+                f"There is no pipeline {name!r}.{did_you_mean(name, names)}",
+                fields={"name": f"there is no pipeline {name!r}"},
             )
         return located
 
@@ -229,6 +249,26 @@ class PipelineCatalog:
 
     # --- copying -----------------------------------------------------------------------------------------------------
 
+    def _identified(self, located: Located) -> _Known:
+        """The pipeline with the hash that its copy has or would have."""
+        for _ in range(_ATTEMPTS):
+            looked_at = time.time_ns()
+            tree, known = self._look(located)
+            if not known.pipeline.is_healthy:
+                raise PipelineBroken(located.name, known.pipeline.faults)
+            if known.environment is not None:
+                return known
+            try:
+                tree_hash = self._snapshots.identify(tree)
+            except UnreadableFile:  # it went away between listing and reading
+                continue
+            if self._files.scan(located).signature == tree.signature:
+                environment = known.pipeline.environment(_NOWHERE / tree_hash)
+                identified = _Known(known.signature, known.pipeline, tree_hash, environment)
+                self._keep(located.name, identified, tree, looked_at)
+                return identified
+        raise PipelineChanging(f"The files of {located.name!r} changed each of the {_ATTEMPTS} times they were read.")
+
     def _copy(self, located: Located) -> tuple[PipelineTree, _Known, Path]:
         """Read and copy until the files are the same after it as before it."""
         for _ in range(_ATTEMPTS):
@@ -242,7 +282,9 @@ class PipelineCatalog:
                 continue
             code_dir = self._snapshots.find(tree_hash)
             if code_dir is not None and self._files.scan(located).signature == tree.signature:
-                copied = _Known(known.signature, known.pipeline, tree_hash, known.pipeline.environment(code_dir))
+                copied = _Known(
+                    known.signature, known.pipeline, tree_hash, known.pipeline.environment(code_dir), is_copied=True
+                )
                 self._keep(located.name, copied, tree, looked_at)
                 return tree, copied, code_dir
         raise PipelineChanging(f"The files of {located.name!r} changed each of the {_ATTEMPTS} times they were copied.")

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -41,6 +41,7 @@ class DispatcherParts:
         retention_seconds: how often expired logs are looked for.
         log_retention_runs: ended runs per pipeline whose logs are kept; None means all.
         log_retention_days: days a log is kept; None means for ever.
+        url: where other servers of the database reach this one; None: nowhere.
     """
 
     host: str
@@ -56,6 +57,7 @@ class DispatcherParts:
     retention_seconds: float = 60.0
     log_retention_runs: int | None = None
     log_retention_days: float | None = None
+    url: str | None = None
 
 
 class Dispatcher:
@@ -69,6 +71,8 @@ class Dispatcher:
         self._tasks: dict[str, RunTask] = {}
         self._unheld: set[str] = set()
         """Runs in our care whose lease the last heartbeat did not find: just ended, or lost if the next misses it too."""
+        self._stray: set[str] = set()
+        """Runs under our lease that the last heartbeat found and that are not in our care."""
         self._group: asyncio.TaskGroup | None = None
         self._signal = asyncio.Event()
         self._claim_wanted = False
@@ -273,6 +277,20 @@ class Dispatcher:
         for run_id in missing & self._unheld:
             logger.warning("lease.lost", extra={"fields": {"run_id": run_id}})
         self._unheld = missing
+        stray = set(held) - set(self._tasks)
+        if strayed_before := stray & self._stray:
+            await self._adopt(strayed_before)
+        self._stray = stray
+
+    async def _adopt(self, run_ids: Collection[str]) -> None:
+        """Take into our care runs that we claimed without hearing of it: the database was lost between its commit and
+        its answer."""
+        runs = await asyncio.to_thread(self._parts.store.load_held, self._owner)
+        for run in runs:
+            if run.id in run_ids and run.id not in self._tasks:
+                logger.warning("run.adopted", extra={"fields": {"run_id": run.id}})
+                executor = self._parts.executors.get(run.executor)
+                self._spawn(run, () if executor is None else await executor.find_all())
 
     def _heartbeat(self, *, stopped: bool = False) -> Heartbeat:
         return Heartbeat(
@@ -281,6 +299,7 @@ class Dispatcher:
             hostname=socket.gethostname(),
             pid=os.getpid(),
             started_at=self._started_at,
+            url=self._parts.url,
             stopped=stopped,
         )
 
@@ -292,6 +311,7 @@ class Dispatcher:
         if parts.log_retention_runs is not None or before is not None:
             while await asyncio.to_thread(parts.retention.sweep, parts.log_retention_runs, before):
                 pass
+        await asyncio.to_thread(parts.retention.collect_code)
         await asyncio.sleep(parts.retention_seconds)
 
 

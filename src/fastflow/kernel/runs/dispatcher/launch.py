@@ -1,13 +1,14 @@
 """Turns a claimed run into what the executor needs to start it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from fastflow.kernel.executors.port import RunSpec
 from fastflow.kernel.runs.domain.capsule import Capsule
 from fastflow.kernel.runs.domain.params import encode_environment
 from fastflow.kernel.runs.domain.run import Run
+from fastflow.kernel.runs.domain.scheduled import schedule_environment
 from fastflow.kernel.runs.ports import EnvironmentMaker, ReadyCode, RunFiles, SecretVersions
 
 
@@ -37,13 +38,22 @@ class SpecMaker:
         self._files = files
         self._log_max_bytes = log_max_bytes
 
-    async def make(self, run: Run) -> Launchable:
+    async def make(self, run: Run, on_line: Callable[[str], None]) -> Launchable:
         """The run, ready to be launched; builds its environment when it has to, with the builder's words in its log.
+
+        Args:
+            run: a claimed run.
+            on_line: is told each line that was written into its log.
 
         Raises:
             FastFlowError: a part is gone or cannot be built; the message says which.
         """
-        ready = await self._maker.make_ready(run, lambda line: self._files.append_note(run.id, line))
+
+        def note(line: str) -> None:
+            self._files.append_note(run.id, line)
+            on_line(line)
+
+        ready = await self._maker.make_ready(run, note)
         capsule = Capsule.from_json(run.capsule)
         values: Mapping[str, str] = {}
         masked: tuple[str, ...] = ()
@@ -57,11 +67,13 @@ class SpecMaker:
             script=capsule.script,
             python=ready.environment.python,
             environment=ready.environment.hash,
+            recipe=ready.recipe,
             env={
                 **values,
                 **encode_environment(run.params),
                 "FASTFLOW_RUN_ID": run.id,
                 "FASTFLOW_PIPELINE": run.pipeline_name,
+                **schedule_environment(capsule.schedule),
             },
             secrets=masked,
             params=run.params,

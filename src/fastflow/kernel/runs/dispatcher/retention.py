@@ -1,23 +1,43 @@
-"""Removes logs and artifacts that have outlived their time; the runs themselves stay in the history."""
+"""Removes logs, artifacts and copies of code that have outlived their time; the runs themselves stay in the history."""
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from fastflow.kernel.runs.ports import RetentionStore, RunFiles
+from fastflow.kernel.runs.ports import CodeCopies, RetentionStore, RunFiles
 from fastflow.kit.clock import Clock
 
 logger = logging.getLogger(__name__)
 
 _BATCH = 200
+_CODE_EVERY = timedelta(hours=1)
 
 
 class Retention:
-    """Sweeps in batches; a crash between removing and noting repeats the removal, which then finds nothing."""
+    """Sweeps in batches; a crash between removing and noting repeats the removal, which then finds nothing.
 
-    def __init__(self, store: RetentionStore, files: RunFiles, clock: Clock) -> None:
+    Args:
+        store: which runs there are.
+        files: their logs and artifacts.
+        clock: the time.
+        code: the copies of pipelines' code; None: they are left alone.
+        code_unused: how long a copy that no run needs stays after its last use.
+    """
+
+    def __init__(
+        self,
+        store: RetentionStore,
+        files: RunFiles,
+        clock: Clock,
+        *,
+        code: CodeCopies | None = None,
+        code_unused: timedelta = timedelta(days=30),
+    ) -> None:
         self._store = store
         self._files = files
         self._clock = clock
+        self._code = code
+        self._code_unused = code_unused
+        self._code_due_at: datetime | None = None
 
     def sweep(self, keep_runs: int | None, before: datetime | None) -> bool:
         """Remove one batch.
@@ -42,3 +62,17 @@ class Retention:
             self._store.mark_log_deleted(removed, self._clock.now())
             logger.info("logs.removed", extra={"fields": {"count": len(removed)}})
         return len(found) == _BATCH and bool(removed)
+
+    def collect_code(self) -> None:
+        """Once an hour: remove copies of code that no run needs.
+
+        A run needs its copy until it is over, and then for as long as its log and artifacts are kept: so what can be
+        looked at can also be repeated exactly.
+        """
+        now = self._clock.now()
+        if self._code is None or (self._code_due_at is not None and now < self._code_due_at):
+            return
+        self._code_due_at = now + _CODE_EVERY
+        removed = self._code.collect_snapshots(self._store.find_needed_code, self._code_unused.total_seconds())
+        if removed:
+            logger.info("code.removed", extra={"fields": {"count": len(removed)}})

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
-from fastflow.kernel.executors.port import Executor, Exit, RunKey
+from fastflow.kernel.executors.port import Executor, Exit, RunKey, RunsElsewhere
 from fastflow.kernel.runs.dispatcher.events import carry_events
 from fastflow.kernel.runs.dispatcher.launch import Launchable, SpecMaker
 from fastflow.kernel.runs.dispatcher.writer import Writer
@@ -74,6 +74,7 @@ class RunTask:
         self._is_launch_tried = False
         self._is_launched = False
         self._stop_sent = False
+        self._noted: list[str] = []
 
     async def execute(self) -> None:
         """From a fresh claim to the end. Raises nothing but cancellation, which leaves the run as it is."""
@@ -95,6 +96,10 @@ class RunTask:
             await self._send_stop()
         elif self._setup is not None:
             self._setup.cancel()
+        elif self._is_launch_tried:
+            executor = self._executors[self.run.executor]
+            if isinstance(executor, RunsElsewhere):  # any other has launched before a wish could be obeyed
+                await executor.call_off(self.run.key)
 
     # -- the way ----------------------------------------------------------------------------------------------------------
 
@@ -124,15 +129,23 @@ class RunTask:
             if not await executor.seal(self.run.key):
                 await self._watch(executor)  # its supervisor got far enough to record the end itself
                 return
-            await self._fail_setup(_words(error))
+            if isinstance(error, FastFlowError) and error.extra.get("is_logged"):
+                self._noted += error.message.splitlines()
+            if self._cancel_text is not None:
+                await self._write_end(failure("cancelled", self._cancel_text, self._clock.now()))
+            else:
+                await self._fail_setup(_words(error))
             await executor.discard(self.run.key)
             return
+        if handle.interpreter is not None:
+            setup = replace(setup, interpreter=handle.interpreter)
         claimed_at = self.run.claimed_at or handle.started_at
         start = RecordStart(
             setup=setup,
             started_at=handle.started_at,
             setup_duration=max(0.0, (handle.started_at - claimed_at).total_seconds()),
             isolation=handle.isolation,
+            log_file=str(self._files.log_path(self.run.id)),
         )
         self._writer.put_soon(start)
         self.run = replace(self.run, started_at=handle.started_at)
@@ -142,7 +155,7 @@ class RunTask:
         """The launch, ready; None when the run was ended instead. Waits while the database is away."""
         pause = _FIRST_PAUSE
         while self._cancel_text is None:
-            self._setup = asyncio.create_task(self._specs.make(self.run))  # noqa: TID251  awaited in the next line
+            self._setup = asyncio.create_task(self._specs.make(self.run, self._noted.append))  # noqa: TID251  awaited in the next line
             try:
                 return await self._setup
             except asyncio.CancelledError:
@@ -253,8 +266,13 @@ class RunTask:
         return await self._write_end(ending, artifacts)
 
     async def _fail_setup(self, text: str) -> None:
-        with contextlib.suppress(OSError):  # a full disk: the run row says it all the same
-            await asyncio.to_thread(self._files.append_note, self.run.id, text)
+        noted = {line.strip() for line in self._noted}
+        rest = [
+            line for line in text.splitlines() if line.strip() not in noted
+        ]  # the builder's words are there already
+        if rest:
+            with contextlib.suppress(OSError):  # a full disk: the run row says it all the same
+                await asyncio.to_thread(self._files.append_note, self.run.id, "\n".join(rest))
         await self._write_end(failure("setup", text, self._clock.now()))
 
     async def _end_lost(self, text: str) -> bool:

@@ -83,6 +83,10 @@ class Writer:
                 logger.warning("database.away", extra={"fields": {"retry_in": pause, "error": error.message}})
                 await self._pause(pause)
                 pause = min(_LONGEST_PAUSE, pause * 2)
+            except Exception:  # a fault of ours; without a writer no run would ever end
+                logger.exception("writer.failed", extra={"fields": {"retry_in": pause}})
+                await self._pause(pause)
+                pause = min(_LONGEST_PAUSE, pause * 2)
 
     async def close(self) -> None:
         """Apply what waits, once; then stop. Call it after `run` was cancelled."""

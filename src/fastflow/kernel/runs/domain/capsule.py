@@ -63,6 +63,7 @@ class Capsule:
         modules: imports worth preloading for a warm start.
         policy: what happened to runs over the concurrency limit.
         request_digest: identity of the submitted body, for idempotency keys.
+        schedule: the due time it stands for (`scheduled.Scheduled`); None when no schedule submitted it.
     """
 
     tree_hash: str
@@ -80,6 +81,7 @@ class Capsule:
     modules: Sequence[str] = ()
     policy: str = "queue"
     request_digest: str = ""
+    schedule: Mapping[str, str] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As the database keeps it."""
@@ -109,33 +111,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     return list(value) if isinstance(value, tuple) else value
-
-
-@dataclass(frozen=True, kw_only=True)
-class Difference:
-    """A field in which two runs differ.
-
-    Attributes:
-        field: dotted name, such as `capsule.limits.memory_bytes`.
-        left, right: the two values; None also stands for absent.
-    """
-
-    field: str
-    left: Any
-    right: Any
-
-
-def compare(left: Mapping[str, Any], right: Mapping[str, Any], prefix: str = "") -> list[Difference]:
-    """The leaves in which two JSON objects differ, in the order of their names; lists are compared whole.
-
-    >>> compare({"a": {"b": 1}, "c": 2}, {"a": {"b": 3}, "c": 2})
-    [Difference(field='a.b', left=1, right=3)]
-    """
-    found: list[Difference] = []
-    for name in sorted({*left, *right}):
-        mine, other = left.get(name), right.get(name)
-        if isinstance(mine, Mapping) and isinstance(other, Mapping):
-            found += compare(mine, other, f"{prefix}{name}.")
-        elif mine != other:
-            found.append(Difference(field=f"{prefix}{name}", left=mine, right=other))
-    return found

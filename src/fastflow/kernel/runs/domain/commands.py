@@ -73,12 +73,14 @@ class RecordStart:
     Attributes:
         setup: the environment it was started in.
         setup_duration: seconds from claim to start.
+        log_file: its log, on the server that runs it; None leaves what the submission said.
     """
 
     setup: RecordSetup
     started_at: datetime
     setup_duration: float
     isolation: Mapping[str, Any]
+    log_file: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +128,7 @@ class Heartbeat:
     hostname: str
     pid: int
     started_at: datetime
+    url: str | None = None
     stopped: bool = False
 
 
@@ -152,5 +155,7 @@ Command = Claim | RecordSetup | RecordStart | NewAttempt | Finish | RecordEvents
 
 LEASE_SECONDS = 30.0
 RENEW_SECONDS = 10.0
-LOST_AFTER_SECONDS = 60.0
-"""How long after its lease's end a run of another host is given up."""
+LOST_AFTER_SECONDS = 90.0
+"""How long a runner of another host may be silent before its runs are given up."""
+STOPPED_LOST_AFTER_SECONDS = 900.0
+"""The same for a runner that was stopped in order: its runs go on, and it is expected back, such as after an upgrade."""

@@ -1,6 +1,7 @@
 """Errors of the runs room."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from fastflow.kit.errors import CapacityExceeded, Conflict, InvalidInput, NotFound
 
@@ -9,7 +10,7 @@ class RunNotFound(NotFound):
     """No run has this id, or it is outside the asker's scope."""
 
     default_code = "run_not_found"
-    default_hint = "Take the id from GET /runs."
+    default_hint = "Take the id from `GET /runs`."
 
     def __init__(self, run_id: str) -> None:
         super().__init__(f"There is no run {run_id}.")
@@ -19,7 +20,7 @@ class RunEnded(Conflict):
     """The run has reached its terminal state already."""
 
     default_code = "run_ended"
-    default_hint = "A run that ended stays as it is; submit it again with POST /runs/{id}/rerun."
+    default_hint = "A run that ended stays as it is; submit it again with `POST /runs/{id}/rerun`."
 
 
 class RunNotQueued(Conflict):
@@ -40,19 +41,37 @@ class IdempotencyMismatch(Conflict):
     """The idempotency key was used before, for a different request."""
 
     default_code = "idempotency_mismatch"
-    default_hint = "Use a new idempotency_key for a different request."
+    default_hint = "Use a new `idempotency_key` for a different request."
+
+
+@dataclass(frozen=True)
+class MissingPart:
+    """A part of a run that is gone.
+
+    Attributes:
+        what: the part, and why it is missing.
+        remedy: how it can be had again, or what to do instead.
+    """
+
+    what: str
+    remedy: str
 
 
 class CapsuleIncomplete(Conflict):
     """An exact re-run is impossible: parts of the run's capsule are gone."""
 
     default_code = "capsule_incomplete"
-    default_hint = "Re-run without --exact to take the present code, environment and secrets."
+    default_hint = "Re-run without `exact` to take code, environment and secrets as they are now."
 
-    def __init__(self, run_id: str, missing: Sequence[str]) -> None:
+    def __init__(self, run_id: str, missing: Sequence[MissingPart]) -> None:
+        remedies = list(dict.fromkeys(part.remedy for part in missing if part.remedy))
+        last = (
+            () if any("without `exact`" in remedy for remedy in remedies) else (f"Or: {_lowered(self.default_hint)}",)
+        )
         super().__init__(
-            f"Run {run_id} cannot be repeated exactly: {'; '.join(part.rstrip('.') for part in missing)}.",
-            extra={"missing": list(missing)},
+            f"Run {run_id} cannot be repeated exactly: {'; '.join(part.what.rstrip('.') for part in missing)}.",
+            hint=" ".join([*remedies, *last]),
+            extra={"missing": [part.what for part in missing]},
         )
 
 
@@ -67,8 +86,13 @@ class InvalidParams(InvalidInput):
     """Parameters that the pipeline's schema does not allow, or that cannot be handed to a process."""
 
     default_code = "invalid_params"
-    default_hint = "Correct the named parameters; GET /pipelines/{name} shows the schema."
+    default_hint = "Correct the named parameters; `GET /pipelines/{name}` shows what the pipeline takes."
 
     def __init__(self, problems: Mapping[str, str], *, hint: str | None = None) -> None:
         named = "; ".join(f"{field}: {problem}" for field, problem in problems.items())
-        super().__init__(f"The parameters are not valid: {named}.", hint=hint, fields=problems)
+        end = "" if named.endswith("?") else "."
+        super().__init__(f"The parameters are not valid: {named}{end}", hint=hint, fields=problems)
+
+
+def _lowered(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]

@@ -1,12 +1,14 @@
 """Why a run is where it is: for every state exactly one current reason, in words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from fastflow.kernel.runs.domain.capsule import Capsule
 from fastflow.kernel.runs.domain.queue import Candidate, Load, blocked_by
 from fastflow.kernel.runs.domain.run import Run, Runner
 from fastflow.kernel.runs.domain.states import RunStatus
+from fastflow.kit.words import counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +37,7 @@ class Explanation:
     Attributes:
         code: stable word: key_limit, pipeline_limit, slots_in_use, runner_away, starting, setup, running, cancelling,
             ended.
-        text: the same as a sentence.
+        text: the same as one whole sentence: what the run does, why, and what comes next or is to be done.
         position: place in the queue; None when it is not in it.
         held_by: the runs it waits for.
     """
@@ -47,7 +49,7 @@ class Explanation:
 
 
 def explain(run: Run, view: QueueView | None, now: datetime) -> Explanation:
-    """The reason why `run` is where it is.
+    """The reason why `run` is where it is: one whole sentence that says what it does, why, and what comes next.
 
     Args:
         run: in any state.
@@ -57,12 +59,11 @@ def explain(run: Run, view: QueueView | None, now: datetime) -> Explanation:
     if run.has_ended:
         return Explanation(code="ended", text=_ended(run))
     if run.cancel_requested_at is not None:
-        return Explanation(code="cancelling", text=f"is being stopped: {run.cancel_reason or 'cancelled'}")
+        return Explanation(code="cancelling", text=_stopping(run))
     if run.status is RunStatus.RUNNING:
         if run.started_at is None:
-            since = f" since {_seconds(run.claimed_at, now)}" if run.claimed_at else ""
-            return Explanation(code="setup", text=f"setting up environment{since}")
-        return Explanation(code="running", text=f"running since {_seconds(run.started_at, now)}")
+            return Explanation(code="setup", text=_setting_up(run, now))
+        return Explanation(code="running", text=_running(run, now))
     assert view is not None
     return _waiting(run, view, now)
 
@@ -71,19 +72,28 @@ def _waiting(run: Run, view: QueueView, now: datetime) -> Explanation:
     if not any(runner.is_alive(now) for runner in view.runners):
         return Explanation(code="runner_away", text=_runner_away(view.runners), position=view.position)
     blocker = blocked_by(as_candidate(run), view.load, view.max_concurrent)
-    place = f"position {view.position} in the queue"
+    waits = f"The run waits at position {view.position} of the queue"
     if blocker == "key":
-        count = view.load.by_key[run.pipeline_name, run.concurrency_key or ""]
-        text = f"waiting: key={run.concurrency_key} {count}/{run.key_limit} {_held(view)}, {place}"
-        return Explanation(code="key_limit", text=text, position=view.position, held_by=view.holders)
+        limit = _may_run(run.key_limit, f"of pipeline {run.pipeline_name} with the key {run.concurrency_key!r}")
+        return Explanation(
+            code="key_limit", text=f"{waits}: {limit}, {_held(view)}", position=view.position, held_by=view.holders
+        )
     if blocker == "pipeline":
-        count = view.load.by_pipeline[run.pipeline_name]
-        text = f"waiting: pipeline {run.pipeline_name} {count}/{run.pipeline_limit} {_held(view)}, {place}"
-        return Explanation(code="pipeline_limit", text=text, position=view.position, held_by=view.holders)
+        limit = _may_run(run.pipeline_limit, f"of pipeline {run.pipeline_name}")
+        return Explanation(
+            code="pipeline_limit", text=f"{waits}: {limit}, {_held(view)}", position=view.position, held_by=view.holders
+        )
     if blocker == "global":
-        text = f"queue position {view.position}, {view.load.total}/{view.max_concurrent} slots in use"
+        slots = "the one slot" if view.max_concurrent == 1 else f"all {view.max_concurrent} slots"
+        text = (
+            f"{waits}: {slots} of this installation (MAX_CONCURRENT_RUNS) {_are(view.max_concurrent)} in use; "
+            "it starts when its turn comes."
+        )
         return Explanation(code="slots_in_use", text=text, position=view.position)
-    text = f"queue position {view.position}, {view.load.total}/{view.max_concurrent} slots in use: about to start"
+    text = (
+        f"{waits} and starts in a moment: {view.load.total} of {counted(view.max_concurrent, 'slot')} "
+        f"{_are(view.load.total)} in use and no limit holds it back."
+    )
     return Explanation(code="starting", text=text, position=view.position)
 
 
@@ -96,30 +106,88 @@ def as_candidate(run: Run) -> Candidate:
         pipeline_limit=run.pipeline_limit,
         key_limit=run.key_limit,
         is_running=run.status is RunStatus.RUNNING,
+        schedule_id=run.schedule_id,
     )
 
 
+def _may_run(limit: int | None, which: str) -> str:
+    return f"at most {counted(limit or 0, 'run')} {which} may run at once"
+
+
 def _held(view: QueueView) -> str:
+    """Who holds the places, and when one will be free."""
     if not view.holders:
-        return "held"
-    others = f" and {len(view.holders) - 1} more" if len(view.holders) > 1 else ""
-    return f"held by run {view.holders[0]}{others}"
+        return "and the limit is reached; it starts when a place is free."
+    if len(view.holders) == 1:
+        return f"and run {view.holders[0]} does; it starts when that run has ended."
+    return (
+        f"and run {view.holders[0]} and {counted(len(view.holders) - 1, 'other')} do; "
+        "it starts when one of them has ended."
+    )
 
 
 def _runner_away(runners: Sequence[Runner]) -> str:
+    waits = "The run waits because no runner is at work here"
     if not runners:
-        return "runner is not running (none has ever reported): start `fastflow serve`"
+        return f"{waits}, nor has one ever been: start `fastflow serve`, and it begins."
     last = max(runners, key=lambda runner: runner.stopped_at or runner.seen_at)
     if last.stopped_at:
-        return f"runner is not running (stopped {last.stopped_at:%Y-%m-%d %H:%M:%S} UTC): start `fastflow serve`"
-    return f"runner is not running (last seen {last.seen_at:%Y-%m-%d %H:%M:%S} UTC on {last.hostname})"
+        when = f"the last one, on {last.hostname}, was stopped at {last.stopped_at:%Y-%m-%d %H:%M:%S} UTC"
+    else:
+        when = f"the one on {last.hostname} was last heard of at {last.seen_at:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{waits} ({when}): start `fastflow serve`, and it begins."
+
+
+def _setting_up(run: Run, now: datetime) -> str:
+    since = f" {_seconds(run.claimed_at, now)} ago" if run.claimed_at else ""
+    return f"The run left the queue{since} and its environment is being made ready; its script starts after that."
+
+
+def _running(run: Run, now: datetime) -> str:
+    text = f"The run's script has been running for {_seconds(run.started_at, now)}"
+    timeout = Capsule.from_json(run.capsule).timeouts.run
+    if timeout is None:
+        return f"{text}; it ends when the script does, as no timeout is set."
+    return f"{text}; it ends when the script does, or is stopped after {timeout:g} s (its timeout)."
+
+
+def _stopping(run: Run) -> str:
+    grace = Capsule.from_json(run.capsule).grace
+    why = f": {run.cancel_reason}" if run.cancel_reason else ""
+    return f"The run is being stopped{why}; what has not ended {grace:g} s after SIGTERM is killed."
 
 
 def _ended(run: Run) -> str:
+    at = f" at {run.finished_at:%Y-%m-%d %H:%M:%S} UTC" if run.finished_at else ""
     if run.status is RunStatus.SUCCESS:
-        return "ended: success"
-    return f"ended: {run.reason}: {run.reason_text}" if run.reason_text else f"ended: {run.reason}"
+        return f"The run ended{at} with success."
+    reason = run.reason or "exit"
+    what = _NEXT.get(reason, "its log says more: `GET /runs/{id}/logs`").replace("{id}", run.id)
+    return f"The run failed{at} ({_why(reason, run.reason_text)}); {what}."
+
+
+def _why(reason: str, text: str | None) -> str:
+    """The reason and the first line of its text, which may begin with the same word."""
+    first = (text or "").strip().split("\n")[0].removeprefix("×").removeprefix("error:").strip().rstrip(".:")
+    if not first or first.startswith(reason):
+        return first or reason
+    return f"{reason}: {first}"
+
+
+_NEXT: Mapping[str, str] = {
+    "exit": "the end of its log says why: `GET /runs/{id}/logs`",
+    "timeout": "raise the limit in the pipeline's settings, or find in its log what took so long: `GET /runs/{id}/logs`",
+    "cancelled": "submit it again with `POST /runs/{id}/rerun` if it is wanted after all",
+    "oom": "raise limits.memory in the pipeline's settings or RUN_MEMORY, or let it need less",
+    "setup": "correct what its log names, then submit it again: `GET /runs/{id}/logs`",
+    "lost": "submit it again with `POST /runs/{id}/rerun`, as nobody saw its end",
+}
+"""What to do about a failed run, by its reason."""
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _seconds(since: datetime | None, now: datetime) -> str:
-    return f"{max(0.0, (now - since).total_seconds()):.1f} s" if since else "now"
+    return f"{max(0.0, (now - since).total_seconds()):.1f} s" if since else "a moment"

@@ -164,7 +164,7 @@ def _schema_problems(params: Mapping[str, Any], schema: Mapping[str, Any]) -> di
         raise InvalidInput(
             f"The pipeline's parameter schema cannot be used: {str(error).splitlines()[0][:300]}",
             code="pipeline_broken",
-            hint="Correct [params] in the pipeline's settings; `fastflow pipelines check` shows the place.",
+            hint="Correct [params] in the pipeline's settings; `GET /pipelines/{name}/check` shows the place.",
             fields={"params_schema": "not a usable JSON Schema"},
         ) from error
     return problems

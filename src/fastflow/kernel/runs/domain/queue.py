@@ -27,6 +27,7 @@ class Candidate:
         concurrency_key: None when its pipeline has no key.
         pipeline_limit, key_limit: None means no limit.
         is_running: holds a slot now; False: it waits for one.
+        schedule_id: the schedule that submitted it.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Candidate:
     pipeline_limit: int | None = None
     key_limit: int | None = None
     is_running: bool = False
+    schedule_id: str | None = None
 
 
 @dataclass

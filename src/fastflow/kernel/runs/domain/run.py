@@ -30,6 +30,7 @@ class Run:
         key_limit: runs of its pipeline and key that may run at once; None means no limit.
         idempotency_key: a second submission with it returns this run.
         rerun_of: id of the run it repeats.
+        schedule_id: the schedule that submitted it; its due time is in `capsule`.
         capsule: what `rerun --exact` needs (`domain/capsule.py`); never a secret's value.
         queued_at: when it was submitted.
         wait_deadline: when it fails if it has not left the queue; None means never.
@@ -75,6 +76,7 @@ class Run:
     key_limit: int | None = None
     idempotency_key: str | None = None
     rerun_of: str | None = None
+    schedule_id: str | None = None
     capsule: Mapping[str, Any]
     queued_at: datetime
     wait_deadline: datetime | None = None
@@ -193,15 +195,18 @@ class RunFilter:
         since: submitted at or after.
         until: submitted before.
         pipelines: the only pipelines the asker may see; None means all.
+        id_tail: what the id ends with, in its canonical form.
     """
 
     pipeline_name: str | None = None
     status: RunStatus | None = None
     reason: Reason | None = None
     trigger: str | None = None
+    schedule_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     pipelines: tuple[str, ...] | None = None
+    id_tail: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,16 +1,19 @@
 """Makes a claimed run's code and environment ready from what its capsule says; never looks at the live pipelines."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, cast
 
 from fastflow.kernel.environments.domain.environment import Environment, EnvironmentRequest, Kind
+from fastflow.kernel.executors.port import EnvironmentRecipe, StartsFromImage
 from fastflow.kernel.pipelines.domain.faults import FaultList
 from fastflow.kernel.pipelines.domain.header import read_header
 from fastflow.kernel.runs.domain.capsule import Capsule, FrozenRequest
 from fastflow.kernel.runs.domain.run import Run
 from fastflow.kernel.runs.ports import ReadyCode
+from fastflow.kit.errors import NotFound
 
 OnLine = Callable[[str], None]
 
@@ -34,23 +37,60 @@ class Environments(Protocol):
         """A built environment; raises NotFound."""
         ...
 
+    async def recipe(
+        self, request: EnvironmentRequest, on_line: OnLine | None = None, *, exactly: str | None = None
+    ) -> tuple[Environment, EnvironmentRecipe | None]:
+        """What the environment is made of, for a machine that makes it itself; raises SetupFailed or NotFound."""
+        ...
+
 
 class SnapshotMaker:
-    """See `ports.EnvironmentMaker`."""
+    """See `ports.EnvironmentMaker`.
 
-    def __init__(self, snapshots: Snapshots, environments: Environments) -> None:
+    Args:
+        snapshots: the code.
+        environments: builds what is missing.
+        images: the executors whose runs start from an image, by kind.
+        elsewhere: the kinds whose runs' machines make environments themselves.
+    """
+
+    def __init__(
+        self,
+        snapshots: Snapshots,
+        environments: Environments,
+        images: Mapping[str, StartsFromImage] | None = None,
+        elsewhere: Collection[str] = (),
+    ) -> None:
         self._snapshots = snapshots
         self._environments = environments
+        self._images = images or {}
+        self._elsewhere = elsewhere
 
     async def make_ready(self, run: Run, on_line: OnLine) -> ReadyCode:
         """See `EnvironmentMaker.make_ready`."""
         capsule = Capsule.from_json(run.capsule)
         code_dir = await asyncio.to_thread(self._snapshots.thaw, capsule.tree_hash)
-        if capsule.exact and capsule.environment.hash is not None:
-            environment = await asyncio.to_thread(self._environments.get, capsule.environment.hash)
-        else:
+        exactly = capsule.environment.hash if capsule.exact else None
+        if run.executor in self._elsewhere:
             request = await asyncio.to_thread(_request, capsule.environment, code_dir)
-            environment = await self._environments.ensure(request, on_line)
+            environment, recipe = await self._environments.recipe(request, on_line, exactly=exactly)
+            return ReadyCode(code_dir=code_dir, environment=environment, recipe=recipe)
+        if exactly is not None:
+            try:
+                environment = await asyncio.to_thread(self._environments.get, exactly)
+                return ReadyCode(code_dir=code_dir, environment=environment)
+            except NotFound:  # on this machine; its remembered lock may lead to the same one again
+                on_line(f"the environment {exactly[:12]} is not on this machine: it is built again from its lock")
+        request = await asyncio.to_thread(_request, capsule.environment, code_dir)
+        if run.executor in self._images:
+            request = replace(request, image=await self._images[run.executor].base_image(on_line))
+        environment = await self._environments.ensure(request, on_line)
+        if exactly is not None and environment.hash != exactly:
+            raise NotFound(
+                f"The environment {exactly[:12]} is gone, and what the pipeline asks for now leads to another one.",
+                code="environment_not_found",
+                hint="Run the pipeline normally: it takes the environment that its requirements lead to now.",
+            )
         return ReadyCode(code_dir=code_dir, environment=environment)
 
 

@@ -17,6 +17,7 @@ from fastflow.kit.clock import Clock
 
 _PART_BYTES = 16 * 1024
 _CHUNK_BYTES = 1 << 20
+_TAIL_BYTES = 4 * _PART_BYTES
 _MAX_ARTIFACTS = 10_000
 _MAX_DEPTH = 32
 _MAX_PATH = 1000
@@ -47,12 +48,12 @@ class RunFolder:
 
     def append_note(self, run_id: str, text: str) -> None:
         """See `RunFiles.append_note`. One write, so that lines of two writers never mix."""
-        stamp = f"{self._clock.now().astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}000Z stderr "
-        data = b"".join(_as_log_lines(stamp.encode(), line) for line in text.splitlines() or [""])
+        stamp = f"{self._clock.now().astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}000Z stderr ".encode()
+        data = b"".join(_as_log_lines(stamp, line) for line in text.splitlines() or [""])
         self._logs_dir.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.log_path(run_id), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        descriptor = os.open(self.log_path(run_id), os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
         try:
-            os.write(descriptor, data)
+            os.write(descriptor, _end_of_broken_line(descriptor, stamp) + data)
         finally:
             os.close(descriptor)
 
@@ -86,6 +87,17 @@ def _as_log_lines(head: bytes, line: str) -> bytes:
     body = b"[fastflow] " + line.encode("utf-8", "replace")
     parts = [body[start : start + _PART_BYTES] for start in range(0, len(body), _PART_BYTES)]
     return b"".join(head + (b"P " if part is not parts[-1] else b"F ") + part + b"\n" for part in parts)
+
+
+def _end_of_broken_line(descriptor: int, stamp: bytes) -> bytes:
+    """What has to stand before a line of ours in a log whose writer was stopped in the middle of one: a newline after a
+    torn line, and the end of a line in parts that ours would continue else."""
+    size = os.fstat(descriptor).st_size
+    tail = os.pread(descriptor, _TAIL_BYTES, max(0, size - _TAIL_BYTES))
+    newline = b"" if tail.endswith(b"\n") or not tail else b"\n"
+    tags = (row.split(b" ", 3)[1:3] for row in reversed(tail.split(b"\n")))
+    last = next((tag for tag in tags if tag[:1] == [b"stderr"]), None)
+    return newline + (stamp + b"F \n" if last == [b"stderr", b"P"] else b"")
 
 
 def _walk(folder: int, prefix: str, notes: list[str], depth: int) -> Iterator[Artifact]:

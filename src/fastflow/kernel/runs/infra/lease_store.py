@@ -7,8 +7,10 @@ from typing import Any, Final
 
 from sqlalchemy import (
     Connection,
+    Text,
     and_,
     bindparam,
+    case,
     exists,
     func,
     insert,
@@ -17,6 +19,7 @@ from sqlalchemy import (
 )
 
 from fastflow.kernel.db.engine import Database
+from fastflow.kernel.db.types import UtcDateTime
 from fastflow.kernel.runs.domain import commands as command
 from fastflow.kernel.runs.domain.run import Run
 from fastflow.kernel.runs.domain.states import RunStatus, check_move
@@ -27,7 +30,6 @@ from fastflow.kernel.runs.ports import Due
 from fastflow.kit.errors import Unavailable
 
 _LEASE: Final = timedelta(seconds=command.LEASE_SECONDS)
-_LOST_AFTER: Final = timedelta(seconds=command.LOST_AFTER_SECONDS)
 _HELD: Final = and_(RUN.c.id == bindparam("run_id"), RUN.c.lease_token == bindparam("token"), RUNNING)
 
 _TAKE = (
@@ -62,6 +64,7 @@ _RECORD_START = (
         started_at=bindparam("new_started_at"),
         setup_duration=bindparam("new_setup_duration"),
         isolation=bindparam("new_isolation"),
+        log_file=func.coalesce(bindparam("new_log_file", type_=Text), RUN.c.log_file),
     )
 )
 _NEW_ATTEMPT = update(RUN).where(_HELD).values(attempt_token=bindparam("token"))
@@ -90,12 +93,23 @@ _FAIL_TIMED_OUT = (
         finished_at=bindparam("now"),
     )
 )
-_LOST = select(RUN.c.id, RUN.c.host).where(
-    RUNNING, RUN.c.host != bindparam("at_host"), RUN.c.lease_expires_at < bindparam("before")
+_MOMENT: Final = UtcDateTime()
+_SILENT_SINCE = case(
+    (RUNNER.c.stopped_at.is_not(None), bindparam("before_stopped", type_=_MOMENT)),
+    else_=bindparam("before", type_=_MOMENT),
+)
+_LOST = (
+    select(RUN.c.id, RUN.c.host, RUN.c.lease_expires_at, RUNNER.c.hostname)
+    .join_from(RUN, RUNNER, RUNNER.c.host == RUN.c.host, isouter=True)
+    .where(
+        RUNNING,
+        RUN.c.host != bindparam("at_host"),
+        RUN.c.lease_expires_at < _SILENT_SINCE,
+    )
 )
 _FAIL_LOST = (
     update(RUN)
-    .where(RUN.c.id == bindparam("run_id"), RUNNING, RUN.c.lease_expires_at < bindparam("before"))
+    .where(RUN.c.id == bindparam("run_id"), RUNNING, RUN.c.lease_expires_at == bindparam("expired"))
     .values(
         status=RunStatus.FAILED.value,
         reason="lost",
@@ -120,15 +134,23 @@ _BEAT = (
         started_at=bindparam("new_started_at"),
         seen_at=bindparam("now"),
         stopped_at=bindparam("new_stopped_at"),
+        url=bindparam("new_url"),
     )
 )
 
 
 class SqlLeaseStore:
-    """See `ports.LeaseStore`."""
+    """See `ports.LeaseStore`.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        database: migrated.
+        lost_after: seconds of silence after which the runs of another host's runner are given up.
+    """
+
+    def __init__(self, database: Database, *, lost_after: float = command.LOST_AFTER_SECONDS) -> None:
         self._database = database
+        self._silence = timedelta(seconds=max(0.0, lost_after - command.LEASE_SECONDS))
+        self._silence_stopped = max(self._silence, timedelta(seconds=command.STOPPED_LOST_AFTER_SECONDS))
         self._handlers: dict[type[Any], Callable[[Connection, Any, datetime], Any]] = {
             command.Claim: self._claim,
             command.RecordSetup: _record_setup,
@@ -139,7 +161,7 @@ class SqlLeaseStore:
             command.TakeOver: _take_over,
             command.Heartbeat: _beat,
             command.Renew: _renew,
-            command.Sweep: _sweep,
+            command.Sweep: self._sweep,
         }
 
     def apply(self, commands: Sequence[command.Command], now: datetime) -> Sequence[Any]:
@@ -173,6 +195,11 @@ class SqlLeaseStore:
             offset = connection.execute(_LAST_OFFSET, {"run_id": run_id}).scalar_one()
             return -1 if offset is None else int(offset)
 
+    def load_held(self, owner: str) -> Sequence[Run]:
+        """See `LeaseStore.load_held`."""
+        with self._database.read() as connection:
+            return [run_of(row) for row in connection.execute(_TAKEN_OVER, {"owner": owner})]
+
     def _claim(self, connection: Connection, wanted: command.Claim, now: datetime) -> command.Claimed:
         self._database.lock(connection, "claim")
         if wanted.only is None:
@@ -183,6 +210,22 @@ class SqlLeaseStore:
         still = _ANY_PENDING if wanted.only is None else _ONE_PENDING
         more = bool(connection.execute(still, {"run_id": wanted.only}).scalar_one())
         return command.Claimed(runs=claimed, more=more)
+
+    def _sweep(self, connection: Connection, wanted: command.Sweep, now: datetime) -> list[str]:
+        ended: list[str] = []
+        for run_id in connection.execute(_TIMED_OUT, {"now": now}).scalars().all():
+            if connection.execute(_FAIL_TIMED_OUT, {"run_id": run_id, "now": now}).rowcount:
+                record_state(connection, run_id, now, RunStatus.FAILED, reason="timeout")
+                ended.append(run_id)
+        silent = {"before": now - self._silence, "before_stopped": now - self._silence_stopped}
+        for run_id, host, expired, name in list(connection.execute(_LOST, {"at_host": wanted.host, **silent})):
+            text = f"its server {name or host} went away and did not come back"
+            if connection.execute(
+                _FAIL_LOST, {"run_id": run_id, "expired": expired, "text": text, "now": now}
+            ).rowcount:
+                record_state(connection, run_id, now, RunStatus.FAILED, reason="lost")
+                ended.append(run_id)
+        return ended
 
 
 def _take(connection: Connection, runs: Sequence[Run], wanted: command.Claim, now: datetime) -> list[Run]:
@@ -222,6 +265,7 @@ def _record_start(connection: Connection, started: command.RecordStart, _now: da
     values = {
         "new_started_at": started.started_at,
         "new_isolation": storable(started.isolation),
+        "new_log_file": started.log_file,
         "new_setup_duration": started.setup_duration,
         "new_environment": started.setup.environment,
         "new_interpreter": started.setup.interpreter,
@@ -288,6 +332,7 @@ def _beat(connection: Connection, beat: command.Heartbeat, now: datetime) -> lis
         "new_started_at": beat.started_at,
         "now": now,
         "new_stopped_at": now if beat.stopped else None,
+        "new_url": beat.url,
     }
     if not connection.execute(_BEAT, {"at_host": beat.host, **values}).rowcount:
         row = {name.removeprefix("new_"): value for name, value in values.items() if name != "now"}
@@ -298,22 +343,6 @@ def _beat(connection: Connection, beat: command.Heartbeat, now: datetime) -> lis
 def _renew(connection: Connection, wanted: command.Renew, now: datetime) -> list[str]:
     connection.execute(_RENEW, {"owner": wanted.owner, "expires": now + _LEASE})
     return list(connection.execute(_MINE, {"owner": wanted.owner}).scalars())
-
-
-def _sweep(connection: Connection, wanted: command.Sweep, now: datetime) -> list[str]:
-    ended: list[str] = []
-    for run_id in connection.execute(_TIMED_OUT, {"now": now}).scalars().all():
-        if connection.execute(_FAIL_TIMED_OUT, {"run_id": run_id, "now": now}).rowcount:
-            record_state(connection, run_id, now, RunStatus.FAILED, reason="timeout")
-            ended.append(run_id)
-    before = now - _LOST_AFTER
-    for run_id, host in list(connection.execute(_LOST, {"at_host": wanted.host, "before": before})):
-        text = f"its runner (data directory {host}) went away and did not come back"
-        values = {"run_id": run_id, "before": before, "text": text, "now": now}
-        if connection.execute(_FAIL_LOST, values).rowcount:
-            record_state(connection, run_id, now, RunStatus.FAILED, reason="lost")
-            ended.append(run_id)
-    return ended
 
 
 def _held(lease: command.Lease) -> dict[str, Any]:

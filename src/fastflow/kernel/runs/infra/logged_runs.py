@@ -88,6 +88,11 @@ class SqlLoggedRuns:
         with self._database.read() as connection:
             return connection.execute(select(func.max(EVENT.c.id))).scalar() or 0
 
+    def _log_path(self, row: Any) -> Path:
+        """Where the row says, which may be a former LOGS_DIR, or (before the start) another server's; else in ours."""
+        told = Path(row.log_file) if row.log_file else None
+        return told if told is not None and told.exists() else self._logs_dir / f"{row.id}.log"
+
     def _run_of(self, row: Any) -> LoggedRun:
         status = RunStatus(row.status)
         return LoggedRun(
@@ -96,7 +101,7 @@ class SqlLoggedRuns:
             status=status.value,
             reason=row.reason,
             exit_code=row.exit_code,
-            log_path=self._logs_dir / (row.log_file or f"{row.id}.log"),
+            log_path=self._log_path(row),
             log_deleted_at=row.log_deleted_at,
             ended=status.is_terminal,
             since=row.started_at or row.queued_at,

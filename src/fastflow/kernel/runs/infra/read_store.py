@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -43,6 +43,7 @@ _ARTIFACTS = (
     .where(ARTIFACT.c.run_id == bindparam("run_id"))
     .order_by(ARTIFACT.c.path)
 )
+_RUNNERS = select(*(RUNNER.c[field.name] for field in fields(Runner)))
 _ID_SLACK = timedelta(minutes=1)
 """Ids are made by the machine's clock a moment before or after `queued_at` is taken."""
 
@@ -85,13 +86,13 @@ class SqlReadStore:
                 load=load,
                 holders=list(connection.execute(holders).scalars()),
                 max_concurrent=max_concurrent,
-                runners=[Runner(**row._mapping) for row in connection.execute(select(RUNNER))],
+                runners=[Runner(**row._mapping) for row in connection.execute(_RUNNERS)],
             )
 
     def load_runners(self) -> Sequence[Runner]:
         """See `ReadStore.load_runners`."""
         with self._database.read() as connection:
-            return [Runner(**row._mapping) for row in connection.execute(select(RUNNER))]
+            return [Runner(**row._mapping) for row in connection.execute(_RUNNERS)]
 
     def count_active(self) -> tuple[int, int]:
         """See `ReadStore.count_active`."""
@@ -139,6 +140,10 @@ def _filtered(query: Select[Any], wanted: RunFilter) -> Select[Any]:
         query = query.where(RUN.c.reason == wanted.reason)
     if wanted.trigger is not None:
         query = query.where(RUN.c.trigger == wanted.trigger)
+    if wanted.schedule_id is not None:
+        query = query.where(RUN.c.schedule_id == wanted.schedule_id)
+    if wanted.id_tail is not None:
+        query = query.where(RUN.c.id.endswith(wanted.id_tail))
     if wanted.since is not None:
         query = query.where(RUN.c.id >= _first_id(wanted.since - _ID_SLACK), RUN.c.queued_at >= wanted.since)
     if wanted.until is not None:

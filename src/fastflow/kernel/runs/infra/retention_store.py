@@ -1,49 +1,76 @@
-"""Which logs and artifacts have outlived their time."""
+"""Which logs, artifacts and copies of code have outlived their time."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, or_, select, update
 from sqlalchemy import text as sql
 
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.runs.infra.rows import ARTIFACT, RUN
-from fastflow.kernel.runs.infra.tables import LOG_KEPT
+from fastflow.kernel.runs.infra.tables import LOG_KEPT, RETAINED
 
+_HERE = or_(RUN.c.host == bindparam("at_host"), RUN.c.host.is_(None))
+"""Whose files lie on this machine, or nowhere."""
 _NEXT_PIPELINE = select(func.min(RUN.c.pipeline_name)).where(
     sql(LOG_KEPT), RUN.c.pipeline_name > bindparam("pipeline_name")
 )
 _BEYOND = (
     select(RUN.c.id)
-    .where(sql(LOG_KEPT), RUN.c.pipeline_name == bindparam("pipeline_name"))
+    .where(sql(LOG_KEPT), RUN.c.pipeline_name == bindparam("pipeline_name"), _HERE)
     .order_by(RUN.c.id.desc())
     .offset(bindparam("keep"))
     .limit(bindparam("count"))
 )
-_OLD = select(RUN.c.id).where(sql(LOG_KEPT), RUN.c.finished_at < bindparam("before")).limit(bindparam("count"))
+_OLD = select(RUN.c.id).where(sql(LOG_KEPT), RUN.c.finished_at < bindparam("before"), _HERE).limit(bindparam("count"))
+_CHUNK = 500
+_NEEDED = (
+    select(RUN.c.tree_hash)
+    .where(sql(RETAINED), RUN.c.tree_hash.in_(bindparam("tree_hashes", expanding=True)))
+    .group_by(RUN.c.tree_hash)
+)
 
 
 class SqlRetentionStore:
-    """See `ports.RetentionStore`."""
+    """See `ports.RetentionStore`.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        database: migrated.
+        host: id of this server's data directory: what lies on other servers is theirs to remove.
+    """
+
+    def __init__(self, database: Database, host: str) -> None:
         self._database = database
+        self._host = host
 
     def find_expired(self, *, keep_runs: int | None, before: datetime | None, limit: int) -> Sequence[str]:
         """See `RetentionStore.find_expired`."""
         found: dict[str, None] = {}
+        values: dict[str, Any] = {"at_host": self._host, "before": before, "count": limit}
         with self._database.read() as connection:
             if before is not None:
-                found.update(dict.fromkeys(connection.execute(_OLD, {"before": before, "count": limit}).scalars()))
+                found.update(dict.fromkeys(connection.execute(_OLD, values).scalars()))
             if keep_runs is not None:
                 name = ""
                 while len(found) < limit:
                     name = connection.execute(_NEXT_PIPELINE, {"pipeline_name": name}).scalar_one()
                     if name is None:
                         break
-                    values = {"pipeline_name": name, "keep": keep_runs, "count": limit - len(found)}
+                    values = {
+                        "at_host": self._host, "pipeline_name": name, "keep": keep_runs, "count": limit - len(found),
+                    }  # fmt: skip
                     found.update(dict.fromkeys(connection.execute(_BEYOND, values).scalars()))
         return list(found)[:limit]
+
+    def find_needed_code(self, tree_hashes: Sequence[str]) -> Collection[str]:
+        """See `RetentionStore.find_needed_code`. One look into an index for each."""
+        found: set[str] = set()
+        with self._database.read() as connection:
+            for start in range(0, len(tree_hashes), _CHUNK):
+                chunk = list(tree_hashes[start : start + _CHUNK])
+                found.update(connection.execute(_NEEDED, {"tree_hashes": chunk}).scalars())
+        return found
 
     def mark_log_deleted(self, run_ids: Sequence[str], at: datetime) -> None:
         """See `RetentionStore.mark_log_deleted`."""

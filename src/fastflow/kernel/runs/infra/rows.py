@@ -40,4 +40,5 @@ def values_of(run: Run) -> dict[str, Any]:
     values: dict[str, Any] = {name: getattr(run, name) for name in _FIELDS}
     values["status"] = run.status.value
     values["queue_rank"] = -run.priority
+    values["tree_hash"] = run.capsule.get("tree_hash")
     return values

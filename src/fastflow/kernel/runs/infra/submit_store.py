@@ -24,6 +24,7 @@ _BY_IDEMPOTENCY_KEY = select(*RUN_COLUMNS).where(
 )
 _ACTIVE_COLUMNS = (
     *(RUN.c.id, RUN.c.pipeline_name, RUN.c.concurrency_key, RUN.c.pipeline_limit, RUN.c.key_limit, RUN.c.status),
+    RUN.c.schedule_id,
 )
 _ACTIVE = (
     select(*_ACTIVE_COLUMNS)
@@ -168,6 +169,7 @@ def _load_active(connection: Connection, pipeline_name: str) -> Sequence[Candida
             pipeline_limit=row.pipeline_limit,
             key_limit=row.key_limit,
             is_running=row.status == RunStatus.RUNNING.value,
+            schedule_id=row.schedule_id,
         )
         for row in connection.execute(_ACTIVE, {"pipeline_name": pipeline_name})
     ]

@@ -11,6 +11,9 @@ from fastflow.kernel.db.types import JsonColumn, UtcDateTime
 LOG_KEPT = "finished_at IS NOT NULL AND log_deleted_at IS NULL"
 """Of a run that ended and whose log is still there; a query must say it in these words for the index to be used."""
 
+RETAINED = "log_deleted_at IS NULL"
+"""Of a run that is not over, or whose log and artifacts are still there: such a one may be asked for again, exactly."""
+
 
 def _only(condition: str) -> dict[str, Any]:
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
@@ -48,6 +51,8 @@ class RunRow(SQLModel, table=True):
         # Retention: the ended runs that still have their log.
         Index("ix_run_log_kept", "pipeline_name", "id", **_only(LOG_KEPT)),
         Index("ix_run_log_kept_finished_at", "finished_at", **_only(LOG_KEPT)),
+        Index("ix_run_tree_hash", "tree_hash", **_only(RETAINED)),
+        Index("ix_run_schedule_id", "schedule_id", "id", **_only("schedule_id IS NOT NULL")),
     )
 
     id: str = Field(primary_key=True, max_length=36)
@@ -76,8 +81,12 @@ class RunRow(SQLModel, table=True):
     """Runs of this pipeline and key that may run at once."""
     idempotency_key: str | None = Field(default=None, max_length=200)
     rerun_of: str | None = Field(default=None, max_length=36)
+    schedule_id: str | None = Field(default=None, max_length=36)
+    """The schedule that submitted it; also one that was removed since."""
     capsule: dict[str, Any] = Field(sa_column=Column(JsonColumn, nullable=False))
     """All that `rerun --exact` needs; see `runs/domain/capsule.py`. Never a secret's value."""
+    tree_hash: str | None = Field(default=None, max_length=64)
+    """The capsule's copy of the code, in a column of its own so that unused copies are found."""
     queued_at: datetime = Field(sa_type=UtcDateTime)
     wait_deadline: datetime | None = Field(default=None, sa_type=UtcDateTime)
     claimed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -120,6 +129,8 @@ class RunEventRow(SQLModel, table=True):
     __tablename__ = "run_event"
     __table_args__ = (
         Index("uq_run_event_source", "run_id", "source_offset", unique=True, **_only("source_offset IS NOT NULL")),
+        # A stream's cursor is an id: one given out again after its row was deleted would be taken for seen.
+        {"sqlite_autoincrement": True},
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger().with_variant(Integer, "sqlite"))
@@ -160,3 +171,5 @@ class RunnerRow(SQLModel, table=True):
     """Heartbeat."""
     stopped_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """When it was stopped in an orderly way; None while it runs, and after a crash."""
+    url: str | None = Field(default=None, max_length=500)
+    """Where the other servers of the database reach the server it belongs to."""

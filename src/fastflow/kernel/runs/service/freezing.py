@@ -27,6 +27,7 @@ def freeze_capsule(
     secrets: Mapping[str, int],
     digest: str,
     timeout: float | None = None,
+    schedule: Mapping[str, str] | None = None,
 ) -> Capsule:
     """All that decides what the run does: what the caller asks for, else the pipeline, else the installation."""
     pipeline, request = frozen.pipeline, frozen.environment
@@ -58,6 +59,7 @@ def freeze_capsule(
         modules=tuple(pipeline.modules),
         policy=pipeline.concurrency.policy,
         request_digest=digest,
+        schedule=schedule,
     )
 
 
@@ -72,6 +74,7 @@ def new_run(
     priority: int,
     idempotency_key: str | None,
     rerun_of: str | None,
+    schedule_id: str | None = None,
     policy: RunPolicy,
 ) -> Run:
     """The run as it enters the queue.
@@ -95,6 +98,7 @@ def new_run(
         key_limit=concurrency.per_key if concurrency.key is not None else None,
         idempotency_key=idempotency_key,
         rerun_of=rerun_of,
+        schedule_id=schedule_id,
         capsule=capsule.to_json(),
         queued_at=now,
         wait_deadline=_deadline(now, capsule),
@@ -151,7 +155,7 @@ def check_executor(wanted: str, policy: RunPolicy) -> str:
             f"There is no executor {wanted[:80]!r}.",
             code="unknown_executor",
             hint=f"Use one of: {', '.join(sorted(policy.executors))}; or leave it away.",
-            fields={"executor": "unknown"},
+            fields={"executor": f"there is no executor {wanted[:80]!r}"},
         )
     return wanted
 

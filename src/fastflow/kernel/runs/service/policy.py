@@ -17,6 +17,7 @@ class RunPolicy:
         queue_when_full: False: refuse a run that would have to wait for a slot.
         default_executor: executor of a run whose pipeline names none.
         executors: kinds that exist.
+        image_executors: those of them whose runs start from an image, so that their environments are not this machine's.
         default_limits: resources of a run whose pipeline names none.
         default_run_timeout: seconds; None means no limit.
         default_grace: seconds between SIGTERM and SIGKILL.
@@ -27,6 +28,7 @@ class RunPolicy:
     queue_when_full: bool = True
     default_executor: str = "process"
     executors: Collection[str] = ("process",)
+    image_executors: Collection[str] = ()
     default_limits: Limits = field(default_factory=Limits)
     default_run_timeout: float | None = None
     default_grace: float = 10.0

@@ -3,13 +3,11 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
-from fastflow.kernel.environments.domain.environment import Environment
-from fastflow.kernel.runs.domain.capsule import Capsule, Difference, compare
+from fastflow.kernel.runs.domain.capsule import Capsule
+from fastflow.kernel.runs.domain.comparing import RunDiff
 from fastflow.kernel.runs.domain.errors import (
-    CapsuleIncomplete,
     IdempotencyMismatch,
     RunEnded,
     RunNotFound,
@@ -18,9 +16,11 @@ from fastflow.kernel.runs.domain.errors import (
 from fastflow.kernel.runs.domain.explain import Explanation, explain
 from fastflow.kernel.runs.domain.params import validate_params
 from fastflow.kernel.runs.domain.run import Artifact, Run, RunEvent, RunFilter, Runner
+from fastflow.kernel.runs.domain.scheduled import Overlap, Scheduled
 from fastflow.kernel.runs.domain.states import RunStatus
 from fastflow.kernel.runs.ports import (
     Catalogue,
+    Comparison,
     EnvironmentCatalogue,
     Expect,
     Inserted,
@@ -30,6 +30,7 @@ from fastflow.kernel.runs.ports import (
     WakeUp,
 )
 from fastflow.kernel.runs.service.admission import admission_for
+from fastflow.kernel.runs.service.comparing import compare_runs
 from fastflow.kernel.runs.service.freezing import (
     check_executor,
     freeze_capsule,
@@ -38,24 +39,16 @@ from fastflow.kernel.runs.service.freezing import (
     request_digest,
 )
 from fastflow.kernel.runs.service.policy import RunPolicy
+from fastflow.kernel.runs.service.repeating import Parts
 from fastflow.kit.clock import Clock
-from fastflow.kit.errors import FastFlowError, Forbidden, InvalidInput, NotFound
+from fastflow.kit.errors import InvalidInput
 from fastflow.kit.identity import Actor, Role
 from fastflow.kit.ids import parse_id
-from fastflow.kit.pages import DEFAULT_PAGE_SIZE, Page, decode_cursor, encode_cursor
+from fastflow.kit.pages import DEFAULT_PAGE_SIZE, Page, bad_cursor, decode_cursor, encode_cursor
 
 MAX_PRIORITY = 1_000_000
 POLL_SECONDS = 1.0
 """How often a waiter looks by itself, should a signal be lost."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunDiff:
-    """Two runs and what they differ in; an empty list means the same parts and the same result."""
-
-    left: Run
-    right: Run
-    differences: Sequence[Difference]
 
 
 class RunService:
@@ -69,6 +62,7 @@ class RunService:
         catalogue: Catalogue,
         environments: EnvironmentCatalogue,
         secrets: SecretVersions,
+        comparison: Comparison,
         wakeup: WakeUp,
         expect: Expect,
         clock: Clock,
@@ -79,6 +73,8 @@ class RunService:
         self._catalogue = catalogue
         self._environments = environments
         self._secrets = secrets
+        self._comparison = comparison
+        self._parts = Parts(catalogue, environments, secrets, policy.executors)
         self._wakeup = wakeup
         self._expect = expect
         self._clock = clock
@@ -97,6 +93,7 @@ class RunService:
         idempotency_key: str | None = None,
         executor: str | None = None,
         timeout: float | None = None,
+        schedule: Scheduled | None = None,
     ) -> Run:
         """Put a run of the pipeline, as its code is now, into the queue.
 
@@ -111,12 +108,13 @@ class RunService:
             idempotency_key: a second submission with the same key and request returns the first run.
             executor: None takes the pipeline's, else the installation's.
             timeout: seconds the run may take; None takes the pipeline's, else the installation's.
+            schedule: the due time it stands for.
 
         Raises:
             NotFound: no such pipeline, or no such secret.
             InvalidInput: wrong parameters, broken pipeline, unknown executor.
             Forbidden: role, scope, or a secret the pipeline may not read.
-            RunSkipped: the policy is skip and the limit is reached.
+            RunSkipped: the policy is skip and the limit is reached, or the schedule's overlap is skip.
             QueueFull: every slot is taken and runs do not queue here.
             IdempotencyMismatch: the key was used for another request.
         """
@@ -132,6 +130,7 @@ class RunService:
             executor,
             rerun_of=None,
             timeout=timeout,
+            schedule=schedule,
         )
 
     def _submit(
@@ -145,6 +144,8 @@ class RunService:
         executor: str | None,
         rerun_of: str | None,
         timeout: float | None = None,
+        schedule: Scheduled | None = None,
+        due: Mapping[str, str] | None = None,
     ) -> Run:
         digest = request_digest(params, executor, timeout)
         if idempotency_key is not None:
@@ -159,10 +160,13 @@ class RunService:
             frozen,
             self._policy,
             executor=kind,
-            environment=self._environments.resolved_hash(frozen.environment),
+            environment=None
+            if kind in self._policy.image_executors  # only the runner knows the image of today
+            else self._environments.resolved_hash(frozen.environment),
             secrets=self._secrets.current_versions(pipeline.name, pipeline.secrets) if pipeline.secrets else {},
             digest=digest,
             timeout=timeout,
+            schedule=due if schedule is None else schedule.to_json(),
         )
         run = new_run(
             frozen,
@@ -174,17 +178,19 @@ class RunService:
             priority=_check_priority(priority),
             idempotency_key=idempotency_key,
             rerun_of=rerun_of,
+            schedule_id=None if schedule is None else schedule.schedule_id,
             policy=self._policy,
         )
-        inserted = self._insert(run, capsule, actor)
+        inserted = self._insert(run, capsule, actor, "queue" if schedule is None else schedule.overlap)
         return inserted.run if inserted.is_new else _same_request(inserted.run, digest)
 
-    def _insert(self, run: Run, capsule: Capsule, actor: Actor) -> Inserted:
+    def _insert(self, run: Run, capsule: Capsule, actor: Actor, overlap: Overlap = "queue") -> Inserted:
         admission = admission_for(
             run,
             cast("Any", capsule.policy),
             max_concurrent=self._policy.max_concurrent_runs,
             queue_when_full=self._policy.queue_when_full,
+            overlap=overlap,
         )
         action = "run.rerun" if run.rerun_of else "run.submit"
         detail: dict[str, Any] = {"pipeline": run.pipeline_name, "trigger": run.trigger}
@@ -246,7 +252,7 @@ class RunService:
         run = self.get(run_id, actor=actor)
         after = cast("int", decode_cursor(cursor, (int,))[0]) if cursor else 0
         if not 0 <= after < 2**63:
-            raise InvalidInput("The cursor is not one of this list.", code="invalid_cursor", fields={"cursor": "wrong"})
+            raise bad_cursor()
         found = self._reads.load_events(run.id, after_id=after, limit=limit + 1)
         items = found[:limit]
         return Page(items=items, next_cursor=encode_cursor(items[-1].id) if len(found) > limit else None)
@@ -264,9 +270,8 @@ class RunService:
         return explain(run, view, self._clock.now())
 
     def diff(self, left_id: str, right_id: str, *, actor: Actor) -> RunDiff:
-        """What two runs differ in, field by field; raises as `get`."""
-        left, right = self.get(left_id, actor=actor), self.get(right_id, actor=actor)
-        return RunDiff(left=left, right=right, differences=compare(_comparable(left), _comparable(right)))
+        """What two runs differ in: fields, files of the code, packages of the environment; raises as `get`."""
+        return compare_runs(self.get(left_id, actor=actor), self.get(right_id, actor=actor), self._comparison)
 
     def runners(self) -> Sequence[Runner]:
         """Every runner process that ever reported, for health and doctor."""
@@ -337,10 +342,11 @@ class RunService:
         actor.require(Role.OPERATOR)
         run = self.get(run_id, actor=actor)
         if not exact:
+            due = Capsule.from_json(run.capsule).schedule
             return self._submit(
-                run.pipeline_name, run.params, actor, "rerun", run.priority, None, None, rerun_of=run.id
+                run.pipeline_name, run.params, actor, "rerun", run.priority, None, None, rerun_of=run.id, due=due
             )
-        environment = self._complete_parts(run)
+        environment = self._parts.require_all(run)
         again = repeat_exactly(
             run,
             environment=environment.hash,
@@ -349,45 +355,6 @@ class RunService:
             policy=self._policy,
         )
         return self._insert(again, Capsule.from_json(again.capsule), actor).run
-
-    def _complete_parts(self, run: Run) -> Environment:
-        """The environment of an exact repeat, after every part was found to be there."""
-        capsule = Capsule.from_json(run.capsule)
-        missing: list[str] = []
-        environment: Environment | None = None
-        try:
-            self._catalogue.thaw(capsule.tree_hash)
-        except NotFound as error:
-            missing.append(f"code snapshot {capsule.tree_hash[:12]}: {error.message}")
-        wanted = run.environment or capsule.environment.hash
-        if wanted is None:
-            missing.append("environment: the run never got one")
-        else:
-            try:
-                environment = self._environments.get(wanted)
-            except (NotFound, InvalidInput) as error:
-                missing.append(f"environment {wanted[:12]}: {error.message}")
-        if environment is not None and not environment.python.exists():
-            missing.append(f"interpreter {environment.interpreter}: {environment.python} is not there")
-        elif environment is not None and run.interpreter not in (None, environment.interpreter):
-            missing.append(f"interpreter {run.interpreter}: the environment now has {environment.interpreter}")
-        missing += self._missing_secrets(run.pipeline_name, capsule.secrets)
-        if capsule.executor not in self._policy.executors:
-            missing.append(f"executor {capsule.executor}: not available")
-        if missing or environment is None:
-            raise CapsuleIncomplete(run.id, missing)
-        return environment
-
-    def _missing_secrets(self, pipeline_name: str, versions: Mapping[str, int]) -> Sequence[str]:
-        if not versions:
-            return []
-        try:
-            self._secrets.reveal(pipeline_name, versions)
-        except (NotFound, Forbidden) as error:
-            return [f"secrets: {error.message}"]
-        except FastFlowError as error:
-            return [f"secrets cannot be read: {error.message}"]
-        return []
 
     # -- await ----------------------------------------------------------------------------------------------------------
 
@@ -429,22 +396,3 @@ def _check_priority(priority: int) -> int:
             fields={"priority": "out of range"},
         )
     return priority
-
-
-def _comparable(run: Run) -> dict[str, Any]:
-    capsule = {name: value for name, value in run.capsule.items() if name not in ("request_digest", "exact")}
-    duration = (run.finished_at - run.started_at).total_seconds() if run.started_at and run.finished_at else None
-    return {
-        "pipeline_name": run.pipeline_name,
-        "params": dict(run.params),
-        "capsule": capsule,
-        "environment": run.environment,
-        "interpreter": run.interpreter,
-        "uv_version": run.uv_version,
-        "status": run.status.value,
-        "reason": run.reason,
-        "exit_code": run.exit_code,
-        "duration": duration,
-        "metrics": dict(run.metrics or {}),
-        "outputs": dict(run.outputs or {}),
-    }

@@ -7,7 +7,7 @@ class UnknownSecret(NotFound):
     """No secret or parameter has this key (any more), or not this version."""
 
     default_code = "unknown_secret"
-    default_hint = "`GET /secrets` lists the keys; set it with `fastflow secrets set KEY`."
+    default_hint = "`GET /secrets` lists the keys; `POST /secrets` makes a new one."
 
 
 class SecretNotAllowed(Forbidden):

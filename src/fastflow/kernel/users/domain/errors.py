@@ -7,7 +7,9 @@ class LoginRefused(Unauthenticated):
     """Name or password is wrong; which of them is not told."""
 
     default_code = "login_refused"
-    default_hint = "Check name and password; an administrator can set a new one with `fastflow users`."
+    default_hint = (
+        "Check name and password; an administrator can set a new one with `fastflow users reset-password NAME`."
+    )
 
 
 class AccountDisabled(Forbidden):

@@ -52,8 +52,29 @@ def text_of(log: bytes) -> bytes:
 def test_stream_when_fed_any_chunks_then_text_is_kept(chunks: list[bytes], flush_after: set[int]) -> None:
     whole = b"".join(chunks)
     log, _events = printed(chunks, flush_after)
-    expected = whole if whole.endswith(b"\n") or not whole else whole + b"\n"
-    assert text_of(log) == expected
+    assert text_of(log) == whole
+
+
+@pytest.mark.parametrize(("stream", "tag"), [("stdout", b"P"), ("stderr", b"F")])
+@pytest.mark.parametrize("is_flushed", [True, False])
+def test_stream_when_it_ends_in_mid_line_then_only_that_of_stderr_is_ended(
+    stream: str, tag: bytes, is_flushed: bool
+) -> None:
+    sheet = Sheet()
+    writer = logfile.StreamWriter(stream, sheet, [], lambda _kind, _data: None)
+    writer.feed(b"one\ntwo")
+    if is_flushed:
+        writer.flush_partial()
+    writer.finish()
+    lines = [line.split(b" ", 2)[2] for line in sheet.data.splitlines()]
+    assert b"".join(line[2:] for line in lines) == b"onetwo"
+    assert lines[-1][:1] == tag
+
+
+def test_event_when_its_line_has_no_newline_then_told_all_the_same() -> None:
+    log, events = printed([b'a\n::fastflow::{"metric": {"auc": 0.5}}'])
+    assert events == [("metric", {"auc": 0.5})]
+    assert text_of(log) == b"a\n"
 
 
 def test_stream_when_line_is_long_then_parts_of_bounded_size() -> None:

@@ -27,7 +27,7 @@ def test_line_when_a_key_is_asked_for_then_its_line_or_the_nearest_around_it(fau
     assert toml.line("a", "b") == 6
     assert toml.below("table").line("quoted key") == 8
     assert toml.line("table", "list", "0") == 9
-    assert toml.line("many", "0", "x") == 12
+    assert toml.line("many", "0", "x") == 13
     assert toml.below("deep", "er").line("y", "z") == 15
 
 

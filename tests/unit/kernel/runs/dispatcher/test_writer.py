@@ -9,7 +9,7 @@ import pytest
 
 from fastflow.kernel.runs.dispatcher.writer import Writer
 from fastflow.kernel.runs.domain import commands as command
-from fastflow.kernel.runs.domain.run import failure
+from fastflow.kernel.runs.domain.run import Run, failure
 from fastflow.kernel.runs.ports import Due
 from fastflow.kit.errors import Unavailable
 from fastflow.testing.clock import START, FakeClock
@@ -35,6 +35,9 @@ class MemoryStore:
 
     def last_event_offset(self, _run_id: str) -> int:
         return -1
+
+    def load_held(self, _owner: str) -> Sequence[Run]:
+        return []
 
 
 def finish(name: str) -> command.Finish:
@@ -88,6 +91,24 @@ async def test_commands_when_database_is_away_wait_with_growing_pauses() -> None
     assert (await first, await second) == ([True], [True])
     assert [name for batch in store.batches for name in batch] == ["a", "b"]
     assert pauses == [0.1, 0.2, 0.4]
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+    await writer.close()
+
+
+async def test_commands_when_the_store_fails_in_an_unforeseen_way_are_written_all_the_same(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = MemoryStore()
+    store.failures = [ConnectionResetError(104, "Connection reset by peer"), RuntimeError("a fault of ours")]
+
+    async def pause(_seconds: float) -> None:
+        return
+
+    writer = Writer(store, RecordingWakeUp(), FakeClock(), pause)
+    working = asyncio.ensure_future(writer.run())
+    assert await writer.put(finish("a")) == [True]
+    assert [record.message for record in caplog.records] == ["writer.failed"] * 2
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)
     await writer.close()

@@ -3,7 +3,7 @@
 import json
 
 from fastflow.kernel.executors.port import Limits
-from fastflow.kernel.runs.domain.capsule import Capsule, Difference, FrozenRequest, Timeouts, compare
+from fastflow.kernel.runs.domain.capsule import Capsule, FrozenRequest, Timeouts
 
 CAPSULE = Capsule(
     tree_hash="t",
@@ -27,13 +27,3 @@ def test_capsule_when_fields_are_missing_or_unknown_is_read_all_the_same() -> No
     data = {"tree_hash": "t", "script": "s", "environment": {"input_hash": "i", "kind": "none"}, "later": 1}
     read = Capsule.from_json(data)
     assert (read.secrets, read.limits, read.network, read.environment.files) == ({}, Limits(), True, ())
-
-
-def test_compare_when_leaves_differ_names_them_in_order() -> None:
-    left = {"a": 1, "b": {"c": [1], "d": 2}, "only": 3}
-    right = {"a": 1, "b": {"c": [2], "d": 2}, "other": None}
-    assert compare(left, right) == [
-        Difference(field="b.c", left=[1], right=[2]),
-        Difference(field="only", left=3, right=None),
-    ]
-    assert compare(left, left) == []

@@ -1,14 +1,17 @@
 """Every run has exactly one current reason, in words."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from fastflow.kernel.executors.port import Reason
+from fastflow.kernel.runs.domain.capsule import Capsule, Timeouts
 from fastflow.kernel.runs.domain.explain import QueueView, explain
 from fastflow.kernel.runs.domain.queue import Load
 from fastflow.kernel.runs.domain.run import Run, Runner
-from fastflow.kernel.runs.domain.states import RunStatus
+from fastflow.kernel.runs.domain.states import REASONS, RunStatus
 from fastflow.testing.clock import START
 from fastflow.testing.run_doubles import make_run
 
@@ -27,6 +30,11 @@ def busy(count: int, key: str | None = None) -> Load:
     return load
 
 
+def with_timeout(seconds: float) -> dict[str, Any]:
+    capsule = Capsule.from_json(make_run().capsule)
+    return replace(capsule, timeouts=Timeouts(run=seconds)).to_json()
+
+
 @pytest.mark.parametrize(
     ("run", "seen", "code", "text"),
     [
@@ -34,49 +42,120 @@ def busy(count: int, key: str | None = None) -> Load:
             make_run(concurrency_key="acme", key_limit=1),
             view(busy(1, "acme"), holders=["r1"]),
             "key_limit",
-            "waiting: key=acme 1/1 held by run r1, position 3 in the queue",
+            (
+                "The run waits at position 3 of the queue: at most 1 run of pipeline demo with the key 'acme' may run at once, "
+                "and run r1 does; it starts when that run has ended."
+            ),
         ),
         (
             make_run(pipeline_limit=2),
             view(busy(2)),
             "pipeline_limit",
-            "waiting: pipeline demo 2/2 held by run r1 and 1 more, position 3 in the queue",
+            (
+                "The run waits at position 3 of the queue: at most 2 runs of pipeline demo may run at once, and run r1 and "
+                "1 other do; it starts when one of them has ended."
+            ),
         ),
-        (make_run(), view(busy(4)), "slots_in_use", "queue position 3, 4/4 slots in use"),
-        (make_run(), view(busy(1)), "starting", "queue position 3, 1/4 slots in use: about to start"),
+        (
+            make_run(),
+            view(busy(4)),
+            "slots_in_use",
+            (
+                "The run waits at position 3 of the queue: all 4 slots of this installation (MAX_CONCURRENT_RUNS) are in use; "
+                "it starts when its turn comes."
+            ),
+        ),
+        (
+            make_run(),
+            view(busy(1)),
+            "starting",
+            (
+                "The run waits at position 3 of the queue and starts in a moment: 1 of 4 slots is in use and no limit holds it "
+                "back."
+            ),
+        ),
         (
             make_run(),
             view(runners=[]),
             "runner_away",
-            "runner is not running (none has ever reported): start `fastflow serve`",
+            "The run waits because no runner is at work here, nor has one ever been: start `fastflow serve`, and it begins.",
         ),
         (
             make_run(status=RunStatus.RUNNING, claimed_at=START),
             None,
             "setup",
-            "setting up environment since 10.0 s",
+            "The run left the queue 10.0 s ago and its environment is being made ready; its script starts after that.",
         ),
-        (make_run(status=RunStatus.RUNNING, started_at=START), None, "running", "running since 10.0 s"),
+        (
+            make_run(status=RunStatus.RUNNING, started_at=START),
+            None,
+            "running",
+            "The run's script has been running for 10.0 s; it ends when the script does, as no timeout is set.",
+        ),
+        (
+            make_run(status=RunStatus.RUNNING, started_at=START, capsule=with_timeout(60)),
+            None,
+            "running",
+            (
+                "The run's script has been running for 10.0 s; it ends when the script does, or is stopped after 60 s "
+                "(its timeout)."
+            ),
+        ),
         (
             make_run(status=RunStatus.RUNNING, cancel_requested_at=START, cancel_reason="cancelled by user:x"),
             None,
             "cancelling",
-            "is being stopped: cancelled by user:x",
+            "The run is being stopped: cancelled by user:x; what has not ended 10 s after SIGTERM is killed.",
         ),
-        (make_run(status=RunStatus.SUCCESS), None, "ended", "ended: success"),
+        (
+            make_run(status=RunStatus.SUCCESS, finished_at=START),
+            None,
+            "ended",
+            "The run ended at 2026-01-15 12:00:00 UTC with success.",
+        ),
         (
             make_run(status=RunStatus.FAILED, reason="oom", reason_text="needed more than 1 GB"),
             None,
             "ended",
-            "ended: oom: needed more than 1 GB",
+            (
+                "The run failed (oom: needed more than 1 GB); raise limits.memory in the pipeline's settings or RUN_MEMORY, or "
+                "let it need less."
+            ),
+        ),
+        (
+            make_run(id="r9", status=RunStatus.FAILED, reason="cancelled", reason_text="cancelled by user:x"),
+            None,
+            "ended",
+            "The run failed (cancelled by user:x); submit it again with `POST /runs/r9/rerun` if it is wanted after all.",
+        ),
+        (
+            make_run(id="r9", status=RunStatus.FAILED, reason="setup", reason_text="× No solution found:\n  because x"),
+            None,
+            "ended",
+            (
+                "The run failed (setup: No solution found); correct what its log names, then submit it again: "
+                "`GET /runs/r9/logs`."
+            ),
         ),
     ],
 )
-def test_explain_when_asked_gives_one_reason(run: Run, seen: QueueView | None, code: str, text: str) -> None:
+def test_explain_when_asked_gives_one_whole_sentence(run: Run, seen: QueueView | None, code: str, text: str) -> None:
     explanation = explain(run, seen, NOW)
     assert (explanation.code, explanation.text) == (code, text)
 
 
-def test_explain_when_runner_is_silent_says_when_it_was_seen() -> None:
+@pytest.mark.parametrize("reason", REASONS)
+def test_explain_when_a_run_failed_for_any_reason_says_what_to_do(reason: Reason) -> None:
+    text = explain(make_run(status=RunStatus.FAILED, reason=reason), None, NOW).text
+    assert text.startswith(f"The run failed ({reason})")
+    assert text.count("; ") == 1 and text.endswith(".") and "{id}" not in text
+
+
+def test_explain_when_runner_is_silent_or_stopped_says_when_it_was_there() -> None:
     late = START + timedelta(seconds=31)
-    assert "last seen 2026-01-15 12:00:00 UTC on box" in explain(make_run(), view(), late).text
+    assert "(the one on box was last heard of at 2026-01-15 12:00:00 UTC)" in explain(make_run(), view(), late).text
+    stopped = replace(RUNNER, stopped_at=START)
+    assert (
+        "(the last one, on box, was stopped at 2026-01-15 12:00:00 UTC)"
+        in explain(make_run(), view(runners=[stopped]), NOW).text
+    )

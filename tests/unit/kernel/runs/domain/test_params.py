@@ -126,3 +126,9 @@ def _assert_survives(accepted: dict[str, Any]) -> None:
         value = accepted[name.removeprefix("PARAM_")]
         assert (text if isinstance(value, str) else json.loads(text)) == value
         assert "\0" not in text and text.encode()
+
+
+def test_refusal_when_a_guess_ends_it_then_no_full_stop_follows_the_question_mark() -> None:
+    with pytest.raises(InvalidParams) as caught:
+        validate_params({"CTY": "Ulm"}, {"properties": {"CITY": {"type": "string"}}})
+    assert caught.value.message == "The parameters are not valid: params.CTY: unknown parameter; did you mean CITY?"

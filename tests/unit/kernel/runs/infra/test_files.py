@@ -29,6 +29,34 @@ def test_note_when_appended_has_the_form_of_a_log_line(files: RunFolder) -> None
     assert sum(len(line.split(" ", 3)[3]) for line in lines[2:]) == 20_000 + len("[fastflow] ")
 
 
+HEAD = b"2026-01-15T11:59:59.000000000Z"
+NOTE = b"2026-01-15T12:00:00.000000000Z stderr F [fastflow] ours\n"
+EMPTY_END = b"2026-01-15T12:00:00.000000000Z stderr F \n"
+
+
+@pytest.mark.parametrize(
+    ("there", "between"),
+    [
+        (b"", b""),
+        (HEAD + b" stdout F whole\n", b""),
+        (HEAD + b" stdout F torn", b"\n"),
+        (HEAD + b" stdout F whole\n" + HEAD[:9], b"\n"),
+        (HEAD + b" stdout P waits\n", b""),
+        (HEAD + b" stderr P waits\n", EMPTY_END),
+        (HEAD + b" stderr P waits\n" + HEAD + b" stdout F other\n", EMPTY_END),
+        (HEAD + b" stderr P waits\n" + HEAD + b" stderr F ends\n", b""),
+        (HEAD + b" stderr P torn", b"\n" + EMPTY_END),
+    ],
+)
+def test_note_when_the_log_was_broken_off_begins_a_line_of_its_own(
+    files: RunFolder, there: bytes, between: bytes
+) -> None:
+    files.log_path("r").parent.mkdir()
+    files.log_path("r").write_bytes(there)
+    files.append_note("r", "ours")
+    assert files.log_path("r").read_bytes() == there + between + NOTE
+
+
 def test_artifacts_when_there_is_no_folder_are_none(files: RunFolder) -> None:
     assert files.collect_artifacts("r") == ([], [])
 

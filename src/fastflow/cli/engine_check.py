@@ -1,0 +1,44 @@
+"""What `fastflow doctor` says of the container engine."""
+
+from fastflow.bootstrap import docker_settings
+from fastflow.cli.findings import Finding
+from fastflow.settings import LOCAL_WORKER_IMAGE, Settings
+
+_NAME = "containers"
+
+
+def check_engine(settings: Settings) -> Finding:
+    """The engine at DOCKER_HOST: a fault only where runs go into containers unless they say otherwise."""
+    from fastflow.kernel.executors.docker.examining import examine  # loads the engine's part
+
+    is_needed = settings.executor == "docker"
+    found = examine(docker_settings(settings))
+    if found.why is not None:
+        return Finding(
+            name=_NAME,
+            level="fault" if is_needed else "note",
+            text=found.why if is_needed else f"not available: {found.why}",
+            remedy="Start the engine, let the server's user reach DOCKER_HOST, or set EXECUTOR=process."
+            if is_needed
+            else "",
+        )
+    text = f"engine {found.version} at {settings.docker_host}"
+    if not found.has_image:
+        return Finding(
+            name=_NAME,
+            level="warning" if is_needed else "note",
+            text=f"{text}, without the image {settings.worker_base_image}",
+            remedy=f"It is pulled at the first run. Without a registry: `make worker-image`, then "
+            f"WORKER_BASE_IMAGE={LOCAL_WORKER_IMAGE}."
+            if is_needed
+            else "",
+        )
+    text += f", image {settings.worker_base_image}"
+    if found.limits:
+        return Finding(
+            name=_NAME,
+            level="warning",
+            text=f"{text}; limits it cannot enforce: {', '.join(found.limits)}",
+            remedy="Its kernel lacks the control groups: `docker info` names them.",
+        )
+    return Finding(name=_NAME, level="ok", text=text)

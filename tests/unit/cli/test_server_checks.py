@@ -1,0 +1,86 @@
+"""`fastflow doctor` over the network tells a server's health in the words of a machine's."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from fastflow.cli.client import Api
+from fastflow.cli.findings import Finding
+from fastflow.cli.server_checks import check_server
+
+PROCESS = {
+    "run_user": 64900,
+    "namespaces": ["user", "mount", "pid", "ipc", "network"],
+    "memory_limit": "cgroup",
+    "pids_limit": "cgroup",
+    "cpu_limit": "cgroup",
+}
+PARTS: dict[str, Any] = {
+    "database": {"ok": True, "kind": "sqlite", "schema": "0001"},
+    "disk": {"ok": True, "free_bytes": {"DATA_DIR": 2**30, "LOGS_DIR": 2**31}},
+    "runner": {
+        "ok": True,
+        "last_seen_at": "2026-11-21T04:35:18+00:00",
+        "silent_seconds": 0.4,
+        "executors": {"process": PROCESS},
+    },
+}
+SCHEDULER: dict[str, Any] = {"schedules": 0, "next_fire_at": None, "troubled": [], "pauses": []}
+FAULT = {"pipeline": "bad", "severity": "error"}
+
+
+def check(parts: dict[str, Any] | None, faults: list[dict[str, Any]] | None = None) -> dict[str, Finding]:
+    health = {"status": "ok"} if parts is None else {"status": "ok", "version": "1.2", "parts": parts}
+    pipelines = {"items": [{"name": "bad", "faults": faults or []}]}
+
+    answers = {"/health": health, "/pipelines": pipelines, "/scheduler": SCHEDULER}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=answers[request.url.path])
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://server:8000")
+    with Api(client, asyncio.Runner()) as api:
+        return {finding.name: finding for finding in check_server(api)}
+
+
+def test_check_server_when_all_is_well_then_every_part_is_told_in_words() -> None:
+    found = check(PARTS)
+    assert {finding.level for finding in found.values()} == {"ok"}
+    assert found["server"].text == "http://server:8000, version 1.2, ok"
+    assert found["database"].text == "SQLite, schema 0001"
+    assert found["disk"].text == "DATA_DIR has 1.0 GB free, LOGS_DIR has 2.0 GB free"
+    assert found["runner"].text.startswith("last heard of 400 ms ago (")
+    assert set(found) == {"server", "database", "disk", "runner", "isolation", "limits", "pipelines", "schedules"}
+    assert not any(mark in finding.text for finding in found.values() for mark in "{}[]")
+
+
+def test_check_server_when_a_part_fails_then_a_fault_with_its_remedy() -> None:
+    broken = {
+        **PARTS,
+        "database": {"ok": False, "problem": "It is away.", "hint": "Start it."},
+        "disk": {"ok": False, "free_bytes": {"DATA_DIR": 5}},
+        "queue": {"ok": False, "length": 3},
+    }
+    found = check(broken, [FAULT, FAULT])
+    assert [(found[name].level, found[name].text) for name in ("database", "disk", "queue", "pipelines")] == [
+        ("fault", "It is away."),
+        ("fault", "DATA_DIR has 5 B free"),
+        ("fault", "length 3"),
+        ("fault", "http://server:8000, 2 faults in bad"),
+    ]
+    assert found["database"].remedy == "Start it."
+    assert found["disk"].remedy
+
+
+def test_check_server_when_it_does_not_know_us_then_the_token_is_at_fault() -> None:
+    found = check(None)
+    assert found["token"].level == "fault"
+    assert "FASTFLOW_TOKEN" in found["token"].remedy
+
+
+@pytest.mark.parametrize("silent", [20.0, 90.0])
+def test_check_server_when_the_runner_is_silent_then_a_fault(silent: float) -> None:
+    runner = {**PARTS["runner"], "ok": False, "silent_seconds": silent}
+    assert check({**PARTS, "runner": runner})["runner"].level == "fault"
