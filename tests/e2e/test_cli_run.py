@@ -78,9 +78,8 @@ def test_run_when_given_a_path_then_bytes_and_exit_code_are_the_scripts_and_the_
         timeout=PATIENCE_SECONDS,
     )
     assert done.returncode == 7, done.stderr
-    # the log is made of lines: the last one gets its newline
     assert done.stdout == (
-        b"caf\xe9 \x1b[31mred\x1b[0m\n" + b"x" * 100_000 + b"\n" + b"3 3 int\n" + b"no newline at the end\n"
+        b"caf\xe9 \x1b[31mred\x1b[0m\n" + b"x" * 100_000 + b"\n" + b"3 3 int\n" + b"no newline at the end"
     )
     assert b"aside\n" in done.stderr
     assert b"the run failed: exit" in done.stderr

@@ -81,11 +81,33 @@ async def refuse_unknown_query(request: Request) -> None:
         return
     known = query_names(route)
     unknown = [name for name in dict.fromkeys(request.query_params) if name not in known]
-    if not unknown:
+    repeated = [name for name in _single_names(route) if len(request.query_params.getlist(name)) > 1]
+    if not unknown and not repeated:
         return
     if _needs_credentials(route.dependant):
         await authenticated(request)
-    raise _unknown(unknown, sorted(known))
+    raise _unknown(unknown, sorted(known)) if unknown else _repeated(repeated)
+
+
+def _single_names(route: APIRoute) -> list[str]:
+    """The query parameters that take one value."""
+    fields = [field for field in get_flat_params(route.dependant) if isinstance(field.field_info, params.Query)]
+    return [field.alias for field in fields if not _is_list(field.field_info.annotation)]
+
+
+def _is_list(annotation: Any) -> bool:
+    return getattr(annotation, "__origin__", annotation) is list or any(
+        map(_is_list, getattr(annotation, "__args__", ()))
+    )
+
+
+def _repeated(names: Sequence[str]) -> InvalidInput:
+    return InvalidInput(
+        f"{', '.join(map(repr, names))} is given more than once.",
+        code="repeated_query_parameter",
+        hint="Give it once.",
+        fields=dict.fromkeys(names, "is given more than once"),
+    )
 
 
 def _needs_credentials(dependant: Any) -> bool:
