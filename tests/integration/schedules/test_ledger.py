@@ -14,6 +14,7 @@ from fastflow.kernel.db.engine import Database
 from fastflow.kernel.schedules.domain.schedule import Outcome
 from fastflow.kernel.schedules.infra.recording import LEASE
 from fastflow.kernel.schedules.infra.rows import OCCURRENCE, SCHEDULE
+from fastflow.kernel.schedules.service import SchedulerRules
 from fastflow.kernel.schedules.service.starting import RETRY
 from fastflow.kit.errors import Unavailable
 from fastflow.testing.clock import START
@@ -236,6 +237,49 @@ def test_pipeline_when_gone_then_the_row_says_so_and_the_schedule_tells(desk: De
     assert (view.problem, view.last) == ("There is no pipeline 'demo'.", row)
     (troubled,) = desk.room.schedules.status(actor=OPERATOR).troubled
     assert troubled.schedule.id == schedule.id
+
+
+def test_schedule_when_its_zone_is_gone_then_the_others_go_on_and_it_tells(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    lost, other = desk.add("0 * * * *", timezone="Europe/Berlin"), desk.add("1h")
+    with desk.database.write() as connection:
+        connection.execute(update(SCHEDULE).where(SCHEDULE.c.id == lost.id).values(timezone="Mars/Base"))
+    scheduler = desk.scheduler()
+    desk.clock.advance(HOUR)
+    assert scheduler.tick() == 1
+    assert (desk.outcomes(other), desk.outcomes(lost)) == (["started"], [])
+    assert "schedule.not_decided" in caplog.text
+    assert desk.room.ledger.next_fire() == desk.clock.now() + timedelta(seconds=60)
+    view = desk.room.schedules.get(lost.id, actor=OPERATOR)
+    assert "'Mars/Base' is no time zone" in str(view.problem)
+    assert [one.schedule.id for one in desk.room.schedules.status(actor=OPERATOR).troubled] == [lost.id]
+    assert desk.room.schedules.next_due_times(lost.id, 20, actor=OPERATOR) == ()
+    with desk.database.write() as connection:
+        connection.execute(update(SCHEDULE).values(timezone="Europe/Berlin"))
+    desk.clock.advance(HOUR)
+    scheduler.tick()
+    assert desk.outcomes(lost) == ["coalesced", "started"]
+
+
+def test_due_times_when_many_schedules_missed_many_then_no_transaction_holds_them_all(desk: Desk) -> None:
+    schedules = [desk.add("1m", name=f"s{number}", missed="none") for number in range(6)]
+    desk.clock.advance(timedelta(minutes=900, seconds=-1))
+    ledger, rules = desk.room.ledger, SchedulerRules()
+    sizes = []
+    while (advanced := ledger.advance(desk.clock.now(), rules.decide(desk.clock.now()), limit=200)).has_more:
+        sizes.append(advanced.decided)
+    assert sizes == [899 * 3]
+    assert {len(desk.rows(schedule)) for schedule in schedules} == {899}
+
+
+def test_due_times_when_the_lease_would_not_last_for_all_then_the_rest_is_claimed_anew(desk: Desk) -> None:
+    schedule = desk.add("1h", missed="all", catch_up_window=None)
+    desk.runs.on_submit = lambda _name, _due: desk.clock.advance(1)
+    desk.clock.advance(50 * HOUR)
+    desk.scheduler().tick()
+    assert desk.outcomes(schedule) == ["started"] * 50
+    assert desk.runs.asked == len(desk.runs.made) == 50
 
 
 # -- two servers ------------------------------------------------------------------------------------------------------------

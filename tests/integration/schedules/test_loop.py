@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from tests.integration.schedules.conftest import OPERATOR, Desk
@@ -174,3 +175,15 @@ async def test_loop_when_rows_have_outlived_their_time_then_forgets_them_once_an
         clock.advance(timedelta(hours=6))
         await asyncio.to_thread(scheduler._round)
     assert len(desk.rows(schedule)) == 5
+
+
+async def test_loop_when_the_code_cannot_be_followed_then_due_times_are_kept_all_the_same(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    schedule, scheduler = await asyncio.to_thread(desk.add, "1h"), desk.room.make_scheduler()
+    for trouble in (Unavailable("PIPELINES_DIR cannot be read."), ValueError("impossible")):
+        desk.clock.advance(timedelta(hours=1))
+        monkeypatch.setattr(desk.pipelines, "list", Mock(side_effect=trouble))
+        await asyncio.to_thread(scheduler._round)
+    assert desk.outcomes(schedule) == ["started", "started"]
+    assert [record.message for record in caplog.records] == ["schedules.not_followed"] * 2

@@ -70,6 +70,30 @@ class ScheduleStore(Protocol):
         """Every schedule declared in code."""
         ...
 
+    def load_names(self) -> tuple[Sequence[str], Sequence[str]]:
+        """The pipelines and the time zones that schedules name."""
+        ...
+
+    def load_troubled(
+        self,
+        *,
+        pipelines: Sequence[str],
+        timezones: Sequence[str],
+        decided_after: datetime,
+        within: Sequence[str] | None,
+        limit: int,
+    ) -> Sequence[Schedule]:
+        """At most `limit` schedules of one of these pipelines or zones, or with a row later than an instant.
+
+        Args:
+            pipelines: that cannot run.
+            timezones: that are none.
+            decided_after: the instant.
+            within: the only pipelines the asker may see; None means all.
+            limit: so many.
+        """
+        ...
+
     def count(self) -> "Counts":
         """How many there are, and where the due-table stands."""
         ...

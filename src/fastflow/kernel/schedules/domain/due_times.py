@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
-from fastflow.kernel.schedules.domain.cron import CronLine, read_cron
+from fastflow.kernel.schedules.domain.cron import CronLine, find_problem, read_cron
 from fastflow.kernel.schedules.domain.schedule import Timing
 from fastflow.kernel.schedules.domain.zones import (
     instants_of,
@@ -20,6 +20,7 @@ from fastflow.kernel.schedules.domain.zones import (
     transitions_between,
     transitions_of,
     wall_at,
+    zone_problem,
 )
 from fastflow.kit.durations import parse_duration
 
@@ -66,6 +67,14 @@ def fire_time(key: str, due: datetime, jitter: float) -> datetime:
 def period_of(expression: str) -> timedelta:
     """The period of an interval; raises InvalidInput."""
     return timedelta(seconds=parse_duration(expression, "expression"))
+
+
+def timing_problem(timing: Timing) -> str | None:
+    """Why due times cannot be worked out, although they could when the timing was made; None when they can."""
+    problem = zone_problem(timing.timezone)
+    if problem is None and timing.trigger == "cron":
+        problem = find_problem(timing.expression)
+    return problem
 
 
 def _unbounded(timing: Timing, after: datetime) -> Iterator[datetime]:

@@ -35,8 +35,8 @@ _LEASE_IS_OVER = or_(
     OCCURRENCE.c.lease_expires_at.is_(None),
     OCCURRENCE.c.lease_expires_at <= bindparam("now"),
     OCCURRENCE.c.lease_expires_at > bindparam("too_far"),  # written by a clock that was ahead
-    # left by an earlier process of this data directory, which has one scheduler at a time
-    and_(OCCURRENCE.c.lease_owner.startswith(bindparam("host")), OCCURRENCE.c.lease_owner != bindparam("owner")),
+    # left by this process, or an earlier one of this data directory, which has one scheduler at a time
+    OCCURRENCE.c.lease_owner.startswith(bindparam("host")),
 )
 _LEFT = (
     select(*OCCURRENCE_COLUMNS)
@@ -60,12 +60,18 @@ _SETTLE = (
         lease_expires_at=None,
     )
 )
-_PUT_OFF = update(OCCURRENCE).where(_THIS_ONE).values(why=bindparam("new_why"), lease_expires_at=bindparam("until"))
+_PUT_OFF = (
+    update(OCCURRENCE)
+    .where(_THIS_ONE)
+    .values(why=bindparam("new_why"), lease_owner=None, lease_expires_at=bindparam("until"))
+)
 _FORGET = delete(OCCURRENCE).where(
     OCCURRENCE.c.schedule_id == bindparam("of_schedule"),
     OCCURRENCE.c.due_at < bindparam("before"),
     OCCURRENCE.c.outcome != Outcome.STARTING.value,
 )
+_MOST_ROWS = 2000
+"""In one transaction: others wait for SQLite's one write lock."""
 _CHUNK = 500
 
 
@@ -94,6 +100,9 @@ class SqlLedger:
             claimed: list[Claimed] = []
             decided, has_more = 0, len(due) == limit
             for schedule in due:
+                if decided >= _MOST_ROWS:
+                    has_more = True
+                    break
                 new, more = recorder.record(schedule, pauses, decide)
                 decided, has_more = decided + len(new), has_more or more
                 claimed += [Claimed(schedule=schedule, occurrence=one) for one in _to_start(new)]
@@ -107,7 +116,6 @@ class SqlLedger:
             "now": now,
             "too_far": now + 2 * LEASE,
             "host": self._host,
-            "owner": self._owner,
             "count": limit,
         }
         with self._database.read() as connection:

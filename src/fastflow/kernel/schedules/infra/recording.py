@@ -1,6 +1,7 @@
 """Moving schedules on inside a transaction: the rows of the due times that have come, and where the schedules stand then."""
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,8 +12,12 @@ from fastflow.kernel.schedules.domain.schedule import Occurrence, Outcome, Pause
 from fastflow.kernel.schedules.infra.rows import OCCURRENCE, PAUSE, PAUSE_COLUMNS, SCHEDULE, pause_of
 from fastflow.kernel.schedules.ports import Decide
 
+logger = logging.getLogger(__name__)
+
 LEASE = timedelta(seconds=30)
 """How long submitting a batch of runs may take before another scheduler takes over; doing it twice gives one run."""
+
+_TRY_AGAIN = timedelta(seconds=60)
 
 _KNOWN = select(OCCURRENCE.c.due_at).where(
     OCCURRENCE.c.schedule_id == bindparam("schedule_id"),
@@ -50,6 +55,7 @@ class Recorder:
     def __init__(self, connection: Connection, *, lease_owner: str | None, now: datetime) -> None:
         self._connection = connection
         self._lease = {"lease_owner": lease_owner, "lease_expires_at": now + LEASE if lease_owner else None}
+        self._now = now
         self._rows: list[dict[str, Any]] = []
         self._moves: list[dict[str, Any]] = []
 
@@ -58,22 +64,21 @@ class Recorder:
 
         A due time that has a row keeps it: the clock was ahead when that was written.
         """
-        decision = decide(schedule, pauses)
         expected = schedule.next_due_at
-        if not decision.occurrences or expected is None:
+        if expected is None:
+            return (), False
+        try:
+            decision = decide(schedule, pauses)
+        except Exception:  # such as a zone that this machine's database has no more: the others must not wait for it
+            logger.exception("schedule.not_decided", extra={"fields": {"schedule": schedule.id}})
+            self._move(schedule, expected, self._now + _TRY_AGAIN)
+            return (), False
+        if not decision.occurrences:
             return (), False
         new = self._without_known(schedule, decision.occurrences)
         self._rows += [self._row(one) for one in new]
         last = decision.occurrences[-1].due_at
-        self._moves.append(
-            {
-                "schedule_id": schedule.id,
-                "expected": expected,
-                "due": decision.next_due_at,
-                "fire": decision.next_fire_at,
-                "last": max(last, schedule.last_due_at or last),
-            }
-        )
+        self._move(schedule, decision.next_due_at, decision.next_fire_at, max(last, schedule.last_due_at or last))
         return new, decision.has_more
 
     def write(self) -> None:
@@ -83,6 +88,12 @@ class Recorder:
         if self._moves:
             self._connection.execute(_MOVE_ON, self._moves)
         self._rows, self._moves = [], []
+
+    def _move(
+        self, schedule: Schedule, due: datetime | None, fire: datetime | None, last: datetime | None = None
+    ) -> None:
+        values = {"due": due, "fire": fire, "last": last or schedule.last_due_at}
+        self._moves.append({"schedule_id": schedule.id, "expected": schedule.next_due_at, **values})
 
     def _without_known(self, schedule: Schedule, occurrences: Sequence[Occurrence]) -> Sequence[Occurrence]:
         if schedule.last_due_at is None or occurrences[0].due_at > schedule.last_due_at:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy import text as sql
 from sqlalchemy.exc import IntegrityError
 
@@ -108,6 +108,33 @@ class SqlScheduleStore:
     def load_declared(self) -> Sequence[Schedule]:
         """See `ScheduleStore.load_declared`."""
         query = select(*SCHEDULE_COLUMNS).where(SCHEDULE.c.origin == "code").order_by(SCHEDULE.c.id)
+        with self._database.read() as connection:
+            return [schedule_of(row) for row in connection.execute(query)]
+
+    def load_names(self) -> tuple[Sequence[str], Sequence[str]]:
+        """See `ScheduleStore.load_names`."""
+        with self._database.read() as connection:
+            pipelines = connection.execute(select(SCHEDULE.c.pipeline_name).distinct()).scalars().all()
+            return pipelines, connection.execute(select(SCHEDULE.c.timezone).distinct()).scalars().all()
+
+    def load_troubled(
+        self,
+        *,
+        pipelines: Sequence[str],
+        timezones: Sequence[str],
+        decided_after: datetime,
+        within: Sequence[str] | None,
+        limit: int,
+    ) -> Sequence[Schedule]:
+        """See `ScheduleStore.load_troubled`."""
+        troubled = or_(
+            SCHEDULE.c.pipeline_name.in_(pipelines),
+            SCHEDULE.c.timezone.in_(timezones),
+            SCHEDULE.c.last_due_at > decided_after,
+        )
+        query = select(*SCHEDULE_COLUMNS).where(troubled).order_by(SCHEDULE.c.id).limit(limit)
+        if within is not None:
+            query = query.where(SCHEDULE.c.pipeline_name.in_(within))
         with self._database.read() as connection:
             return [schedule_of(row) for row in connection.execute(query)]
 

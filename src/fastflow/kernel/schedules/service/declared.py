@@ -14,6 +14,7 @@ from fastflow.kernel.schedules.ports import Pipelines, ScheduleStore
 from fastflow.kernel.schedules.service.making import make_schedule, remake
 from fastflow.kernel.schedules.service.rules import SchedulerRules
 from fastflow.kit.clock import Clock
+from fastflow.kit.errors import Unavailable
 from fastflow.kit.identity import SYSTEM
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,11 @@ class DeclaredSchedules:
             try:
                 self._apply(change, now)
             except ScheduleNameTaken:  # another server was quicker
+                continue
+            except Unavailable:
+                raise
+            except Exception:  # the others are followed all the same
+                logger.exception("schedule.not_declared", extra={"fields": {"schedule": _label(change)}})
                 continue
             done.append(change)
             logger.info("schedule.declared", extra={"fields": {"change": change.kind, "schedule": _label(change)}})

@@ -15,14 +15,14 @@ from fastflow.kernel.schedules.service.declared import DeclaredSchedules
 from fastflow.kernel.schedules.service.rules import SchedulerRules
 from fastflow.kernel.schedules.service.starting import Starter
 from fastflow.kit.clock import Clock
-from fastflow.kit.errors import Unavailable
+from fastflow.kit.errors import FastFlowError, Unavailable
 
 logger = logging.getLogger(__name__)
 
 SCHEDULES_AT_ONCE = 200
 _STARTS_AT_ONCE = 20
 _LATEST_START = timedelta(seconds=15)
-"""Half of a lease: what was not begun by then is left to whoever claims it next."""
+"""Half of a lease: what was not begun by then is claimed anew."""
 _SHORTEST_SLEEP = 0.01
 _LONGEST_SLEEP = 5.0
 """So soon a jump of the clock, or a change whose message was lost, is noticed."""
@@ -103,31 +103,39 @@ class Scheduler:
 
     def tick(self) -> int:
         """Decide and start everything that has come. Returns how many due times were decided."""
-        now = self._clock.now()
-        self._start(self._ledger.claim_left(now, limit=SCHEDULES_AT_ONCE), now)
         decided, has_more = 0, True
         while has_more and not self._stopping.is_set():
             now = self._clock.now()
+            left = self._ledger.claim_left(now, limit=SCHEDULES_AT_ONCE)
+            is_done = self._start(left, now) and len(left) < SCHEDULES_AT_ONCE
+            now = self._clock.now()
             advanced = self._ledger.advance(now, self._rules.decide(now), limit=SCHEDULES_AT_ONCE)
-            self._start(advanced.claimed, now)
-            decided, has_more = decided + advanced.decided, advanced.has_more
+            is_done = self._start(advanced.claimed, now) and is_done
+            decided, has_more = decided + advanced.decided, advanced.has_more or not is_done
         return decided
 
-    def _start(self, claimed: Sequence[Claimed], claimed_at: datetime) -> None:
+    def _start(self, claimed: Sequence[Claimed], claimed_at: datetime) -> bool:
+        """Start what was claimed; False: some was left, because the lease would not have lasted."""
         for first in range(0, len(claimed), _STARTS_AT_ONCE):
             now = self._clock.now()
             if self._stopping.is_set() or now - claimed_at > _LATEST_START:
-                return
+                return False
             some = claimed[first : first + _STARTS_AT_ONCE]
             self._ledger.settle([self._starter.start(one, now) for one in some])
+        return True
 
     def _keep_in_step(self) -> None:
-        """Look at what is declared in code, once in a while."""
+        """Look at what is declared in code, once in a while; trouble with the code keeps no due time waiting."""
         now = self._clock.now()
         if self._declared is None or abs(now - self._declared_at) < _DECLARED_EVERY:
             return
         self._declared_at = now
-        self._declared.keep_in_step()
+        try:
+            self._declared.keep_in_step()
+        except FastFlowError as error:
+            logger.warning("schedules.not_followed", extra={"fields": {"error": error.message}})
+        except Exception:
+            logger.exception("schedules.not_followed")
 
     def _forget(self) -> None:
         """Once an hour: remove rows of the ledger that have outlived their time."""

@@ -12,9 +12,10 @@ from fastflow.kernel.runs.domain.params import validate_params
 from fastflow.kernel.schedules.domain.clock_changes import ClockChange, clock_changes, note_on
 from fastflow.kernel.schedules.domain.declared import read_declared
 from fastflow.kernel.schedules.domain.definition import check
-from fastflow.kernel.schedules.domain.due_times import fire_time, next_due_times
+from fastflow.kernel.schedules.domain.due_times import fire_time, next_due_times, timing_problem
 from fastflow.kernel.schedules.domain.errors import InvalidSchedule, ScheduleDeclared, ScheduleNotFound
 from fastflow.kernel.schedules.domain.schedule import Definition, Occurrence, Pause, Schedule, in_words
+from fastflow.kernel.schedules.domain.zones import zone_problem
 from fastflow.kernel.schedules.ports import (
     WAKE_MESSAGE,
     Counts,
@@ -37,6 +38,7 @@ from fastflow.kit.pages import DEFAULT_PAGE_SIZE, Page, decode_cursor, encode_cu
 _TIMING_FIELDS = frozenset({"trigger", "expression", "timezone", "start_at", "end_at"})
 _TROUBLES = 50
 _SLACK_SECONDS = 15.0
+_CLOCK_SLACK = timedelta(minutes=1)
 _PAGE = 500
 
 
@@ -242,7 +244,7 @@ class ScheduleService:
     def next_due_times(self, schedule_id: str, count: int, *, actor: Actor) -> Sequence[DueTime]:
         """The next due times, at most `count`, with what changes of the clocks do to them; raises as `get`."""
         schedule = self._find(schedule_id, actor)
-        if schedule.next_due_at is None:
+        if schedule.next_due_at is None or timing_problem(schedule) is not None:
             return ()
         since = max(self._clock.now(), schedule.next_due_at - timedelta(microseconds=1))
         due = next_due_times(schedule, since, count)
@@ -323,7 +325,7 @@ class ScheduleService:
                 schedule=schedule,
                 pauses=[pause for pause in pauses if pause.concerns(schedule)],
                 last=last.get(schedule.id),
-                problem=problems[schedule.pipeline_name] or _clock_problem(schedule, now),
+                problem=problems[schedule.pipeline_name] or _own_problem(schedule, now),
             )
             for schedule in schedules
         ]
@@ -340,18 +342,15 @@ class ScheduleService:
         return None if pipeline.is_healthy else PipelineBroken(name, pipeline.faults).message
 
     def _troubled(self, actor: Actor) -> Sequence[ScheduleView]:
-        """Looks at every pipeline once, whatever the number of its schedules."""
-        problems: dict[str, str | None] = {}
-        found: list[Schedule] = []
-        now = self._clock.now()
-        for schedule in self.all(None, actor=actor, at_most=1_000_000):
-            name = schedule.pipeline_name
-            if name not in problems:
-                problems[name] = self._pipeline_problem(name)
-            if problems[name] or _clock_problem(schedule, now):
-                found.append(schedule)
-                if len(found) == _TROUBLES:
-                    break
+        """Looks at every pipeline and zone once, whatever the number of their schedules."""
+        pipelines, zones = self._store.load_names()
+        found = self._store.load_troubled(
+            pipelines=[name for name in pipelines if self._pipeline_problem(name)],
+            timezones=[name for name in zones if zone_problem(name)],
+            decided_after=self._clock.now() + _CLOCK_SLACK,
+            within=None if actor.pipelines is None else sorted(actor.pipelines),
+            limit=_TROUBLES,
+        )
         return self._view(found)
 
     def _is_still_declared(self, schedule: Schedule) -> bool:
@@ -384,10 +383,11 @@ def _scoped(wanted: ScheduleFilter | None, actor: Actor) -> ScheduleFilter:
     return wanted
 
 
-def _clock_problem(schedule: Schedule, now: datetime) -> str | None:
-    """Whether the clock was ahead when the schedule's due times were decided."""
-    if schedule.last_due_at is None or schedule.last_due_at <= now + timedelta(minutes=1):
-        return None
+def _own_problem(schedule: Schedule, now: datetime) -> str | None:
+    """Whether its due times cannot be worked out, or the clock was ahead when they were decided."""
+    problem = timing_problem(schedule)
+    if problem is not None or schedule.last_due_at is None or schedule.last_due_at <= now + _CLOCK_SLACK:
+        return problem
     return (
         f"The clock has gone back: due times up to {schedule.last_due_at:%Y-%m-%d %H:%M:%S} UTC have been decided "
         "already, and nothing is started before."

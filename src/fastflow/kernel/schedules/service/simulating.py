@@ -8,7 +8,7 @@ from itertools import islice, repeat
 
 from fastflow.kernel.schedules.domain.clock_changes import ClockChange, clock_changes
 from fastflow.kernel.schedules.domain.definition import check
-from fastflow.kernel.schedules.domain.due_times import due_times
+from fastflow.kernel.schedules.domain.due_times import due_times, timing_problem
 from fastflow.kernel.schedules.domain.errors import InvalidSchedule
 from fastflow.kernel.schedules.domain.schedule import Definition, Pause, Schedule
 from fastflow.kernel.schedules.ports import PauseStore, ScheduleFilter
@@ -97,7 +97,7 @@ class SimulationService:
             ScheduleNotFound, NotFound, Forbidden: of what is named.
         """
         _check_times(request)
-        schedules = self._chosen(request, actor)
+        schedules = [schedule for schedule in self._chosen(request, actor) if timing_problem(schedule) is None]
         pauses = self._pauses.load_open()
         due = list(
             islice(heapq.merge(*map(_stream, range(len(schedules)), schedules, repeat(request))), request.limit + 1)
