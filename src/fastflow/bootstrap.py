@@ -1,7 +1,7 @@
 """The composition root: settings in, running product out. Tests call it with settings of their own."""
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from fastflow.kernel.pipelines.domain.pipeline import Pipeline
 from fastflow.kernel.pipelines.service import PipelineCatalog, WarmUp
 from fastflow.kernel.pipelines.wiring import build_pipelines
 from fastflow.kernel.runs.dispatcher import Dispatcher
+from fastflow.kernel.runs.infra.at_end import AtEnd
 from fastflow.kernel.runs.infra.tables import RunRow
 from fastflow.kernel.runs.log_service import LogService
 from fastflow.kernel.runs.log_wiring import build_log_service
@@ -56,6 +57,7 @@ class Product:
     """The product's services; each process builds one from the same settings.
 
     Attributes:
+        at_end: the features that act inside the transaction that ends a run, in the order in which they act.
         made_key_file: the encryption key file that was made just now; None when there was a key already.
     """
 
@@ -72,6 +74,7 @@ class Product:
     runs_room: RunsRoom
     schedules: SchedulesRoom
     logs: LogService
+    at_end: Sequence[AtEnd]
     made_key_file: Path | None
     clock: Clock
 
@@ -122,6 +125,7 @@ class Product:
             code_retention_days=settings.environment_retention_days,
             lost_after=settings.lost_after,
             url=settings.server_url,
+            at_end=self.at_end,
             clock=self.clock,
         )
 
@@ -171,6 +175,7 @@ def build_product(settings: Settings, *, clock: Clock | None = None) -> Product:
         judges=(judge_schedules,),
         clock=clock,
     )
+    at_end: Sequence[AtEnd] = ()
     runs = build_runs(
         database,
         catalogue=pipelines,
@@ -178,6 +183,7 @@ def build_product(settings: Settings, *, clock: Clock | None = None) -> Product:
         secrets=secrets.secrets,
         data_dir=settings.data_dir,
         policy=_policy(settings),
+        at_end=at_end,
         clock=clock,
     )
     schedules = build_schedules(
@@ -209,6 +215,7 @@ def build_product(settings: Settings, *, clock: Clock | None = None) -> Product:
             artifacts_dir=settings.data_dir / "artifacts",
             stream_rate=settings.log_stream_rate_limit,
         ),
+        at_end=at_end,
         made_key_file=secrets.made_key_file,
         clock=clock,
     )

@@ -283,7 +283,7 @@ async def test_restart_when_an_attempt_has_no_run_is_stopped_and_discarded(bench
     key = executor.key_of(run.id)
     store = bench.store
     ending = command.Finish(lease=command.Lease(run_id=run.id, token=1), ending=_lost())
-    assert store.apply([ending], _now()) == [True]
+    assert store.apply([ending], _now()) == [command.Finished(applied=True)]
     async with bench.serving(executor):
         await _until(lambda: key in executor.discarded)
     assert bench.get(run).reason == "lost"
@@ -296,7 +296,7 @@ async def test_late_finish_when_lease_was_taken_over_is_refused(bench: Bench) ->
         await executor.launches(1)
     bench.store.apply([command.TakeOver(owner="other", host="host-1")], _now())
     late = command.Finish(lease=command.Lease(run_id=run.id, token=1), ending=_lost())
-    assert bench.store.apply([late], _now()) == [False]
+    assert bench.store.apply([late], _now()) == [command.Finished(applied=False)]
     assert bench.get(run).status is RunStatus.RUNNING
 
 
@@ -394,8 +394,8 @@ async def test_lost_host_when_silent_for_long_has_its_runs_ended(bench: Bench) -
     now = _now()
     store.apply([command.Claim(owner="a", host="host-away", max_concurrent=5, limit=1)], now)
     later = now + timedelta(seconds=command.LOST_AFTER_SECONDS + 1)
-    assert store.apply([command.Sweep(host="host-1")], now) == [[]]
-    assert store.apply([command.Sweep(host="host-1")], later) == [[run.id]]
+    assert store.apply([command.Sweep(host="host-1")], now)[0].ended == []
+    assert store.apply([command.Sweep(host="host-1")], later)[0].ended == [run.id]
     assert bench.get(run).reason == "lost"
 
 
@@ -408,8 +408,8 @@ async def test_lost_host_when_it_was_stopped_in_order_is_waited_for_longer(bench
     store.apply([beat], now)
     silent = now + timedelta(seconds=command.LOST_AFTER_SECONDS + 1)
     given_up = now + timedelta(seconds=command.LEASE_SECONDS + command.STOPPED_LOST_AFTER_SECONDS + 1)
-    assert store.apply([command.Sweep(host="host-1")], silent) == [[]]
-    assert store.apply([command.Sweep(host="host-1")], given_up) == [[run.id]]
+    assert store.apply([command.Sweep(host="host-1")], silent)[0].ended == []
+    assert store.apply([command.Sweep(host="host-1")], given_up)[0].ended == [run.id]
     assert "away" in (bench.get(run).reason_text or "")
 
 

@@ -54,7 +54,7 @@ def beat(bench: Bench, stopped: bool = False) -> None:
 def finish(bench: Bench, run: Run, reason: Reason = "exit") -> None:
     ending = failure(reason, "for a test", SystemClock().now())
     done = command.Finish(lease=command.Lease(run_id=run.id, token=run.lease_token or 1), ending=ending)
-    assert bench.store.apply([done], SystemClock().now()) == [True]
+    assert bench.store.apply([done], SystemClock().now()) == [command.Finished(applied=True)]
 
 
 def test_submit_when_accepted_freezes_everything_and_wakes_the_runner(bench_with: Callable[..., Bench]) -> None:

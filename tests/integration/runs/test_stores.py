@@ -91,7 +91,7 @@ def test_finish_when_written_once_is_refused_the_second_time(database: Database)
         artifacts=[Artifact(path="a", size_bytes=1, sha256="0" * 64)],
     )
     second = command.Finish(lease=lease(run), ending=failure("lost", "late", NOW))
-    assert store.apply([first, second], NOW) == [True, False]
+    assert [bool(done) for done in store.apply([first, second], NOW)] == [True, False]
     assert found(database, run).status is RunStatus.SUCCESS
     assert [artifact.path for artifact in SqlReadStore(database).load_artifacts(run.id)] == ["a"]
 
@@ -99,7 +99,7 @@ def test_finish_when_written_once_is_refused_the_second_time(database: Database)
 def test_finish_when_the_run_waits_is_refused(database: Database) -> None:
     (run,) = add(database, make_run())
     ending = command.Finish(lease=lease(run, 0), ending=failure("lost", "x", NOW))
-    assert SqlLeaseStore(database).apply([ending], NOW) == [False]
+    assert SqlLeaseStore(database).apply([ending], NOW) == [command.Finished(applied=False)]
 
 
 def test_apply_when_one_command_is_at_fault_keeps_the_others(database: Database) -> None:
@@ -113,7 +113,7 @@ def test_apply_when_one_command_is_at_fault_keeps_the_others(database: Database)
         ],
         NOW,
     )
-    assert isinstance(results[0], Exception) and results[1] is True
+    assert isinstance(results[0], Exception) and results[1] == command.Finished(applied=True)
     assert found(database, bad).status is RunStatus.RUNNING
 
 
@@ -153,7 +153,7 @@ def test_wait_deadline_when_passed_ends_waiting_runs_alone(database: Database) -
     add(database, late, make_run(wait_deadline=NOW + timedelta(hours=1)), running)
     claim(database, limit=1)
     assert SqlLeaseStore(database).is_work_due("owner", NOW).overdue
-    assert SqlLeaseStore(database).apply([command.Sweep(host="host-1")], NOW) == [[late.id]]
+    assert SqlLeaseStore(database).apply([command.Sweep(host="host-1")], NOW)[0].ended == [late.id]
     assert found(database, late).reason == "timeout"
 
 

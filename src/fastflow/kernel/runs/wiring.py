@@ -1,7 +1,7 @@
 """Assembles runs: the service for the web process and the command line, the dispatcher for the runner process."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from fastflow.kernel.runs.dispatcher import Dispatcher, DispatcherParts
 from fastflow.kernel.runs.dispatcher.launch import SpecMaker
 from fastflow.kernel.runs.dispatcher.retention import Retention
 from fastflow.kernel.runs.domain.commands import LOST_AFTER_SECONDS
+from fastflow.kernel.runs.infra.at_end import AtEnd
 from fastflow.kernel.runs.infra.code import SnapshotMaker, Snapshots
 from fastflow.kernel.runs.infra.comparing import KeptParts
 from fastflow.kernel.runs.infra.files import RunFolder
@@ -66,6 +67,7 @@ def build_runs(
     secrets: SecretVersions,
     data_dir: Path,
     policy: RunPolicy,
+    at_end: Sequence[AtEnd] = (),
     clock: Clock | None = None,
 ) -> RunsRoom:
     """Runs on the product's database.
@@ -77,13 +79,14 @@ def build_runs(
         secrets: their versions.
         data_dir: the sockets are in its `run` folder.
         policy: the installation's rules.
+        at_end: features that act when a run ends; the same as the dispatcher's.
         clock: None: the machine's own.
     """
     run_dir = data_dir / "run"
     signals = Signals()
     sender = open_sender(database, run_dir)
     service = RunService(
-        submits=SqlSubmitStore(database),
+        submits=SqlSubmitStore(database, at_end=at_end),
         reads=SqlReadStore(database),
         catalogue=catalogue,
         environments=environments,
@@ -117,6 +120,7 @@ def build_dispatcher(
     code_retention_days: float = 30.0,
     lost_after: float = LOST_AFTER_SECONDS,
     url: str | None = None,
+    at_end: Sequence[AtEnd] = (),
     clock: Clock | None = None,
 ) -> Dispatcher:
     """The dispatcher of this data directory's runner.
@@ -136,6 +140,7 @@ def build_dispatcher(
         code_retention_days: days after its last use when a copy of code that no run needs is removed.
         lost_after: seconds of silence after which the runs of another host are given up.
         url: where the other servers of the database reach this one.
+        at_end: features that act when a run ends, in the order in which they act.
         clock: None: the machine's own.
     """
     clock = clock or SystemClock()
@@ -145,7 +150,7 @@ def build_dispatcher(
     return Dispatcher(
         DispatcherParts(
             host=read_host_id(data_dir),
-            store=SqlLeaseStore(database, lost_after=lost_after),
+            store=SqlLeaseStore(database, lost_after=lost_after, at_end=at_end),
             executors=executors,
             specs=SpecMaker(SnapshotMaker(snapshots, environments, images, elsewhere), secrets, files, log_max_bytes),
             files=files,

@@ -300,7 +300,7 @@ class RunTask:
             except Exception:
                 logger.exception("run.end_refused", extra={"fields": {"run_id": self.run.id, "retry_in": pause}})
                 bare = replace(ending, isolation=None, peak_memory_bytes=None, cpu_seconds=None)
-                finish = Finish(lease=self._lease, ending=bare)
+                finish = Finish(lease=self._lease, ending=bare, guarded=True)
                 await asyncio.sleep(pause)
                 pause = min(_LONGEST_PAUSE, pause * 2)
                 continue

@@ -126,6 +126,8 @@ class Writer:
         results = self._store.apply(commands, self._clock.now())
         for run_id in dict.fromkeys(_changed(commands, results)):
             self._wakeup.tell_web(f"run {run_id}")
+        if any(isinstance(result, command.Finished | command.Swept) and result.queued for result in results):
+            self._wakeup.wake_runner("wake")
         return results
 
 
@@ -139,7 +141,7 @@ def _changed(commands: Sequence[command.Command], results: Sequence[Any]) -> Seq
         if isinstance(one, command.Finish):
             ended.append(one.lease.run_id)
         elif isinstance(one, command.Sweep):
-            ended += result
+            ended += result.ended
         elif isinstance(one, command.Claim):
             moved += [run.id for run in result.runs]
         elif isinstance(one, command.RecordStart):

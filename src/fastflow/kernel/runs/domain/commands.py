@@ -92,15 +92,33 @@ class NewAttempt:
 
 @dataclass(frozen=True, kw_only=True)
 class Finish:
-    """Write the terminal state, once. Result: whether it was applied.
+    """Write the terminal state, once. Result: `Finished`.
 
     Attributes:
         artifacts: what the run left.
+        guarded: a feature that fails at the end (`infra/at_end.py`) does not keep it from being written.
     """
 
     lease: Lease
     ending: Ending
     artifacts: Sequence[Artifact] = ()
+    guarded: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """What became of an end. True when it was applied.
+
+    Attributes:
+        applied: False: the lease is lost.
+        queued: runs that may start at once followed from it.
+    """
+
+    applied: bool
+    queued: bool = False
+
+    def __bool__(self) -> bool:
+        return self.applied
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,14 +159,29 @@ class Renew:
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """End what waits past its deadline, and what runs on a host that has been silent for too long.
-    Result: `list[str]`, ids of the runs that ended.
+    """End what waits past its deadline, and what runs on a host that has been silent for too long. Result: `Swept`.
 
     Attributes:
         host: rows of this host are its own runner's business.
     """
 
     host: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Swept:
+    """What a sweep did. True when it ended anything.
+
+    Attributes:
+        ended: ids of the runs that ended.
+        queued: runs that may start at once followed from it.
+    """
+
+    ended: Sequence[str]
+    queued: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.ended)
 
 
 Command = Claim | RecordSetup | RecordStart | NewAttempt | Finish | RecordEvents | TakeOver | Heartbeat | Renew | Sweep

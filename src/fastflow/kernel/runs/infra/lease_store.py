@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import (
     Connection,
+    Row,
     Text,
     and_,
     bindparam,
@@ -23,6 +24,7 @@ from fastflow.kernel.db.types import UtcDateTime
 from fastflow.kernel.runs.domain import commands as command
 from fastflow.kernel.runs.domain.run import Run
 from fastflow.kernel.runs.domain.states import RunStatus, check_move
+from fastflow.kernel.runs.infra.at_end import ENDED_COLUMNS, AtEnd, Ends, ended_of
 from fastflow.kernel.runs.infra.claim_query import choose_one, choose_runs
 from fastflow.kernel.runs.infra.event_writer import record_events, record_state, storable
 from fastflow.kernel.runs.infra.rows import ARTIFACT, EVENT, PENDING, RUN, RUN_COLUMNS, RUNNER, RUNNING, run_of
@@ -92,6 +94,7 @@ _FAIL_TIMED_OUT = (
         reason_text="waited in the queue longer than its wait_timeout",
         finished_at=bindparam("now"),
     )
+    .returning(*ENDED_COLUMNS)
 )
 _MOMENT: Final = UtcDateTime()
 _SILENT_SINCE = case(
@@ -117,6 +120,7 @@ _FAIL_LOST = (
         finished_at=bindparam("now"),
         lease_token=RUN.c.lease_token + 1,
     )
+    .returning(*ENDED_COLUMNS)
 )
 _ANY_PENDING = select(exists(select(RUN.c.id).where(PENDING)))
 _ONE_PENDING = select(exists(select(RUN.c.id).where(PENDING, RUN.c.id == bindparam("run_id"))))
@@ -145,10 +149,18 @@ class SqlLeaseStore:
     Args:
         database: migrated.
         lost_after: seconds of silence after which the runs of another host's runner are given up.
+        at_end: features that act when a run ends.
     """
 
-    def __init__(self, database: Database, *, lost_after: float = command.LOST_AFTER_SECONDS) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        lost_after: float = command.LOST_AFTER_SECONDS,
+        at_end: Sequence[AtEnd] = (),
+    ) -> None:
         self._database = database
+        self._ends = Ends(at_end)
         self._silence = timedelta(seconds=max(0.0, lost_after - command.LEASE_SECONDS))
         self._silence_stopped = max(self._silence, timedelta(seconds=command.STOPPED_LOST_AFTER_SECONDS))
         self._handlers: dict[type[Any], Callable[[Connection, Any, datetime], Any]] = {
@@ -156,7 +168,7 @@ class SqlLeaseStore:
             command.RecordSetup: _record_setup,
             command.RecordStart: _record_start,
             command.NewAttempt: _new_attempt,
-            command.Finish: _finish,
+            command.Finish: self._finish,
             command.RecordEvents: _record_told,
             command.TakeOver: _take_over,
             command.Heartbeat: _beat,
@@ -211,21 +223,29 @@ class SqlLeaseStore:
         more = bool(connection.execute(still, {"run_id": wanted.only}).scalar_one())
         return command.Claimed(runs=claimed, more=more)
 
-    def _sweep(self, connection: Connection, wanted: command.Sweep, now: datetime) -> list[str]:
-        ended: list[str] = []
-        for run_id in connection.execute(_TIMED_OUT, {"now": now}).scalars().all():
-            if connection.execute(_FAIL_TIMED_OUT, {"run_id": run_id, "now": now}).rowcount:
-                record_state(connection, run_id, now, RunStatus.FAILED, reason="timeout")
-                ended.append(run_id)
+    def _finish(self, connection: Connection, done: command.Finish, now: datetime) -> command.Finished:
+        row = _write_end(connection, done)
+        if row is None:
+            return command.Finished(applied=False)
+        ended = ended_of(row)
+        record_state(connection, ended.id, now, ended.status, reason=ended.reason, exit_code=ended.exit_code)
+        _insert_artifacts(connection, done, now)
+        return command.Finished(applied=True, queued=self._ends.tell(connection, ended, now, guarded=done.guarded))
+
+    def _sweep(self, connection: Connection, wanted: command.Sweep, now: datetime) -> command.Swept:
+        late = connection.execute(_TIMED_OUT, {"now": now}).scalars().all()
+        rows = [connection.execute(_FAIL_TIMED_OUT, {"run_id": run_id, "now": now}).first() for run_id in late]
         silent = {"before": now - self._silence, "before_stopped": now - self._silence_stopped}
         for run_id, host, expired, name in list(connection.execute(_LOST, {"at_host": wanted.host, **silent})):
             text = f"its server {name or host} went away and did not come back"
-            if connection.execute(
-                _FAIL_LOST, {"run_id": run_id, "expired": expired, "text": text, "now": now}
-            ).rowcount:
-                record_state(connection, run_id, now, RunStatus.FAILED, reason="lost")
-                ended.append(run_id)
-        return ended
+            values = {"run_id": run_id, "expired": expired, "text": text, "now": now}
+            rows.append(connection.execute(_FAIL_LOST, values).first())
+        queued = False
+        ended = [ended_of(row) for row in rows if row is not None]
+        for one in ended:
+            record_state(connection, one.id, now, one.status, reason=one.reason)
+            queued = self._ends.tell(connection, one, now) or queued
+        return command.Swept(ended=[one.id for one in ended], queued=queued)
 
 
 def _take(connection: Connection, runs: Sequence[Run], wanted: command.Claim, now: datetime) -> list[Run]:
@@ -278,7 +298,7 @@ def _new_attempt(connection: Connection, wanted: command.NewAttempt, _now: datet
     return connection.execute(_NEW_ATTEMPT, _held(wanted.lease)).rowcount > 0
 
 
-def _finish(connection: Connection, done: command.Finish, now: datetime) -> bool:
+def _write_end(connection: Connection, done: command.Finish) -> Row[Any] | None:
     ending = done.ending
     check_move(RunStatus.RUNNING, ending.status)
     values: dict[str, Any] = {
@@ -290,12 +310,12 @@ def _finish(connection: Connection, done: command.Finish, now: datetime) -> bool
     }
     known = ("started_at", "setup_duration", "peak_memory_bytes", "cpu_seconds", "isolation")
     values.update({name: value for name in known if (value := storable(getattr(ending, name))) is not None})
-    applied = connection.execute(update(RUN).where(_HELD).values(**values), _held(done.lease)).rowcount > 0
-    if applied:
-        record_state(
-            connection, done.lease.run_id, now, ending.status, reason=ending.reason, exit_code=ending.exit_code
-        )
-    if applied and done.artifacts:
+    statement = update(RUN).where(_HELD).values(**values).returning(*ENDED_COLUMNS)
+    return connection.execute(statement, _held(done.lease)).first()
+
+
+def _insert_artifacts(connection: Connection, done: command.Finish, now: datetime) -> None:
+    if done.artifacts:
         rows = [
             {
                 "run_id": done.lease.run_id,
@@ -307,7 +327,6 @@ def _finish(connection: Connection, done: command.Finish, now: datetime) -> bool
             for artifact in done.artifacts
         ]
         connection.execute(insert(ARTIFACT), rows)
-    return applied
 
 
 def _record_told(connection: Connection, told: command.RecordEvents, _now: datetime) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from fastflow.kernel.audit import record
@@ -12,12 +12,13 @@ from fastflow.kernel.db.engine import Database
 from fastflow.kernel.runs.domain.queue import Candidate
 from fastflow.kernel.runs.domain.run import Run
 from fastflow.kernel.runs.domain.states import RunStatus
+from fastflow.kernel.runs.infra.at_end import ENDED_COLUMNS, AtEnd, Ends, ended_of, ended_on_arrival
 from fastflow.kernel.runs.infra.event_writer import record_state
-from fastflow.kernel.runs.infra.rows import PENDING, RUN, RUN_COLUMNS, RUNNING, run_of, values_of
+from fastflow.kernel.runs.infra.queueing import put_in_queue
+from fastflow.kernel.runs.infra.rows import PENDING, RUN, RUN_COLUMNS, RUNNING, run_of
 from fastflow.kernel.runs.ports import Admission, Inserted
 from fastflow.kit.identity import Actor
 
-_INSERT = insert(RUN)
 _BY_ID = select(*RUN_COLUMNS).where(RUN.c.id == bindparam("run_id"))
 _BY_IDEMPOTENCY_KEY = select(*RUN_COLUMNS).where(
     RUN.c.pipeline_name == bindparam("pipeline_name"), RUN.c.idempotency_key == bindparam("key")
@@ -52,6 +53,7 @@ _CANCEL_PENDING = (
         reason_text=bindparam("why"),
         finished_at=bindparam("at"),
     )
+    .returning(*ENDED_COLUMNS)
 )
 _CANCEL_RUNNING = (
     update(RUN)
@@ -66,10 +68,16 @@ _SET_PRIORITY = (
 
 
 class SqlSubmitStore:
-    """See `ports.SubmitStore`."""
+    """See `ports.SubmitStore`.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        database: migrated.
+        at_end: features that act when a run ends.
+    """
+
+    def __init__(self, database: Database, *, at_end: Sequence[AtEnd] = ()) -> None:
         self._database = database
+        self._ends = Ends(at_end)
 
     def find_by_idempotency_key(self, pipeline_name: str, key: str) -> Run | None:
         """See `SubmitStore.find_by_idempotency_key`."""
@@ -114,7 +122,7 @@ class SqlSubmitStore:
             verdict = admission.decide(run, active, waiting + running)
             run = verdict.run
             for holder in verdict.cancel:
-                if _cancel(connection, holder.id, run.queued_at, actor.name, verdict.why):
+                if self._cancel(connection, holder.id, run.queued_at, actor.name, verdict.why):
                     cancelled.append(holder.id)
                     record(
                         connection,
@@ -124,19 +132,28 @@ class SqlSubmitStore:
                         subject=holder.id,
                         detail={"reason": verdict.why},
                     )
-        connection.execute(_INSERT, values_of(run))
-        record_state(connection, run.id, run.queued_at, run.status, reason=run.reason)
-        record(connection, at=run.queued_at, actor=actor, action=action, subject=run.id, detail=detail)
+        put_in_queue(connection, run, actor=actor, action=action, detail=detail)
+        if run.has_ended:
+            self._ends.tell(connection, ended_on_arrival(run), run.queued_at)
         return Inserted(run=run, is_new=True, cancelled=cancelled)
 
     def cancel(self, run_id: str, *, at: datetime, actor: Actor, why: str) -> Run | None:
         """See `SubmitStore.cancel`."""
         with self._database.write() as connection:
-            changed = _cancel(connection, run_id, at, actor.name, why)
+            changed = self._cancel(connection, run_id, at, actor.name, why)
             if changed:
                 record(connection, at=at, actor=actor, action="run.cancel", subject=run_id, detail={"reason": why})
             row = connection.execute(_BY_ID, {"run_id": run_id}).first()
             return run_of(row) if row is not None else None
+
+    def _cancel(self, connection: Connection, run_id: str, at: datetime, by: str, why: str) -> bool:
+        values = {"run_id": run_id, "at": at, "by": by[:200], "why": why}
+        row = connection.execute(_CANCEL_PENDING, values).first()
+        if row is None:
+            return connection.execute(_CANCEL_RUNNING, values).rowcount > 0
+        record_state(connection, run_id, at, RunStatus.FAILED, reason="cancelled")
+        self._ends.tell(connection, ended_of(row), at)
+        return True
 
     def set_priority(self, run_id: str, priority: int, *, at: datetime, actor: Actor) -> tuple[Run | None, bool]:
         """See `SubmitStore.set_priority`."""
@@ -173,11 +190,3 @@ def _load_active(connection: Connection, pipeline_name: str) -> Sequence[Candida
         )
         for row in connection.execute(_ACTIVE, {"pipeline_name": pipeline_name})
     ]
-
-
-def _cancel(connection: Connection, run_id: str, at: datetime, by: str, why: str) -> bool:
-    values = {"run_id": run_id, "at": at, "by": by[:200], "why": why}
-    if connection.execute(_CANCEL_PENDING, values).rowcount:
-        record_state(connection, run_id, at, RunStatus.FAILED, reason="cancelled")
-        return True
-    return connection.execute(_CANCEL_RUNNING, values).rowcount > 0

@@ -301,6 +301,7 @@ class RunService:
             )
         if after.has_ended:
             self._wakeup.tell_web(f"run {run.id}")
+            self._wakeup.wake_runner("wake")  # something may follow from the end
         else:
             self._wakeup.wake_runner(f"cancel {run.id}")
         return after
