@@ -4,6 +4,7 @@
 - `clock`: a clock that stands still until `advance()`.
 - `data_dir`, `pipelines_dir`, `settings`: folders of the test's own, reachable for an unprivileged run.
 - `docker_host`: the address of a real container engine that has the worker image.
+- `ray_cluster`: a real Ray cluster of two nodes.
 - `full`: True under `--full` (`make torture`): repeat as often as the reference page states.
 
 A skipped or xfailed test fails the session: what cannot be checked here is not checked anywhere.
@@ -28,6 +29,7 @@ import uv
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.migrate import migrate
 from fastflow.settings import Settings
+from fastflow.testing import ray_cluster as ray_clusters
 from fastflow.testing.clock import FakeClock
 from fastflow.testing.docker_engine import shared_engine
 from fastflow.testing.postgres import PostgresServer, stop_folder, sweep
@@ -52,6 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_shared] = Path(worker["fastflow_shared"])
         return
     sweep()
+    ray_clusters.sweep()
     config.stash[_shared] = Path(tempfile.mkdtemp(prefix="fastflow-tests-"))
     config.stash[_shared].chmod(0o755)
 
@@ -68,6 +71,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         return
     if (shared / "postgres").exists():
         stop_folder(Path((shared / "postgres").read_text()))
+    if (shared / "ray").exists():
+        ray_clusters.load(Path((shared / "ray").read_text())).end()
     shutil.rmtree(shared, ignore_errors=True)
 
 
@@ -221,6 +226,17 @@ def docker_host() -> Iterator[str]:
     shared with other sessions, so a test looks at containers of its own only."""
     with shared_engine() as host:
         yield host
+
+
+@pytest.fixture(scope="session")
+def ray_cluster(shared_dir: Path) -> ray_clusters.RayCluster:
+    """The session's Ray cluster, two nodes on this machine, started by whoever needs it first; ended when the session
+    ends. Tests that end a node add one of their own."""
+    note = shared_dir / "ray"
+    with _locked(shared_dir / "ray.lock"):
+        if not note.exists():
+            note.write_text(ray_clusters.start(_session_pid()).folder)
+        return ray_clusters.load(Path(note.read_text()))
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from fastflow.kernel.executors.process.builder import (
 from fastflow.kernel.executors.registry import (
     DockerSettings,
     ExecutorSettings,
+    RaySettings,
     image_kinds,
     kinds,
     make_executor,
@@ -103,6 +104,7 @@ class Product:
             writable=settings.run_writable_paths,
             default_kind=settings.executor,
             docker=docker if ahead else replace(docker, pool=0),
+            ray=ray_settings(settings),
         )
         return {kind: make_executor(kind, given) for kind in kinds()}
 
@@ -286,6 +288,22 @@ def docker_settings(settings: Settings) -> DockerSettings:
         pool=settings.docker_pool,
         pool_idle=settings.warm_idle,
         engine_data_dir=settings.docker_data_dir,
+    )
+
+
+def ray_settings(settings: Settings) -> RaySettings:
+    """Which cluster, and on what terms its nodes work for us."""
+    token = settings.ray_auth_token
+    return RaySettings(
+        address=settings.ray_address,
+        token=None if token is None else token.get_secret_value(),
+        server_url=settings.server_url,
+        uv=Path(uv_binary()),
+        cpus=settings.ray_cpus,
+        node_dir=settings.ray_node_dir,
+        chunk_bytes=int(min(4.0, settings.max_body_mb * 0.8) * MEGABYTE),
+        artifacts_max_bytes=int(settings.ray_artifacts_max_mb * MEGABYTE),
+        environment_days=settings.environment_retention_days,
     )
 
 

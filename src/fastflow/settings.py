@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     uv_cache_dir: Path | None = Field(None, description="uv's cache; unset means DATA_DIR/uv_cache.")
 
     # How runs are executed
-    executor: Literal["process", "docker"] = Field("process", description="Executor of a run that names none.")
+    executor: Literal["process", "docker", "ray"] = Field("process", description="Executor of a run that names none.")
     max_concurrent_runs: int = Field(10, ge=1, le=10_000, description="Runs that may run at once.")
     queue_when_full: bool = Field(True, description="False: a run over MAX_CONCURRENT_RUNS is refused with 429.")
     container_timeout: float | None = Field(None, description="Seconds a run may take when its pipeline says nothing.")
@@ -95,6 +95,25 @@ class Settings(BaseSettings):
         None, gt=0, description="Days a row of the ledger of due times is kept; unset means for ever."
     )
 
+    # Runs on a cluster
+    ray_address: str | None = Field(
+        None,
+        description="Address of a Ray cluster's dashboard, such as http://head:8265; unset: with EXECUTOR=ray a cluster of one "
+        "node is started on this machine.",
+    )
+    ray_auth_token: SecretStr | None = Field(None, description="Token of a Ray cluster that wants one.")
+    ray_cpus: float = Field(
+        1.0, gt=0, le=10_000, description="CPUs that a run asks the cluster for when its pipeline names none."
+    )
+    ray_node_dir: Path | None = Field(
+        None,
+        description="Folder on each node for environments, caches and the runs going on; unset: /var/tmp/fastflow-UID, the "
+        "id of the user that Ray runs as.",
+    )
+    ray_artifacts_max_mb: float = Field(
+        1024.0, gt=0, description="Size above which no further artifact of a run is taken from a node."
+    )
+
     # Logs
     log_retention_runs: int | None = Field(
         None, ge=1, description="Finished runs per pipeline whose logs are kept; unset means all."
@@ -132,7 +151,7 @@ class Settings(BaseSettings):
     server_url: str | None = Field(
         None,
         description="URL at which the other servers of the same PostgreSQL reach this one, for logs and artifacts on its "
-        "disk; unset: http://HOST:PORT.",
+        "disk, and at which the nodes of a Ray cluster do; unset: http://HOST:PORT.",
     )
     max_body_mb: float = Field(10.0, gt=0, description="Size of a request body above which it is refused.")
 
@@ -151,6 +170,13 @@ class Settings(BaseSettings):
     @classmethod
     def _paths(cls, value: Any) -> Any:
         return tuple(Path(part) for part in value.split(":") if part) if isinstance(value, str) else value
+
+    @field_validator("ray_address")
+    @classmethod
+    def _dashboard(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must be the address of the dashboard, such as http://head:8265")
+        return value
 
     @field_validator("docker_host")
     @classmethod

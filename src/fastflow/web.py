@@ -18,11 +18,14 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 
 from fastflow import __version__
-from fastflow.bootstrap import Product, build_product
+from fastflow.bootstrap import Product, build_product, uv_binary
 from fastflow.kernel.audit.router import build_router as audit_router
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.migrate import current_revision, head_revision
 from fastflow.kernel.environments.router import build_router as environments_router
+from fastflow.kernel.executors.ray.folders import AttemptFolders
+from fastflow.kernel.executors.ray.ingest import Ingest
+from fastflow.kernel.executors.ray.router import build_router as agents_router
 from fastflow.kernel.http.app import build_app
 from fastflow.kernel.http.docs import build_router as docs_router
 from fastflow.kernel.http.forwarding import Forwarding
@@ -30,6 +33,7 @@ from fastflow.kernel.http.health import Probe
 from fastflow.kernel.http.health import build_router as health_router
 from fastflow.kernel.locks import is_held
 from fastflow.kernel.pipelines.router import build_router as pipelines_router
+from fastflow.kernel.runs.infra.agents import AgentPeers, AttemptFence
 from fastflow.kernel.runs.infra.peers import Peers
 from fastflow.kernel.runs.log_router import build_log_router as logs_router
 from fastflow.kernel.runs.router import build_router as runs_router
@@ -61,8 +65,9 @@ def create_app(product: Product, *, local_actor: Actor | None = None) -> FastAPI
     """
     settings = product.settings
     authenticator = Authenticator(product.logins, product.tokens)
+    agents = Ingest(AttemptFolders(settings.data_dir), is_current=AttemptFence(product.database), find_uv=uv_binary)
     app = build_app(
-        _routers(product),
+        [*_routers(product), agents_router(agents)],
         authenticate=authenticator if local_actor is None else lambda _request: local_actor,
         credentials_changed=authenticator.forget,
         version=__version__,
@@ -77,6 +82,14 @@ def create_app(product: Product, *, local_actor: Actor | None = None) -> FastAPI
             artifacts_dir=settings.data_dir / "artifacts",
         )
         app.add_middleware(Forwarding, is_candidate=peers.is_candidate, find=peers.find)
+        attempts = AttemptFolders(settings.data_dir)
+        owners = AgentPeers(
+            product.database, host=read_host_id(settings.data_dir), is_here=lambda key: attempts.of(key).exists()
+        )
+        app.add_middleware(
+            Forwarding, is_candidate=owners.is_candidate, find=owners.find, methods=("GET", "HEAD", "POST")
+        )
+    app.state.agents = agents
     return app
 
 
@@ -122,6 +135,8 @@ def _probes(product: Product) -> Mapping[str, Probe]:
     }
     if settings.executor == "docker":
         probes["engine"] = lambda: _look_at_engine(settings.data_dir, datetime.now(UTC))
+    if settings.executor == "ray" or settings.ray_address is not None:
+        probes["cluster"] = lambda: _look_at_cluster(settings.data_dir, datetime.now(UTC))
     return probes
 
 
@@ -178,6 +193,18 @@ def _look_at_engine(data_dir: Path, now: datetime) -> Mapping[str, Any]:
     return {"ok": True, "version": told.get("engine"), "image": told.get("image"), "pool": told.get("pool")}
 
 
+def _look_at_cluster(data_dir: Path, now: datetime) -> Mapping[str, Any]:
+    """The Ray cluster as the runner sees it."""
+    told = _look_at_runner(data_dir, now)["executors"].get("ray", {})
+    if not told.get("reachable"):
+        raise Unavailable(
+            str(told.get("why") or "The runner has not looked at the cluster yet."),
+            code="cluster_away",
+            hint="Runs on the cluster go on; new ones fail until it answers: start it, or correct RAY_ADDRESS.",
+        )
+    return {name: told.get(name) for name in ("address", "version", "nodes")} | {"ok": True}
+
+
 def _no_runner(message: str) -> Unavailable:
     return Unavailable(
         message,
@@ -196,11 +223,14 @@ def serve_web(product: Product, *, listen_fd: int | None = None, ready: Callable
     """
     from fastflow.kernel.http.server import Serving, serve  # uvicorn: the command line needs the app alone
 
-    settings = product.settings
-    serving = Serving(
-        host=settings.host, port=settings.port, listen_fd=listen_fd, ready=ready, end_streams=product.logs.close
-    )
-    serve(create_app(product), serving)
+    settings, app = product.settings, create_app(product)
+
+    def end_streams() -> None:
+        product.logs.close()
+        app.state.agents.close()
+
+    serving = Serving(host=settings.host, port=settings.port, listen_fd=listen_fd, ready=ready, end_streams=end_streams)
+    serve(app, serving)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

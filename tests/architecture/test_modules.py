@@ -17,6 +17,7 @@ from fastflow.kit import errors
 _NOT_IMPORTED = (
     "fastflow.__main__",  # starts the command
     "fastflow.kernel.executors.sidecar.",  # runs as scripts of its own, on sys.path
+    "fastflow.kernel.executors.ray.node.",  # the same, on the nodes of a cluster
     "fastflow.migrations.env",  # Alembic runs it
 )
 

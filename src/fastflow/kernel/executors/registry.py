@@ -21,6 +21,7 @@ class ExecutorSettings:
         readable, writable: paths outside a run's own folders that it may use.
         default_kind: where runs go that name no executor.
         docker: how containers are made; None: as the engine's own defaults have it.
+        ray: the cluster; None: there is none.
     """
 
     data_dir: Path
@@ -32,6 +33,7 @@ class ExecutorSettings:
     writable: tuple[Path, ...] = field(default_factory=tuple)
     default_kind: str = "process"
     docker: "DockerSettings | None" = None
+    ray: "RaySettings | None" = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,33 @@ class DockerSettings:
     pool: int = 0
     pool_idle: float = 900.0
     engine_data_dir: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RaySettings:
+    """Which cluster, and on what terms its nodes work for us.
+
+    Attributes:
+        address: of its dashboard; None: one of our own on this machine, where runs go there by default.
+        token: of a cluster that wants one.
+        server_url: where nodes reach this server; None: it does not serve.
+        uv: our uv, for nodes without one.
+        cpus: what a run asks for that names none.
+        node_dir: our folder on each node; None: in /var/tmp.
+        chunk_bytes: what nodes send at once.
+        artifacts_max_bytes: of all artifacts of a run together.
+        environment_days: days after its last use when an environment on a node may go.
+    """
+
+    address: str | None = None
+    token: str | None = field(default=None, repr=False)
+    server_url: str | None = None
+    uv: Path = Path("uv")
+    cpus: float = 1.0
+    node_dir: Path | None = None
+    chunk_bytes: int = 1 << 22
+    artifacts_max_bytes: int = 1 << 30
+    environment_days: float = 30.0
 
 
 def _process(settings: ExecutorSettings) -> Executor:
@@ -84,7 +113,17 @@ def _docker(settings: ExecutorSettings) -> Executor:
     )
 
 
-_KINDS: Mapping[str, Callable[[ExecutorSettings], Executor]] = {"process": _process, "docker": _docker}
+def _ray(settings: ExecutorSettings) -> Executor:
+    from fastflow.kernel.executors.ray.executor import RayExecutor  # only the runner needs it
+
+    return RayExecutor(
+        data_dir=settings.data_dir,
+        settings=settings.ray or RaySettings(),
+        is_default=settings.default_kind == "ray",
+    )
+
+
+_KINDS: Mapping[str, Callable[[ExecutorSettings], Executor]] = {"process": _process, "docker": _docker, "ray": _ray}
 _FROM_IMAGES = frozenset({"docker"})
 
 

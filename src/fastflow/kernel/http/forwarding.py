@@ -6,7 +6,7 @@ Pure ASGI; answers and live streams pass through as they come.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import httpx
@@ -23,6 +23,7 @@ CONNECT_SECONDS = 5.0
 _SENT_ALONG = (
     "authorization", "cookie", "accept", "range", "if-range", "if-none-match", "last-event-id", "user-agent",
 )  # fmt: skip
+_OF_A_BODY = ("content-type", "content-length")
 _PASSED_BACK = (
     "content-type", "content-length", "content-range", "accept-ranges", "etag", "last-modified", "cache-control",
     "content-disposition", "x-content-type-options", "log-from", "log-to", "retry-after", "www-authenticate",
@@ -54,12 +55,21 @@ class Forwarding:
         app: the app inside.
         is_candidate: whether a path may lie elsewhere at all; without any look outside the process.
         find: which server has it.
+        methods: what is handed on at all; a body goes along as it comes.
     """
 
-    def __init__(self, app: ASGIApp, *, is_candidate: Callable[[str], bool], find: FindServer) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        is_candidate: Callable[[str], bool],
+        find: FindServer,
+        methods: Collection[str] = ("GET", "HEAD"),
+    ) -> None:
         self.app = app
         self._is_candidate = is_candidate
         self._find = find
+        self._methods = methods
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -67,18 +77,18 @@ class Forwarding:
         if other is None:
             await self.app(scope, receive, send)
         else:
-            answer = await _ask(other, scope)
+            answer = await _ask(other, scope, receive)
             await answer(scope, receive, send)
 
     async def _other(self, scope: Scope) -> OtherServer | None:
-        if scope["method"] not in ("GET", "HEAD") or not self._is_candidate(scope["path"]):
+        if scope["method"] not in self._methods or not self._is_candidate(scope["path"]):
             return None
         if FORWARDED in Headers(scope=scope):
             return None
         return await asyncio.to_thread(self._find, scope["path"])
 
 
-async def _ask(other: OtherServer, scope: Scope) -> Response:
+async def _ask(other: OtherServer, scope: Scope, receive: Receive) -> Response:
     if other.url is None:
         return _unreachable(other, "it does not tell where it can be reached")
     given = Headers(scope=scope)
@@ -87,8 +97,14 @@ async def _ask(other: OtherServer, scope: Scope) -> Response:
     url = httpx.URL(other.url).copy_with(
         raw_path=scope.get("raw_path", scope["path"].encode()) + _query(scope.get("query_string", b""))
     )
+    has_body = scope["method"] not in ("GET", "HEAD")
+    if has_body:
+        headers |= {name: given[name] for name in _OF_A_BODY if name in given}
     request = client.build_request(
-        scope["method"], url, headers={**headers, FORWARDED: "1", "accept-encoding": "identity"}
+        scope["method"],
+        url,
+        headers={**headers, FORWARDED: "1", "accept-encoding": "identity"},
+        content=_given_body(receive) if has_body else None,
     )
     try:
         answer = await client.send(request, stream=True)
@@ -110,6 +126,16 @@ async def _body(answer: httpx.Response) -> AsyncIterator[bytes]:
             yield chunk
     finally:
         await answer.aclose()
+
+
+async def _given_body(receive: Receive) -> AsyncIterator[bytes]:
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":  # the caller has gone
+            raise httpx.WriteError("the request ended in its middle")
+        yield message.get("body", b"")
+        if not message.get("more_body"):
+            return
 
 
 def _query(text: bytes) -> bytes:

@@ -1,6 +1,6 @@
 """Control groups of runs: version 1 or 2 where they can be written, none elsewhere (and then told).
 
-At run time it needs nothing of `fastflow`.
+At run time it needs nothing of `fastflow`: the nodes of a cluster use it too (`ray/package.py`).
 """
 
 from __future__ import annotations

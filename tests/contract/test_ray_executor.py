@@ -1,0 +1,26 @@
+"""The Ray executor keeps the executor contract, on a real cluster of two nodes."""
+
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from fastflow.testing.executor_contract import ExecutorContract, ExecutorLab
+from fastflow.testing.ray_cluster import RayCluster
+from fastflow.testing.ray_lab import opened_lab
+
+pytestmark = pytest.mark.xdist_group("ray")  # one after the other: a cluster is as fast as its machine
+
+PYTHON = Path(sys.executable).resolve()
+
+
+@pytest.fixture
+async def lab(data_dir: Path, ray_cluster: RayCluster) -> AsyncIterator[ExecutorLab]:
+    """An opened Ray executor in a data folder of its own."""
+    async with opened_lab(data_dir, ray_cluster, PYTHON) as laboratory:
+        yield laboratory
+
+
+class TestRayExecutor(ExecutorContract):
+    """Every statement of the contract."""
