@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import text as sql
 
+from fastflow.cli.cluster_check import check_cluster
 from fastflow.cli.engine_check import check_engine
 from fastflow.cli.findings import Finding, judge_executor, judge_pipelines
 from fastflow.cli.output import size
@@ -52,6 +53,7 @@ def check_machine() -> list[Finding]:
     findings.append(_guard("encryption key", lambda: _check_key(settings)))
     findings += _check_executor(settings)
     findings.append(_guard("containers", lambda: check_engine(settings)))
+    findings += check_cluster(settings)
     findings.append(_guard("server", lambda: _check_running(settings)))
     findings.append(_guard("clock", lambda: _check_clock(settings)))
     return findings
