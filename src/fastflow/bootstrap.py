@@ -34,6 +34,7 @@ from fastflow.kernel.pipelines.service import PipelineCatalog, WarmUp
 from fastflow.kernel.pipelines.wiring import build_pipelines
 from fastflow.kernel.runs.dispatcher import Dispatcher
 from fastflow.kernel.runs.infra.at_end import AtEnd
+from fastflow.kernel.runs.infra.retrying import Retries
 from fastflow.kernel.runs.infra.tables import RunRow
 from fastflow.kernel.runs.log_service import LogService
 from fastflow.kernel.runs.log_wiring import build_log_service
@@ -177,7 +178,7 @@ def build_product(settings: Settings, *, clock: Clock | None = None) -> Product:
         judges=(judge_schedules,),
         clock=clock,
     )
-    at_end: Sequence[AtEnd] = ()
+    at_end: Sequence[AtEnd] = (Retries(),)  # the retries first: the others see whether a failure is the last word
     runs = build_runs(
         database,
         catalogue=pipelines,
@@ -276,6 +277,7 @@ def _policy(settings: Settings) -> RunPolicy:
         default_limits=Limits(memory_bytes=settings.run_memory, pids=settings.run_pids),
         default_run_timeout=settings.container_timeout,
         default_grace=settings.stop_grace,
+        default_retries=settings.retry_attempts,
     )
 
 

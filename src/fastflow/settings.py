@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     max_concurrent_runs: int = Field(10, ge=1, le=10_000, description="Runs that may run at once.")
     queue_when_full: bool = Field(True, description="False: a run over MAX_CONCURRENT_RUNS is refused with 429.")
     container_timeout: float | None = Field(None, description="Seconds a run may take when its pipeline says nothing.")
+    retry_attempts: int = Field(
+        0, ge=0, le=100, description="Retries of a failed run whose pipeline says nothing of them, with growing pauses."
+    )
     uv_pre_heat: bool = Field(
         True,
         description="Build the environments of pipelines in the background: at the start, and when requirements change.",

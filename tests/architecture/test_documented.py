@@ -62,7 +62,7 @@ def test_examples_when_listed_then_each_folder_has_a_readme() -> None:
             assert (folder / "README.md").exists(), folder.name
 
 
-@pytest.mark.parametrize("keys", ["KEYS", "_LIMIT_KEYS", "_CONCURRENCY_KEYS"])
+@pytest.mark.parametrize("keys", ["KEYS", "_LIMIT_KEYS", "_CONCURRENCY_KEYS", "_RETRY_KEYS"])
 def test_pipeline_settings_when_read_then_each_key_is_in_the_reference(keys: str) -> None:
     page = (DOCS / "reference" / "pipeline-toml.md").read_text()
     missing = [key for key in getattr(pipeline_settings, keys) if f"`{key}`" not in page]

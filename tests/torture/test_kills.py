@@ -77,7 +77,8 @@ class House:
         for name, script in PIPELINES.items():
             (pipelines / name).mkdir(parents=True)
             (pipelines / name / "main.py").write_text(script)
-        (pipelines / "stubborn" / "pipeline.toml").write_text("grace = 0.2\n")
+        (pipelines / "stubborn" / "pipeline.toml").write_text("grace = 0.2\n[retry]\nmax_retries = 1\n")
+        (pipelines / "failing" / "pipeline.toml").write_text('[retry]\ndelays = ["50ms"]\n')
         self.environment = {
             **os.environ,
             "DATABASE_URL": database_url,
@@ -289,6 +290,9 @@ def look_at_everything(house: House, submitted: dict[str, str]) -> None:
         assert [e["i"] for e in events] == (list(range(20)) if pipeline == "telling" else []), context
         ends = events_of(house, run_id, "state")
         assert sum(end.get("status") in ("SUCCESS", "FAILED") for end in ends) == 1, (context, ends)
+        again = house.rows("SELECT attempt, retry_of, reason, exit_code FROM run WHERE root_id = :id", id=run_id)
+        once = [{"attempt": 2, "retry_of": run_id, "reason": "exit", "exit_code": 3}]
+        assert again == (once if pipeline == "failing" else []), (context, again)
     assert orphans(set(submitted)) == []
 
 

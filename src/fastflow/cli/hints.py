@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "GET /runs/{id}/explain": "fastflow runs explain {id}",
     "GET /runs/{id}/artifacts": "fastflow runs artifacts {id}",
     "POST /runs/{id}/cancel": "fastflow runs cancel {id}",
+    "POST /runs/{id}/hurry": "fastflow runs hurry {id}",
     "POST /runs/{id}/rerun": "fastflow runs rerun {id}",
     "GET /scheduler/jobs": "fastflow schedules list",
     "POST /scheduler/simulate": "fastflow schedules simulate",

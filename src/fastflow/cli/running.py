@@ -15,7 +15,7 @@ from fastflow.cli.client import Api, part
 from fastflow.cli.errors import ServerProblem
 from fastflow.cli.following import ByteSink, LogFollower
 from fastflow.cli.logs import write_stderr, write_stdout
-from fastflow.cli.output import printable
+from fastflow.cli.output import local_time, printable
 from fastflow.cli.params import parse_params
 from fastflow.cli.status_line import StatusLine, keep_status, terminal_status
 from fastflow.kit.errors import FastFlowError
@@ -118,8 +118,24 @@ async def _submit(api: Api, name: str, order: Order) -> Mapping[str, Any]:
 
 async def _run(api: Api, submission: Awaitable[Mapping[str, Any]], execute: "Callable[[str], Executing | None]") -> int:
     run = await submission
-    run_id = str(run["id"])
     status = terminal_status()
+    while True:
+        ended = await _run_attempt(api, run, execute, status)
+        if ended is None:
+            return EXIT_CANCELLED
+        if ended["reason"]:
+            _note(describe_failure(ended), status)
+        if ended["retried_by"] is None:
+            return exit_code_of(ended)
+        run = await api.call("GET", f"/runs/{part(ended['retried_by'])}")
+        _note(describe_retry(run), status)
+
+
+async def _run_attempt(
+    api: Api, run: Mapping[str, Any], execute: "Callable[[str], Executing | None]", status: StatusLine
+) -> Mapping[str, Any] | None:
+    """Follow one run to its end; None: nobody wanted to wait for it."""
+    run_id = str(run["id"])
     _note(f"run {run_id}", status)
     # a run found again by its idempotency key may have begun, or be over
     executing = execute(run_id) if run["status"] == "PENDING" else None
@@ -135,12 +151,8 @@ async def _run(api: Api, submission: Awaitable[Mapping[str, Any]], execute: "Cal
             keep_status(api, run_id, status, lambda text: _note(text, status), is_here=executing is not None),
         )
     status.clear()
-    if not is_over:
-        return EXIT_CANCELLED
-    ended = await api.call("GET", f"/runs/{part(run_id)}")
-    if ended["reason"]:
-        _note(describe_failure(ended), status)
-    return exit_code_of(ended)
+    ended: Mapping[str, Any] | None = await api.call("GET", f"/runs/{part(run_id)}") if is_over else None
+    return ended
 
 
 async def _follow_and_execute(api: Api, run_id: str, follower: LogFollower, executing: Executing | None) -> None:
@@ -255,6 +267,16 @@ def describe_failure(run: Mapping[str, Any]) -> str:
     if run["reason"] == "setup":
         return "the run failed: setup (the lines above say why)"
     return f"the run failed: {run['reason']}: {run['reason_text'] or 'no reason was given'}"
+
+
+def describe_retry(run: Mapping[str, Any]) -> str:
+    """What comes after a failure, in a line.
+
+    >>> describe_retry({"attempt": 2, "not_before": None})
+    'attempt 2 follows'
+    """
+    when = f" not before {local_time(run['not_before'])}" if run["not_before"] else ""
+    return f"attempt {run['attempt']} follows{when}"
 
 
 def exit_code_of(run: Mapping[str, Any]) -> int:

@@ -141,6 +141,17 @@ def cancel_run(
     typer.echo(f"Run {after['id']} is {'cancelled' if after['finished_at'] else 'being stopped'}.")
 
 
+@app.command("hurry")
+def hurry_run(ctx: typer.Context, run: Ref) -> None:
+    """Put a run that waits for a time, such as a retry, into the queue now."""
+    from fastflow.cli.client import part
+    from fastflow.cli.run_refs import find_run
+
+    with open_api(ctx) as api:
+        after = api.post(f"/runs/{part(find_run(api, run))}/hurry")
+    typer.echo(f"Run {after['id']} is in the queue.")
+
+
 @app.command("explain")
 def explain_run(ctx: typer.Context, run: Ref, as_json: AsJson = False) -> None:
     """Why a run is where it is, and what comes next or is to be done: one sentence."""

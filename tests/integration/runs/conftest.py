@@ -21,6 +21,7 @@ from fastflow.kernel.runs.infra.files import RunFolder
 from fastflow.kernel.runs.infra.lease_store import SqlLeaseStore
 from fastflow.kernel.runs.infra.read_store import SqlReadStore
 from fastflow.kernel.runs.infra.retention_store import SqlRetentionStore
+from fastflow.kernel.runs.infra.retrying import Retries
 from fastflow.kernel.runs.infra.submit_store import SqlSubmitStore
 from fastflow.kernel.runs.service import RunPolicy, RunService
 from fastflow.kit.clock import SystemClock
@@ -49,7 +50,7 @@ class Bench:
 
     @property
     def store(self) -> SqlLeaseStore:
-        return SqlLeaseStore(self.database)
+        return SqlLeaseStore(self.database, at_end=[Retries()])
 
     def submit(self, pipeline_name: str = "demo", **values: Any) -> Run:
         return self.service.submit(pipeline_name, values.pop("params", {}), actor=self.actor, **values)
@@ -124,7 +125,7 @@ def make_bench(database: Database, folder: Path, **policy: Any) -> Bench:
     catalogue.add("demo")
     settings: dict[str, Any] = {"logs_dir": folder / "logs", "max_concurrent_runs": 2, **policy}
     service = RunService(
-        submits=SqlSubmitStore(database),
+        submits=SqlSubmitStore(database, at_end=[Retries()]),
         reads=SqlReadStore(database),
         catalogue=catalogue,
         environments=environments,

@@ -96,7 +96,9 @@ class PipelineDetail(PipelineOut):
     secrets: list[str] = Field(description="Names of the secrets its runs get.")
     network: bool
     executor: str | None
-    retries: int
+    retry: dict[str, Any] | None = Field(
+        description="How failed runs are tried again, as `[retry]` has it, in seconds; null: as RETRY_ATTEMPTS says."
+    )
     modules: list[str] = Field(description="What its code imports; loaded ahead for a warm start.")
     notes: list[str]
     first_seen_at: datetime | None
@@ -118,7 +120,7 @@ class PipelineDetail(PipelineOut):
             secrets=list(pipeline.secrets),
             network=pipeline.network,
             executor=pipeline.executor,
-            retries=pipeline.retries,
+            retry=None if pipeline.retry is None else pipeline.retry.to_json(),
             modules=list(pipeline.modules),
             notes=list(pipeline.notes),
             first_seen_at=memory.first_seen_at if memory else None,

@@ -94,6 +94,10 @@ class SubmitStore(Protocol):
         """Change a PENDING run's priority. Returns the run afterwards and whether it was changed."""
         ...
 
+    def hurry(self, run_id: str, *, at: datetime, actor: Actor) -> tuple[Run | None, bool]:
+        """Put a run that waits for a time into the queue now. Returns the run afterwards and whether it did wait so."""
+        ...
+
 
 class ReadStore(Protocol):
     """Reads; each method sees one consistent snapshot."""
@@ -159,7 +163,7 @@ class Due:
     """What waits for the runner.
 
     Attributes:
-        pending: whether any run is in the queue.
+        pending: whether any run is in the queue, or the time has come that one waits for.
         overdue: whether one has waited past its deadline.
         cancelled: runs under the runner's leases whose end is wanted.
     """

@@ -60,7 +60,8 @@ def _add_submission(router: APIRouter, runs: RunService) -> None:
         """Run the pipeline, with its code as it is now.
 
         The run waits in the queue until the limits let it start; 202 answers with the run as it is then. With `wait`
-        the answer comes when the run has ended (200), or after that time (202).
+        the answer comes when the run has ended (200), or after that time (202). A run that is tried again is waited for to its
+        last attempt, which is then the answer.
         """
         body = body or RunIn()
         run = await run_in_threadpool(
@@ -100,6 +101,7 @@ def _add_reading(router: APIRouter, runs: RunService) -> None:
         status: Annotated[RunStatus | None, Query(description="Only runs in this state.")] = None,
         reason: Annotated[Reason | None, Query(description="Only runs that failed for this reason.")] = None,
         trigger: Annotated[Text | None, Query(description="Only runs submitted this way, such as `api`.")] = None,
+        root_id: Annotated[Text | None, Query(description="Only the attempts of this run, itself included.")] = None,
         schedule_id: Annotated[Text | None, Query(description="Only runs that this schedule submitted.")] = None,
         since: Annotated[Instant | None, Query(description="Submitted at this instant or later.")] = None,
         until: Annotated[Instant | None, Query(description="Submitted before this instant.")] = None,
@@ -113,6 +115,7 @@ def _add_reading(router: APIRouter, runs: RunService) -> None:
             status=status,
             reason=reason,
             trigger=trigger,
+            root_id=root_id,
             schedule_id=schedule_id,
             since=since,
             until=until,
@@ -150,6 +153,11 @@ def _add_changing(router: APIRouter, runs: RunService) -> None:
     def cancel_run(actor: Operator, run_id: RunId, body: CancelIn | None = None) -> RunOut:
         """End the run: at once when it waits; a running one is asked to end, and killed after its grace period."""
         return RunOut.of(runs.cancel(run_id, actor=actor, reason=body.reason if body else None))
+
+    @router.post("/runs/{run_id}/hurry", status_code=202)
+    def hurry_run(actor: Operator, run_id: RunId) -> RunOut:
+        """Put a run that waits for a time, such as a retry, into the queue now."""
+        return RunOut.of(runs.hurry(run_id, actor=actor))
 
     @router.patch("/runs/{run_id}")
     def change_run(actor: Operator, run_id: RunId, body: PriorityIn) -> RunOut:

@@ -106,8 +106,13 @@ class RunOut(BaseModel):
     concurrency_key: str | None
     idempotency_key: str | None
     rerun_of: str | None
+    attempt: int = Field(description="1 for a run of its own, 2 for its first retry.")
+    retry_of: str | None = Field(description="The failed run that it tries again.")
+    root_id: str | None = Field(description="Of a retry: the first attempt.")
+    retried_by: str | None = Field(description="The run that tries it again; null: this is the last attempt so far.")
     schedule_id: str | None = Field(description="The schedule that submitted it; its due time is in the capsule.")
     queued_at: datetime
+    not_before: datetime | None = Field(description="While it waits for a time, such as a retry's: that time.")
     wait_deadline: datetime | None
     claimed_at: datetime | None
     started_at: datetime | None
@@ -158,7 +163,7 @@ class ExplanationOut(BaseModel):
     """The one current reason why a run is where it is."""
 
     code: str = Field(
-        description="key_limit, pipeline_limit, slots_in_use, runner_away, starting, setup, running, cancelling, ended."
+        description="not_before, key_limit, pipeline_limit, slots_in_use, runner_away, starting, setup, running, cancelling, ended."
     )
     text: str = Field(
         description="One whole sentence: what the run does, why, and what comes next or is to be done.",

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from fastflow.kernel.environments.domain.environment import EnvironmentRequest, Kind
 from fastflow.kernel.executors.port import Limits
 from fastflow.kernel.pipelines.domain.faults import Fault
+from fastflow.kernel.pipelines.domain.retry import RetryPolicy
 
 Policy = Literal["queue", "skip", "cancel-old", "cancel-new"]
 """What happens to a run over its pipeline's limit: it waits, is not made, replaces the oldest, or is cancelled."""
@@ -36,7 +37,7 @@ class PipelineSettings:
 
     Attributes:
         params_schema: JSON Schema of the parameters; None: any parameters are taken.
-        retries: kept for a later release.
+        retry: how failed runs are tried again; None: the installation's default.
         schedules: as written, for the room that will judge it.
         after: as written, for the room that will judge it.
     """
@@ -54,7 +55,7 @@ class PipelineSettings:
     network: bool = True
     executor: str | None = None
     python: str | None = None
-    retries: int = 0
+    retry: RetryPolicy | None = None
     schedules: Any = None
     after: Any = None
 

@@ -10,6 +10,7 @@ from fastflow.kernel.executors.port import Limits
 from fastflow.kernel.pipelines.domain.faults import FaultList
 from fastflow.kernel.pipelines.domain.params import read_params
 from fastflow.kernel.pipelines.domain.pipeline import Concurrency, PipelineSettings, Policy
+from fastflow.kernel.pipelines.domain.retry import MAX_DELAY_SECONDS, RETRYABLE, STRATEGIES, RetryPolicy
 from fastflow.kernel.pipelines.domain.toml_text import TomlText
 from fastflow.kit.durations import parse_duration, parse_size
 from fastflow.kit.errors import InvalidInput
@@ -17,12 +18,17 @@ from fastflow.kit.words import did_you_mean
 
 KEYS = (
     "description", "tags", "timeout", "idle_timeout", "wait_timeout", "grace", "python", "network", "executor", "secrets",
-    "retries", "limits", "concurrency", "params", "schedules", "after",
+    "retries", "retry", "limits", "concurrency", "params", "schedules", "after",
 )  # fmt: skip
 _LIMIT_KEYS = ("cpus", "memory", "pids", "file_size")
 _CONCURRENCY_KEYS = ("limit", "key", "per_key", "policy")
+_RETRY_KEYS = (
+    "policy", "max_retries", "delay", "delays", "factor", "max_delay", "jitter", "on", "exit_codes", "never_exit_codes",
+    "dead_letters",
+)  # fmt: skip
 _POLICIES: tuple[str, ...] = get_args(Policy)
 _MAX_RETRIES = 100
+_DEFAULT_RETRIES = 3
 _MAX_TEXT = 2000
 _SECRET_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
 _PYTHON = re.compile(r"[A-Za-z0-9<>=!~/][A-Za-z0-9_.<>=!~,*@+/ -]{0,199}")
@@ -95,7 +101,7 @@ def read_settings(
         network=reader.take("network", _boolean, True),
         executor=reader.take("executor", _executor(known_executors), None),
         python=reader.take("python", _python, None),
-        retries=reader.take("retries", _whole(0, _MAX_RETRIES), 0),
+        retry=_retry(reader),
         schedules=reader.take("schedules", _table_or_list, None),
         after=reader.take("after", _table_or_list, None),
     )
@@ -141,8 +147,61 @@ def _concurrency(reader: _Reader, schema: Mapping[str, Any] | None) -> Concurren
         limit=table.take("limit", _whole(1, 10_000), None, shown="concurrency.limit"),
         key=key,
         per_key=1 if key is not None and per_key is None else per_key,
-        policy=cast("Policy", table.take("policy", _policy, "queue", shown="concurrency.policy")),
+        policy=cast("Policy", table.take("policy", _one_of(_POLICIES), "queue", shown="concurrency.policy")),
     )
+
+
+def _retry(reader: _Reader) -> RetryPolicy | None:
+    count = reader.take("retries", _whole(0, _MAX_RETRIES), None)
+    if reader.take("retry", _table, None) is None:
+        return None if count is None else RetryPolicy(max_retries=count)
+    table = reader.below("retry")
+    table.check_keys(_RETRY_KEYS, "key of [retry]")
+    if count is not None:
+        _fault(
+            reader,
+            "retries",
+            "retries and [retry] say the same.",
+            "Leave retries away, and write max_retries in [retry].",
+        )
+    given = table.toml.table
+    strategy = table.take(
+        "policy", _one_of(STRATEGIES), "list" if "delays" in given else "exponential", shown="retry.policy"
+    )
+    delays = table.take("delays", _pauses, (), shown="retry.delays")
+    for key in ("delays",) if strategy != "list" else ("delay", "factor"):
+        if key in given:
+            _fault(table, key, f"retry.{key} has no effect with the policy {strategy}.", "Leave one of the two away.")
+    if strategy == "list" and "delays" not in given:
+        _fault(table, "policy", "retry.delays is missing, which the policy list needs.", 'Add delays = ["10s", "1m"].')
+    if strategy == "list" and not delays:
+        return RetryPolicy()  # a fault was told above
+    default = RetryPolicy()
+    only = table.take("exit_codes", _exit_codes, None, shown="retry.exit_codes")
+    never = table.take("never_exit_codes", _exit_codes, (), shown="retry.never_exit_codes")
+    if both := sorted({*(only or ())} & {*never}):
+        _fault(table, "never_exit_codes", f"{both[0]} is in retry.exit_codes, too.", "Leave it in one of the two.")
+    return RetryPolicy(
+        policy=strategy,
+        max_retries=table.take(
+            "max_retries", _whole(0, _MAX_RETRIES), len(delays) or _DEFAULT_RETRIES, shown="retry.max_retries"
+        ),
+        delay=table.take("delay", _pause, default.delay, shown="retry.delay"),
+        factor=table.take("factor", _number(1, 100), default.factor, shown="retry.factor"),
+        max_delay=table.take(
+            "max_delay", _pause, MAX_DELAY_SECONDS if delays else default.max_delay, shown="retry.max_delay"
+        ),
+        delays=delays,
+        jitter=table.take("jitter", _number(0, 1), default.jitter, shown="retry.jitter"),
+        on=table.take("on", _reasons, RETRYABLE, shown="retry.on"),
+        exit_codes=only,
+        never_exit_codes=never,
+        dead_letters=table.take("dead_letters", _boolean, None, shown="retry.dead_letters"),
+    )
+
+
+def _fault(reader: _Reader, key: str, problem: str, remedy: str) -> None:
+    reader.faults.error(reader.toml.file, problem, remedy, line=reader.toml.line(key))
 
 
 # --- what the keys take ----------------------------------------------------------------------------------------------
@@ -177,6 +236,46 @@ def _whole(lowest: int, highest: int) -> Convert:
         return value
 
     return convert
+
+
+def _number(lowest: float, highest: float) -> Convert:
+    def convert(value: Any) -> float:
+        if not isinstance(value, int | float) or isinstance(value, bool) or not lowest <= value <= highest:
+            raise _Wrong("is out of range", f"Write a number from {lowest:g} to {highest:g}, without quotes.")
+        return float(value)
+
+    return convert
+
+
+def _pause(value: Any) -> float:
+    seconds = 0.0 if value == 0 and not isinstance(value, bool) else parse_duration(value, "the pause")
+    if seconds > MAX_DELAY_SECONDS:
+        raise _Wrong("is too long", "Write at most 30d.")
+    return seconds
+
+
+def _pauses(value: Any) -> tuple[float, ...]:
+    if not isinstance(value, list) or not 1 <= len(value) <= _MAX_RETRIES:
+        raise _Wrong("is no list of pauses", f'Write 1 to {_MAX_RETRIES} durations, such as ["10s", "1m", "10m"].')
+    return tuple(_pause(each) for each in value)
+
+
+def _exit_codes(value: Any) -> tuple[int, ...]:
+    whole = isinstance(value, list) and all(isinstance(code, int) and not isinstance(code, bool) for code in value)
+    if not whole or not value or not all(-64 <= code <= 255 for code in value):
+        raise _Wrong("is no list of exit codes", "Write whole numbers such as [1, 75]; -9 stands for the signal 9.")
+    return tuple(dict.fromkeys(value))
+
+
+def _reasons(value: Any) -> tuple[str, ...]:
+    names = _words(value)
+    for name in names:
+        if name not in RETRYABLE:
+            near = did_you_mean(name, RETRYABLE)
+            raise _Wrong(
+                f"holds {name!r}, which is not tried again.{near}".removesuffix("."), f"Use {', '.join(RETRYABLE)}."
+            )
+    return names
 
 
 def _cpus(value: Any) -> float:
@@ -227,11 +326,14 @@ def _executor(known: Collection[str] | None) -> Convert:
     return convert
 
 
-def _policy(value: Any) -> str:
-    if value not in _POLICIES:
-        near = did_you_mean(str(value), _POLICIES)
-        raise _Wrong(f"is no policy.{near}".removesuffix("."), f"Use one of: {', '.join(_POLICIES)}.")
-    return str(value)
+def _one_of(known: Collection[str]) -> Convert:
+    def convert(value: Any) -> str:
+        if value not in known:
+            near = did_you_mean(str(value), known)
+            raise _Wrong(f"is no policy.{near}".removesuffix("."), f"Use one of: {', '.join(known)}.")
+        return str(value)
+
+    return convert
 
 
 def _key_template(schema: Mapping[str, Any] | None) -> Convert:

@@ -73,6 +73,7 @@ class SpecMaker:
                 **encode_environment(run.params),
                 "FASTFLOW_RUN_ID": run.id,
                 "FASTFLOW_PIPELINE": run.pipeline_name,
+                "FASTFLOW_ATTEMPT": str(run.attempt),
                 **schedule_environment(capsule.schedule),
             },
             secrets=masked,

@@ -63,6 +63,7 @@ class Capsule:
         modules: imports worth preloading for a warm start.
         policy: what happened to runs over the concurrency limit.
         request_digest: identity of the submitted body, for idempotency keys.
+        retry: the rules by which it is tried again (`pipelines.domain.retry.RetryPolicy`); None: it is not.
         schedule: the due time it stands for (`scheduled.Scheduled`); None when no schedule submitted it.
     """
 
@@ -81,6 +82,7 @@ class Capsule:
     modules: Sequence[str] = ()
     policy: str = "queue"
     request_digest: str = ""
+    retry: Mapping[str, Any] | None = None
     schedule: Mapping[str, str] | None = None
 
     def to_json(self) -> dict[str, Any]:

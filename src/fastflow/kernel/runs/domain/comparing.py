@@ -9,7 +9,7 @@ from fastflow.kernel.runs.domain.run import Run
 
 COMPARED = (
     "pipeline", "parameters", "code", "environment", "interpreter", "uv version", "secrets' versions", "limits", "timeouts",
-    "grace", "network", "executor", "policy", "status", "reason", "exit code", "metrics", "outputs",
+    "grace", "network", "executor", "policy", "retry rules", "status", "reason", "exit code", "metrics", "outputs",
 )  # fmt: skip
 """What a comparison looks at, in words. Times and durations always differ and are not among it."""
 

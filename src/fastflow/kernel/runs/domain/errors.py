@@ -30,6 +30,13 @@ class RunNotQueued(Conflict):
     default_hint = "The priority of a run can be changed while it is PENDING."
 
 
+class RunNotDelayed(Conflict):
+    """The run waits for no time."""
+
+    default_code = "run_not_delayed"
+    default_hint = "`GET /runs/{id}/explain` says why the run is where it is."
+
+
 class RunSkipped(Conflict):
     """The pipeline's policy is `skip` and its limit is reached; nothing was recorded."""
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from fastflow.kernel.runs.domain.capsule import Capsule
 from fastflow.kernel.runs.domain.queue import Candidate, Load, blocked_by
+from fastflow.kernel.runs.domain.retrying import policy_of, why_final
 from fastflow.kernel.runs.domain.run import Run, Runner
 from fastflow.kernel.runs.domain.states import RunStatus
 from fastflow.kit.words import counted
@@ -35,7 +36,7 @@ class Explanation:
     """The one current reason.
 
     Attributes:
-        code: stable word: key_limit, pipeline_limit, slots_in_use, runner_away, starting, setup, running, cancelling,
+        code: stable word: not_before, key_limit, pipeline_limit, slots_in_use, runner_away, starting, setup, running, cancelling,
             ended.
         text: the same as one whole sentence: what the run does, why, and what comes next or is to be done.
         position: place in the queue; None when it is not in it.
@@ -69,6 +70,8 @@ def explain(run: Run, view: QueueView | None, now: datetime) -> Explanation:
 
 
 def _waiting(run: Run, view: QueueView, now: datetime) -> Explanation:
+    if run.not_before is not None and run.not_before > now:
+        return Explanation(code="not_before", text=_too_early(run, run.not_before, now))
     if not any(runner.is_alive(now) for runner in view.runners):
         return Explanation(code="runner_away", text=_runner_away(view.runners), position=view.position)
     blocker = blocked_by(as_candidate(run), view.load, view.max_concurrent)
@@ -108,6 +111,14 @@ def as_candidate(run: Run) -> Candidate:
         is_running=run.status is RunStatus.RUNNING,
         schedule_id=run.schedule_id,
     )
+
+
+def _too_early(run: Run, until: datetime, now: datetime) -> str:
+    why = ""
+    if run.retry_of is not None:
+        why = f": it is attempt {run.attempt} of at most {policy_of(run).retries + 1}, after run {run.retry_of} failed"
+    waits = f"The run waits until {until:%Y-%m-%d %H:%M:%S} UTC ({_seconds(now, until)} from now){why}"
+    return f"{waits}; " + "`POST /runs/{id}/hurry` puts it into the queue now.".replace("{id}", run.id)
 
 
 def _may_run(limit: int | None, which: str) -> str:
@@ -163,7 +174,12 @@ def _ended(run: Run) -> str:
         return f"The run ended{at} with success."
     reason = run.reason or "exit"
     what = _NEXT.get(reason, "its log says more: `GET /runs/{id}/logs`").replace("{id}", run.id)
-    return f"The run failed{at} ({_why(reason, run.reason_text)}); {what}."
+    failed = f"The run failed{at} ({_why(reason, run.reason_text)})"
+    if run.retried_by is not None:
+        return f"{failed}; run {run.retried_by} tries it again, as attempt {run.attempt + 1} of at most {policy_of(run).retries + 1}."
+    if policy_of(run).retries and reason != "cancelled":
+        return f"{failed} and is not tried again, as {why_final(run)}; {what}."
+    return f"{failed}; {what}."
 
 
 def _why(reason: str, text: str | None) -> str:

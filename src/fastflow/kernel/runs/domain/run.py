@@ -20,7 +20,7 @@ class Run:
         reason: of a FAILED run: exit, timeout, cancelled, oom, setup or lost.
         reason_text: the same as one sentence.
         exit_code: the script's exit code; minus the signal's number; None when it never ran or nobody saw the end.
-        trigger: what submitted it: api, cli, ui, schedule, webhook, rerun.
+        trigger: what submitted it: api, cli, ui, schedule, webhook, rerun, retry.
         submitted_by: the actor's name.
         params: validated, with defaults filled in.
         executor: kind of the executor.
@@ -30,9 +30,14 @@ class Run:
         key_limit: runs of its pipeline and key that may run at once; None means no limit.
         idempotency_key: a second submission with it returns this run.
         rerun_of: id of the run it repeats.
+        attempt: 1 for a run of its own, 2 for its first retry.
+        retry_of: the failed run it tries again.
+        root_id: of a retry: the first attempt.
+        retried_by: the run that tries it again.
         schedule_id: the schedule that submitted it; its due time is in `capsule`.
         capsule: what `rerun --exact` needs (`domain/capsule.py`); never a secret's value.
         queued_at: when it was submitted.
+        not_before: the time it waits for before it enters the queue; None when it waits for none.
         wait_deadline: when it fails if it has not left the queue; None means never.
         claimed_at: when a runner took it out of the queue.
         started_at: when the user's process started.
@@ -76,9 +81,14 @@ class Run:
     key_limit: int | None = None
     idempotency_key: str | None = None
     rerun_of: str | None = None
+    attempt: int = 1
+    retry_of: str | None = None
+    root_id: str | None = None
+    retried_by: str | None = None
     schedule_id: str | None = None
     capsule: Mapping[str, Any]
     queued_at: datetime
+    not_before: datetime | None = None
     wait_deadline: datetime | None = None
     claimed_at: datetime | None = None
     started_at: datetime | None = None
@@ -195,6 +205,7 @@ class RunFilter:
         since: submitted at or after.
         until: submitted before.
         pipelines: the only pipelines the asker may see; None means all.
+        root_id: only the attempts of this run, itself included.
         id_tail: what the id ends with, in its canonical form.
     """
 
@@ -206,6 +217,7 @@ class RunFilter:
     since: datetime | None = None
     until: datetime | None = None
     pipelines: tuple[str, ...] | None = None
+    root_id: str | None = None
     id_tail: str | None = None
 
 

@@ -9,7 +9,7 @@ A feature implements `AtEnd` in its `infra`, and the composition root hands it t
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Protocol
 
@@ -34,6 +34,8 @@ class EndedRun:
         reason: of a FAILED run.
         exit_code: None when its process never ran or nobody saw its end.
         trigger: what submitted it.
+        retried_by: the run that tries it again: this failure is not the last word. Set by the retries, which act before
+            every other feature.
     """
 
     id: str
@@ -42,7 +44,14 @@ class EndedRun:
     reason: Reason | None
     exit_code: int | None
     trigger: str
+    retried_by: str | None = None
     _whole: Run | None = field(default=None, repr=False)
+
+    def be_retried_by(self, run_id: str) -> None:
+        """Note that another run tries it again; the retries' to call."""
+        self.retried_by = run_id
+        if self._whole is not None:
+            self._whole = replace(self._whole, retried_by=run_id)
 
     def load(self, connection: Connection) -> Run:
         """The whole row as it is after the end, read at the first call: ask only when the fields above do not suffice.

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Integer, Row, Select, bindpara
 
 from fastflow.kernel.runs.domain.queue import Candidate, Load, blocked_by, choose
 from fastflow.kernel.runs.domain.run import Run
-from fastflow.kernel.runs.infra.rows import PENDING, RUN, RUN_COLUMNS, RUNNING, run_of
+from fastflow.kernel.runs.infra.rows import READY, RUN, RUN_COLUMNS, RUNNING, run_of
 
 _HEAD: Final = 16
 """Rows read at the head of the queue, at least."""
@@ -30,13 +30,13 @@ _COUNT = bindparam("count", type_=Integer)
 _LIGHT: Final[tuple[ColumnElement[Any], ...]] = (
     *(RUN.c.id, RUN.c.pipeline_name, RUN.c.concurrency_key, RUN.c.pipeline_limit, RUN.c.key_limit, RUN.c.priority),
 )
-_IN_ORDER = select(*_LIGHT).where(PENDING).order_by(RUN.c.queue_rank, RUN.c.id).limit(_COUNT)
-_ONE = select(*_LIGHT).where(PENDING, RUN.c.id == bindparam("run_id"))
+_IN_ORDER = select(*_LIGHT).where(READY).order_by(RUN.c.queue_rank, RUN.c.id).limit(_COUNT)
+_ONE = select(*_LIGHT).where(READY, RUN.c.id == bindparam("run_id"))
 _BY_IDS = select(*RUN_COLUMNS).where(RUN.c.id.in_(bindparam("ids", expanding=True)))
 _OF_PIPELINE = (
     select(*_LIGHT)
     .where(
-        PENDING,
+        READY,
         RUN.c.pipeline_name == bindparam("name"),
         or_(RUN.c.concurrency_key.is_(None), RUN.c.concurrency_key.not_in(bindparam("full_keys", expanding=True))),
     )
@@ -144,7 +144,7 @@ def _count_running(connection: Connection) -> Load:
 
 def _pending_pipelines() -> Select[Any]:
     """The names of the pipelines with waiting runs: one step in the index for each, however many runs wait."""
-    first = select(func.min(RUN.c.pipeline_name).label("name")).where(PENDING)
+    first = select(func.min(RUN.c.pipeline_name).label("name")).where(READY)
     names = first.cte("names", recursive=True)
-    following = select(func.min(RUN.c.pipeline_name)).where(PENDING, RUN.c.pipeline_name > names.c.name)
+    following = select(func.min(RUN.c.pipeline_name)).where(READY, RUN.c.pipeline_name > names.c.name)
     return select(names.union_all(select(following.scalar_subquery()).where(names.c.name.is_not(None))).c.name)

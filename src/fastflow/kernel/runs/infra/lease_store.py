@@ -15,6 +15,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    or_,
     select,
     update,
 )
@@ -27,7 +28,7 @@ from fastflow.kernel.runs.domain.states import RunStatus, check_move
 from fastflow.kernel.runs.infra.at_end import ENDED_COLUMNS, AtEnd, Ends, ended_of
 from fastflow.kernel.runs.infra.claim_query import choose_one, choose_runs
 from fastflow.kernel.runs.infra.event_writer import record_events, record_state, storable
-from fastflow.kernel.runs.infra.rows import ARTIFACT, EVENT, PENDING, RUN, RUN_COLUMNS, RUNNER, RUNNING, run_of
+from fastflow.kernel.runs.infra.rows import ARTIFACT, EVENT, PENDING, READY, RUN, RUN_COLUMNS, RUNNER, RUNNING, run_of
 from fastflow.kernel.runs.ports import Due
 from fastflow.kit.errors import Unavailable
 
@@ -122,7 +123,10 @@ _FAIL_LOST = (
     )
     .returning(*ENDED_COLUMNS)
 )
-_ANY_PENDING = select(exists(select(RUN.c.id).where(PENDING)))
+_TIME_HAS_COME = and_(PENDING, RUN.c.not_before.is_not(None), RUN.c.not_before <= bindparam("now", type_=UtcDateTime()))
+_RELEASE = update(RUN).where(_TIME_HAS_COME).values(not_before=None)
+_ANY_READY = select(exists(select(RUN.c.id).where(READY)))
+_ANY_TO_CLAIM = select(or_(exists(select(RUN.c.id).where(READY)), exists(select(RUN.c.id).where(_TIME_HAS_COME))))
 _ONE_PENDING = select(exists(select(RUN.c.id).where(PENDING, RUN.c.id == bindparam("run_id"))))
 _CANCELLED = select(*RUN_COLUMNS).where(
     RUNNING, RUN.c.lease_owner == bindparam("owner"), RUN.c.cancel_requested_at.is_not(None)
@@ -196,7 +200,7 @@ class SqlLeaseStore:
         """See `LeaseStore.is_work_due`."""
         with self._database.read() as connection:
             return Due(
-                pending=bool(connection.execute(_ANY_PENDING).scalar_one()),
+                pending=bool(connection.execute(_ANY_TO_CLAIM, {"now": now}).scalar_one()),
                 overdue=connection.execute(_TIMED_OUT, {"now": now}).first() is not None,
                 cancelled=[run_of(row) for row in connection.execute(_CANCELLED, {"owner": owner})],
             )
@@ -214,12 +218,13 @@ class SqlLeaseStore:
 
     def _claim(self, connection: Connection, wanted: command.Claim, now: datetime) -> command.Claimed:
         self._database.lock(connection, "claim")
+        connection.execute(_RELEASE, {"now": now})
         if wanted.only is None:
             chosen = choose_runs(connection, limit=wanted.limit, max_concurrent=wanted.max_concurrent)
         else:
             chosen = choose_one(connection, wanted.only, max_concurrent=wanted.max_concurrent)
         claimed = _take(connection, chosen, wanted, now)
-        still = _ANY_PENDING if wanted.only is None else _ONE_PENDING
+        still = _ANY_READY if wanted.only is None else _ONE_PENDING
         more = bool(connection.execute(still, {"run_id": wanted.only}).scalar_one())
         return command.Claimed(runs=claimed, more=more)
 

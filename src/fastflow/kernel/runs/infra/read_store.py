@@ -13,7 +13,7 @@ from fastflow.kernel.db.engine import Database
 from fastflow.kernel.runs.domain.explain import QueueView
 from fastflow.kernel.runs.domain.queue import Load
 from fastflow.kernel.runs.domain.run import Artifact, Run, RunEvent, RunFilter, Runner
-from fastflow.kernel.runs.infra.rows import ARTIFACT, EVENT, PENDING, RUN, RUN_COLUMNS, RUNNER, RUNNING, run_of
+from fastflow.kernel.runs.infra.rows import ARTIFACT, EVENT, PENDING, READY, RUN, RUN_COLUMNS, RUNNER, RUNNING, run_of
 
 _BY_ID = select(*RUN_COLUMNS).where(RUN.c.id == bindparam("run_id"))
 _RUNNING_COUNTS = (
@@ -25,7 +25,7 @@ _AHEAD = (
     select(func.count())
     .select_from(RUN)
     .where(
-        PENDING,
+        READY,
         or_(
             RUN.c.queue_rank < bindparam("rank"),
             and_(RUN.c.queue_rank == bindparam("rank"), RUN.c.id < bindparam("run_id")),
@@ -142,6 +142,8 @@ def _filtered(query: Select[Any], wanted: RunFilter) -> Select[Any]:
         query = query.where(RUN.c.trigger == wanted.trigger)
     if wanted.schedule_id is not None:
         query = query.where(RUN.c.schedule_id == wanted.schedule_id)
+    if wanted.root_id is not None:
+        query = query.where(or_(RUN.c.id == wanted.root_id, RUN.c.root_id == wanted.root_id))
     if wanted.id_tail is not None:
         query = query.where(RUN.c.id.endswith(wanted.id_tail))
     if wanted.since is not None:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final, cast
 
-from sqlalchemy import Row, Table, literal_column
+from sqlalchemy import Row, Table, and_, literal_column
 from sqlalchemy.sql import ColumnElement
 
 from fastflow.kernel.runs.domain.run import Run
@@ -25,6 +25,8 @@ def has_status(status: RunStatus) -> ColumnElement[bool]:
 
 
 PENDING: Final = has_status(RunStatus.PENDING)
+READY: Final = and_(PENDING, RUN.c.not_before.is_(None))
+"""In the queue: waits for a slot, and for no time."""
 RUNNING: Final = has_status(RunStatus.RUNNING)
 
 

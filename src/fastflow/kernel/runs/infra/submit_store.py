@@ -15,7 +15,7 @@ from fastflow.kernel.runs.domain.states import RunStatus
 from fastflow.kernel.runs.infra.at_end import ENDED_COLUMNS, AtEnd, Ends, ended_of, ended_on_arrival
 from fastflow.kernel.runs.infra.event_writer import record_state
 from fastflow.kernel.runs.infra.queueing import put_in_queue
-from fastflow.kernel.runs.infra.rows import PENDING, RUN, RUN_COLUMNS, RUNNING, run_of
+from fastflow.kernel.runs.infra.rows import PENDING, READY, RUN, RUN_COLUMNS, RUNNING, run_of
 from fastflow.kernel.runs.ports import Admission, Inserted
 from fastflow.kit.identity import Actor
 
@@ -36,7 +36,7 @@ _ACTIVE = (
     )
     .order_by(RUN.c.id)
 )
-_COUNT_PENDING = select(func.count()).select_from(RUN).where(PENDING)
+_COUNT_WAITING = select(func.count()).select_from(RUN).where(READY)
 _COUNT_RUNNING = select(func.count()).select_from(RUN).where(RUNNING)
 _CANCELLATION: dict[str, Any] = {
     "cancel_requested_at": bindparam("at"),
@@ -64,6 +64,9 @@ _SET_PRIORITY = (
     update(RUN)
     .where(RUN.c.id == bindparam("run_id"), PENDING)
     .values(priority=bindparam("new_priority"), queue_rank=bindparam("new_rank"))
+)
+_HURRY = (
+    update(RUN).where(RUN.c.id == bindparam("run_id"), PENDING, RUN.c.not_before.is_not(None)).values(not_before=None)
 )
 
 
@@ -167,6 +170,15 @@ class SqlSubmitStore:
             row = connection.execute(_BY_ID, {"run_id": run_id}).first()
             return (run_of(row) if row is not None else None), changed
 
+    def hurry(self, run_id: str, *, at: datetime, actor: Actor) -> tuple[Run | None, bool]:
+        """See `SubmitStore.hurry`."""
+        with self._database.write() as connection:
+            changed = connection.execute(_HURRY, {"run_id": run_id}).rowcount > 0
+            if changed:
+                record(connection, at=at, actor=actor, action="run.hurry", subject=run_id)
+            row = connection.execute(_BY_ID, {"run_id": run_id}).first()
+            return (run_of(row) if row is not None else None), changed
+
 
 def _find_same(connection: Connection, pipeline_name: str, key: str) -> Run | None:
     row = connection.execute(_BY_IDEMPOTENCY_KEY, {"pipeline_name": pipeline_name, "key": key}).first()
@@ -174,7 +186,7 @@ def _find_same(connection: Connection, pipeline_name: str, key: str) -> Run | No
 
 
 def _occupancy(connection: Connection) -> tuple[int, int]:
-    return connection.execute(_COUNT_PENDING).scalar_one(), connection.execute(_COUNT_RUNNING).scalar_one()
+    return connection.execute(_COUNT_WAITING).scalar_one(), connection.execute(_COUNT_RUNNING).scalar_one()
 
 
 def _load_active(connection: Connection, pipeline_name: str) -> Sequence[Candidate]:

@@ -14,6 +14,9 @@ LOG_KEPT = "finished_at IS NOT NULL AND log_deleted_at IS NULL"
 RETAINED = "log_deleted_at IS NULL"
 """Of a run that is not over, or whose log and artifacts are still there: such a one may be asked for again, exactly."""
 
+READY = "status = 'PENDING' AND not_before IS NULL"
+"""Of a run that may be claimed as soon as the limits let it."""
+
 
 def _only(condition: str) -> dict[str, Any]:
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
@@ -35,18 +38,21 @@ class RunRow(SQLModel, table=True):
         Index(
             "ix_run_pipeline_name_reason_id", "pipeline_name", "reason", "id", "trigger", **_only("reason IS NOT NULL")
         ),
-        # The queue: the claim reads these three alone; ended runs are in none of them. `status` stands first because
-        # SQLite otherwise prefers the larger index on it.
-        Index("ix_run_pending", "status", "queue_rank", "id", **_only("status = 'PENDING'")),
+        # The queue: the claim reads these alone; ended runs, and those that wait for a time, are in none of them. `status`
+        # stands first because SQLite otherwise prefers the larger index on it.
+        Index("ix_run_pending", "status", "queue_rank", "id", **_only(READY)),
         Index(
             "ix_run_pending_pipeline_name",
             *("status", "pipeline_name", "queue_rank", "id", "concurrency_key"),
-            **_only("status = 'PENDING'"),
+            **_only(READY),
         ),
         Index(
             "ix_run_running", "status", "pipeline_name", "concurrency_key", "lease_owner", **_only("status = 'RUNNING'")
         ),
         Index("ix_run_wait_deadline", "wait_deadline", **_only("status = 'PENDING' AND wait_deadline IS NOT NULL")),
+        Index("ix_run_not_before", "status", "not_before", **_only("status = 'PENDING' AND not_before IS NOT NULL")),
+        Index("uq_run_retry_of", "retry_of", unique=True, **_only("retry_of IS NOT NULL")),
+        Index("ix_run_root_id", "root_id", "id", **_only("root_id IS NOT NULL")),
         Index("uq_run_idempotency", "pipeline_name", "idempotency_key", unique=True),
         # Retention: the ended runs that still have their log.
         Index("ix_run_log_kept", "pipeline_name", "id", **_only(LOG_KEPT)),
@@ -81,6 +87,14 @@ class RunRow(SQLModel, table=True):
     """Runs of this pipeline and key that may run at once."""
     idempotency_key: str | None = Field(default=None, max_length=200)
     rerun_of: str | None = Field(default=None, max_length=36)
+    attempt: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
+    """1 for a run of its own, 2 for its first retry."""
+    retry_of: str | None = Field(default=None, max_length=36)
+    """The failed run that it tries again; no run is tried again twice."""
+    root_id: str | None = Field(default=None, max_length=36)
+    """Of a retry: the first attempt."""
+    retried_by: str | None = Field(default=None, max_length=36)
+    """The run that tries it again."""
     schedule_id: str | None = Field(default=None, max_length=36)
     """The schedule that submitted it; also one that was removed since."""
     capsule: dict[str, Any] = Field(sa_column=Column(JsonColumn, nullable=False))
@@ -88,6 +102,8 @@ class RunRow(SQLModel, table=True):
     tree_hash: str | None = Field(default=None, max_length=64)
     """The capsule's copy of the code, in a column of its own so that unused copies are found."""
     queued_at: datetime = Field(sa_type=UtcDateTime)
+    not_before: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """While it waits for a time: that time. Emptied by the claim that finds it has come; only then is it in the queue."""
     wait_deadline: datetime | None = Field(default=None, sa_type=UtcDateTime)
     claimed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """When a runner took it out of the queue and began to set it up."""

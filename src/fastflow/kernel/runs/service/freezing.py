@@ -9,6 +9,7 @@ from typing import Any
 
 from fastflow.kernel.executors.port import Limits
 from fastflow.kernel.pipelines.domain.pipeline import FrozenPipeline
+from fastflow.kernel.pipelines.domain.retry import RetryPolicy
 from fastflow.kernel.runs.domain.capsule import Capsule, FrozenRequest, Timeouts
 from fastflow.kernel.runs.domain.queue import fill_key
 from fastflow.kernel.runs.domain.run import Run
@@ -59,6 +60,7 @@ def freeze_capsule(
         modules=tuple(pipeline.modules),
         policy=pipeline.concurrency.policy,
         request_digest=digest,
+        retry=_retry(pipeline.retry or RetryPolicy(max_retries=policy.default_retries)),
         schedule=schedule,
     )
 
@@ -158,6 +160,10 @@ def check_executor(wanted: str, policy: RunPolicy) -> str:
             fields={"executor": f"there is no executor {wanted[:80]!r}"},
         )
     return wanted
+
+
+def _retry(rules: RetryPolicy) -> Mapping[str, Any] | None:
+    return rules.to_json() if rules.retries or rules.keeps_dead_letters else None
 
 
 def _deadline(now: datetime, capsule: Capsule) -> datetime | None:

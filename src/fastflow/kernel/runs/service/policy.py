@@ -21,6 +21,7 @@ class RunPolicy:
         default_limits: resources of a run whose pipeline names none.
         default_run_timeout: seconds; None means no limit.
         default_grace: seconds between SIGTERM and SIGKILL.
+        default_retries: of a run whose pipeline says nothing of them.
     """
 
     logs_dir: Path
@@ -32,3 +33,4 @@ class RunPolicy:
     default_limits: Limits = field(default_factory=Limits)
     default_run_timeout: float | None = None
     default_grace: float = 10.0
+    default_retries: int = 0

@@ -10,6 +10,7 @@ from fastflow.kernel.runs.domain.comparing import RunDiff
 from fastflow.kernel.runs.domain.errors import (
     IdempotencyMismatch,
     RunEnded,
+    RunNotDelayed,
     RunNotFound,
     RunNotQueued,
 )
@@ -328,6 +329,27 @@ class RunService:
         self._wakeup.wake_runner("wake")
         return after
 
+    def hurry(self, run_id: str, *, actor: Actor) -> Run:
+        """Put a run that waits for a time, such as a retry, into the queue now.
+
+        Raises:
+            RunEnded: it has ended.
+            RunNotDelayed: it waits for no time.
+            InvalidInput, RunNotFound, Forbidden: as `get`.
+        """
+        actor.require(Role.OPERATOR)
+        run = self.get(run_id, actor=actor)
+        after, changed = self._submits.hurry(run.id, at=self._clock.now(), actor=actor)
+        if after is None:
+            raise RunNotFound(run.id)
+        if not changed:
+            if after.has_ended:
+                raise RunEnded(f"Run {run.id} has ended; there is nothing to hurry.")
+            where = "in the queue" if after.status is RunStatus.PENDING else "running"
+            raise RunNotDelayed(f"Run {run.id} waits for no time: it is {where} already.")
+        self._wakeup.wake_runner("wake")
+        return after
+
     def rerun(self, run_id: str, *, actor: Actor, exact: bool = False) -> Run:
         """Submit the run again with its parameters.
 
@@ -362,7 +384,7 @@ class RunService:
     async def wait(self, run_id: str, seconds: float, *, actor: Actor) -> Run:
         """The run as soon as it has ended, or as it is after `seconds`; raises as `get`.
 
-        Woken by the runner's signal; looks by itself once a second, should the signal be lost.
+        Of a run that is tried again the next attempt is waited for, and answered with: what counts is the outcome. Woken by the runner's signal; looks by itself once a second, should the signal be lost.
         """
         run_id = parse_id(run_id, "run_id")
         deadline = time.monotonic() + seconds
@@ -371,6 +393,11 @@ class RunService:
             while True:
                 run = await asyncio.to_thread(self.get, run_id, actor=actor)
                 remaining = deadline - time.monotonic()
+                if run.retried_by is not None:
+                    run_id = run.retried_by
+                    signal.close()
+                    signal = self._expect(f"run {run_id}")
+                    continue
                 if run.has_ended or remaining <= 0:
                     return run
                 await signal.wait(min(POLL_SECONDS, remaining))

@@ -5,6 +5,7 @@ import pytest
 from fastflow.kernel.executors.port import Limits
 from fastflow.kernel.pipelines.domain.faults import Fault
 from fastflow.kernel.pipelines.domain.pipeline import Concurrency, Pipeline
+from fastflow.kernel.pipelines.domain.retry import RetryPolicy
 
 Read = Callable[..., Pipeline]
 FaultsOf = Callable[..., list[Fault]]
@@ -20,7 +21,6 @@ python = "3.12"
 network = false
 executor = "process"
 secrets = ["DB_PASSWORD"]
-retries = 2
 after = ["load"]
 
 [limits]
@@ -39,6 +39,18 @@ policy = "cancel-old"
 CITY = "string"
 YEAR = { type = "integer", default = 2026 }
 
+[retry]
+policy = "exponential"
+max_retries = 4
+delay = "5s"
+factor = 3
+max_delay = "2m"
+jitter = 0
+on = ["exit", "lost"]
+exit_codes = [1, 75]
+never_exit_codes = [2]
+dead_letters = false
+
 [[schedules]]
 cron = "0 6 * * *"
 """
@@ -54,7 +66,17 @@ def test_settings_when_all_are_given_then_all_are_read(read: Read) -> None:
     assert pipeline.network is False
     assert pipeline.executor == "process"
     assert pipeline.secrets == ("DB_PASSWORD",)
-    assert pipeline.retries == 2
+    assert pipeline.retry == RetryPolicy(
+        max_retries=4,
+        delay=5,
+        factor=3,
+        max_delay=120,
+        jitter=0,
+        on=("exit", "lost"),
+        exit_codes=(1, 75),
+        never_exit_codes=(2,),
+        dead_letters=False,
+    )
     assert pipeline.limits == Limits(cpus=0.5, memory_bytes=512 * 2**20, pids=64, file_size_bytes=2**30)
     assert pipeline.concurrency == Concurrency(limit=4, key="{CITY}-{YEAR}", per_key=2, policy="cancel-old")
     assert pipeline.schedules == [{"cron": "0 6 * * *"}]
@@ -80,6 +102,21 @@ def test_settings_when_all_are_given_then_all_are_read(read: Read) -> None:
         ('secrets = ["A-B"]', 1, "'A-B'"),
         ("retries = 1.5", 1, "out of range"),
         ("retries = true", 1, "out of range"),
+        ("retries = 1\n[retry]\nmax_retries = 1", 1, "say the same"),
+        ("retry = 3", 1, "is no table"),
+        ("[retry]\ntries = 3", 2, "is no key of [retry]"),
+        ('[retry]\npolicy = "linear"', 2, "is no policy"),
+        ('[retry]\npolicy = "list"', 2, "retry.delays is missing"),
+        ('[retry]\ndelays = ["1s"]\nfactor = 2', 3, "has no effect with the policy list"),
+        ('[retry]\npolicy = "fixed"\ndelays = ["1s"]', 3, "has no effect with the policy fixed"),
+        ("[retry]\ndelays = []", 2, "is no list of pauses"),
+        ('[retry]\ndelay = "31d"', 2, "is too long"),
+        ("[retry]\njitter = 2", 2, "out of range"),
+        ("[retry]\nfactor = 0.5", 2, "out of range"),
+        ('[retry]\non = ["timout"]', 2, "Did you mean 'timeout'?"),
+        ('[retry]\non = ["cancelled"]', 2, "not tried again"),
+        ('[retry]\nexit_codes = ["1"]', 2, "is no list of exit codes"),
+        ("[retry]\nexit_codes = [1]\nnever_exit_codes = [1]", 3, "is in retry.exit_codes, too"),
         ("limits = 3", 1, "is no table"),
         ('[limits]\n\ncpus = "2"', 3, "is no number of processors"),
         ("[limits]\ncpus = 0", 2, "is no number of processors"),
@@ -123,3 +160,22 @@ def test_wrong_settings_when_others_are_right_then_those_are_kept(read: Read) ->
     pipeline = read({"pipeline.toml": 'timeout = "never"\ndescription = "kept"'})
     assert not pipeline.is_healthy
     assert pipeline.description == "kept"
+
+
+@pytest.mark.parametrize(
+    ("toml", "retry"),
+    [
+        ("retries = 2", RetryPolicy(max_retries=2)),
+        ("[retry]", RetryPolicy(max_retries=3)),
+        (
+            '[retry]\ndelays = [0, "1h"]',
+            RetryPolicy(policy="list", max_retries=2, delays=(0, 3600), max_delay=2_592_000),
+        ),
+        ('[retry]\npolicy = "none"', RetryPolicy(policy="none", max_retries=3)),
+        ("timeout = 1", None),
+    ],
+)
+def test_retry_when_written_in_short_then_the_rest_has_its_defaults(
+    read: Read, toml: str, retry: RetryPolicy | None
+) -> None:
+    assert read({"pipeline.toml": toml}).retry == retry
