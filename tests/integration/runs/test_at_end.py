@@ -90,7 +90,7 @@ def test_end_when_guarded_is_written_without_the_feature_that_fails(
     found = SqlReadStore(database).find(run.id)
     assert found is not None and (found.status, found.reason_text) == (RunStatus.FAILED, "x")
     assert all_ids(database) == {run.id, *follower.made}
-    assert [record.message for record in caplog.records] == ["at_end.failed"]
+    assert "at_end.failed" in [record.message for record in caplog.records]
 
 
 def test_end_when_somebody_else_writes_it_passes_the_same_seam(database: Database) -> None:
