@@ -1,0 +1,231 @@
+"""The words of a message: what, since when, likely why, where to look, what to do next."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+from fastflow.kernel.notifications.domain.outbox import Alert
+from fastflow.kernel.notifications.domain.rule import Event
+from fastflow.kernel.schedules.domain.schedule import in_words
+from fastflow.kit.ids import short_id
+from fastflow.kit.words import counted
+
+MAX_TITLE = 200
+MAX_LINES = 15
+MAX_LINE = 300
+MAX_LISTED = 20
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """What a channel is given; plain text."""
+
+    title: str
+    body: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What a message needs beside the alert.
+
+    Attributes:
+        lines: the last of the run's log, masked when they were written.
+        url: where people reach the server; None: no links are made.
+    """
+
+    lines: Sequence[str] = ()
+    url: str | None = None
+
+
+_WORDS: Mapping[Event, str] = {
+    "failure": "FAILED",
+    "recovery": "RECOVERED",
+    "late": "LATE",
+    "slow": "SLOW",
+    "deadline": "NOT DONE",
+    "system": "SYSTEM",
+}
+
+
+def compose(alert: Alert, around: Surroundings, *, repeat: int = 0) -> Message:
+    """The message of one alert."""
+    what = _TELLERS[alert.event](alert)
+    title = f"[{_WORDS[alert.event]}] {alert.pipeline_name or 'Fast-Flow'}: {what.short}"
+    parts = [*what.sentences]
+    if repeat:
+        parts.append(f"Told again, for the {_ordinal(repeat)} time: nobody has acknowledged it.")
+    if around.lines:
+        parts += ["", "Last lines of its log:", *(f"  {_clean(line)}" for line in around.lines[-MAX_LINES:])]
+    parts += ["", *_where(alert, around), *what.next_steps]
+    parts.append(f"Acknowledge: fastflow alerts ack {short_id(alert.id)}" if alert.next_repeat_at else "")
+    return Message(title=clean_title(title), body="\n".join(parts).strip())
+
+
+def summarise(alerts: Sequence[Alert], why: str) -> Message:
+    """One message for several alerts.
+
+    Args:
+        alerts: at least two, oldest first.
+        why: what made them one.
+    """
+    named = sorted({alert.pipeline_name or "Fast-Flow" for alert in alerts})
+    counts = [(event, len(list(some))) for event, some in groupby(sorted(alert.event for alert in alerts))]
+    told = ", ".join(f"{number} x {_WORDS[event]}" for event, number in counts)
+    who = named[0] if len(named) == 1 else counted(len(named), "pipeline")
+    lines = [
+        f"{alert.at:%Y-%m-%d %H:%M:%S} UTC  [{_WORDS[alert.event]}] {alert.pipeline_name or 'Fast-Flow'}: "
+        f"{_clean(_TELLERS[alert.event](alert).short)}" + (f"  run {alert.run_id}" if alert.run_id else "")
+        for alert in alerts[:MAX_LISTED]
+    ]
+    if len(alerts) > MAX_LISTED:
+        lines.append(f"… and {len(alerts) - MAX_LISTED} more")
+    body = [f"{counted(len(alerts), 'alert')} {why}.", "", *lines, "", "All of them: fastflow alerts list"]
+    return Message(title=clean_title(f"[{told}] {who}"), body="\n".join(body))
+
+
+def clean_title(text: str) -> str:
+    """One line of printable text."""
+    one_line = "".join(letter if letter.isprintable() else " " for letter in _ESCAPES.sub("", text))
+    return one_line if len(one_line) <= MAX_TITLE else f"{one_line[: MAX_TITLE - 1]}…"
+
+
+def _clean(line: str) -> str:
+    text = "".join(letter for letter in _ESCAPES.sub("", line) if letter.isprintable() or letter == "\t")
+    return text if len(text) <= MAX_LINE else f"{text[: MAX_LINE - 1]}…"
+
+
+def _where(alert: Alert, around: Surroundings) -> Iterable[str]:
+    if alert.run_id is not None:
+        yield f"Run: {alert.run_id}"
+        if around.url is not None:
+            yield f"Look: {around.url.rstrip('/')}/runs/{alert.run_id}"
+    elif around.url is not None:
+        yield f"Look: {around.url.rstrip('/')}"
+
+
+# --- what each event says -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Told:
+    short: str
+    sentences: Sequence[str]
+    next_steps: Sequence[str] = ()
+
+
+def _failure(alert: Alert) -> _Told:
+    facts = alert.facts
+    why = str(facts.get("reason_text") or facts.get("reason") or "failed")
+    sentences = [f"Pipeline {alert.pipeline_name} failed at {_at(facts.get('finished_at'))}{_took(facts)}."]
+    if int(facts.get("failures") or 1) > 1:
+        since = _at(facts.get("failing_since"))
+        sentences.append(f"It is the {_ordinal(int(facts['failures']))} failure in a row, since {since}.")
+    sentences.append(f"Why: {_clean(why)}" + _exit_code(facts))
+    sentences.append(f"Started by: {facts.get('trigger', 'unknown')}")
+    run = short_id(alert.run_id or "")
+    steps = [f"Next: fastflow runs logs {run}", f"      fastflow runs rerun {run}   (once the cause is mended)"]
+    return _Told(short=_clean(why), sentences=sentences, next_steps=steps)
+
+
+def _recovery(alert: Alert) -> _Told:
+    facts = alert.facts
+    since = facts.get("failing_since")
+    lasted = _between(since, facts.get("finished_at"))
+    sentences = [
+        f"Pipeline {alert.pipeline_name} succeeded at {_at(facts.get('finished_at'))}{_took(facts)}.",
+        f"It had failed {_times(int(facts.get('failures') or 1))} since {_at(since)}" + (f", for {lasted}." if lasted else "."),
+    ]
+    return _Told(short=f"succeeds again{f' after {lasted}' if lasted else ''}", sentences=sentences)
+
+
+def _late(alert: Alert) -> _Told:
+    facts = alert.facts
+    schedule = str(facts.get("schedule"))
+    sentences = [
+        f"The schedule {schedule} was due at {_at(facts.get('due_at'))}; "
+        f"its run has not started {in_words(float(facts.get('after') or 0))} later.",
+        f"Why: {_clean(str(facts.get('why') or 'the scheduler has not handled it yet'))}",
+    ]
+    steps = [f"Next: fastflow schedules ledger {schedule}"]
+    if alert.run_id is not None:
+        steps.append(f"      fastflow runs explain {short_id(alert.run_id)}")
+    else:
+        steps.append("      fastflow doctor")
+    return _Told(short=f"due at {_at(facts.get('due_at'))}, not started", sentences=sentences, next_steps=steps)
+
+
+def _slow(alert: Alert) -> _Told:
+    facts = alert.facts
+    usual, limit = float(facts.get("median") or 0), float(facts.get("limit") or 0)
+    sentences = [
+        f"A run of {alert.pipeline_name} goes on since {_at(facts.get('started_at'))}, for more than {in_words(limit)}.",
+        f"Usual: {in_words(usual)} (median of the last {facts.get('history')} that succeeded).",
+    ]
+    run = short_id(alert.run_id or "")
+    steps = [f"Next: fastflow runs logs -f {run}", f"      fastflow runs cancel {run}"]
+    return _Told(short=f"runs for more than {in_words(limit)}, usually {in_words(usual)}", sentences=sentences, next_steps=steps)
+
+
+def _deadline(alert: Alert) -> _Told:
+    facts = alert.facts
+    last, going_on = facts.get("last_success"), facts.get("running")
+    sentences = [
+        f"Pipeline {alert.pipeline_name} has not succeeded by {facts.get('by')} {facts.get('timezone')} "
+        f"({_at(facts.get('deadline'))}).",
+        f"Last success: {_at(last) if last else 'never'}.",
+    ]
+    state = f"a run is going on ({going_on})" if going_on else str(facts.get("last_end") or "no run was started")
+    sentences.append(f"Why: {_clean(state)}")
+    steps = [f"Next: fastflow runs list --pipeline {alert.pipeline_name}", f"      fastflow run {alert.pipeline_name}"]
+    return _Told(short=f"no success by {facts.get('by')} {facts.get('timezone')}", sentences=sentences, next_steps=steps)
+
+
+def _system(alert: Alert) -> _Told:
+    facts = alert.facts
+    text = _clean(str(facts.get("text") or "something is wrong"))
+    return _Told(short=text, sentences=[text], next_steps=[f"Next: {facts.get('remedy') or 'fastflow doctor'}"])
+
+
+_TELLERS: Mapping[Event, Callable[[Alert], _Told]] = {
+    "failure": _failure,
+    "recovery": _recovery,
+    "late": _late,
+    "slow": _slow,
+    "deadline": _deadline,
+    "system": _system,
+}
+
+
+def _at(text: Any) -> str:
+    return f"{datetime.fromisoformat(str(text)):%Y-%m-%d %H:%M:%S} UTC" if text else "an unknown time"
+
+
+def _between(since: Any, until: Any) -> str:
+    if not since or not until:
+        return ""
+    lasted = datetime.fromisoformat(str(until)) - datetime.fromisoformat(str(since))
+    return in_words(max(lasted, timedelta(0)).total_seconds())
+
+
+def _took(facts: Mapping[str, Any]) -> str:
+    lasted = _between(facts.get("started_at"), facts.get("finished_at"))
+    return f", after {lasted}" if lasted else ""
+
+
+def _exit_code(facts: Mapping[str, Any]) -> str:
+    code = facts.get("exit_code")
+    return f" (exit code {code})" if code is not None and str(code) not in str(facts.get("reason_text")) else ""
+
+
+def _ordinal(number: int) -> str:
+    if number % 100 in (11, 12, 13):
+        return f"{number}th"
+    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
