@@ -29,6 +29,11 @@ from fastflow.kernel.executors.registry import (
     kinds,
     make_executor,
 )
+from fastflow.kernel.judges import JUDGES
+from fastflow.kernel.notifications.infra.channel_store import SqlChannelStore
+from fastflow.kernel.notifications.infra.deciding import EndAlerts
+from fastflow.kernel.notifications.service import Notifier
+from fastflow.kernel.notifications.wiring import NotificationsRoom, build_notifications
 from fastflow.kernel.pipelines.domain.pipeline import Pipeline
 from fastflow.kernel.pipelines.service import PipelineCatalog, WarmUp
 from fastflow.kernel.pipelines.wiring import build_pipelines
@@ -40,7 +45,6 @@ from fastflow.kernel.runs.log_service import LogService
 from fastflow.kernel.runs.log_wiring import build_log_service
 from fastflow.kernel.runs.service import RunPolicy, RunService
 from fastflow.kernel.runs.wiring import RunsRoom, build_dispatcher, build_runs
-from fastflow.kernel.schedules.domain.declared import judge_schedules
 from fastflow.kernel.schedules.service import Scheduler
 from fastflow.kernel.schedules.wiring import SchedulesRoom, build_schedules
 from fastflow.kernel.secrets.service import SecretService
@@ -75,6 +79,7 @@ class Product:
     runs: RunService
     runs_room: RunsRoom
     schedules: SchedulesRoom
+    notifications: NotificationsRoom
     logs: LogService
     at_end: Sequence[AtEnd]
     made_key_file: Path | None
@@ -136,6 +141,10 @@ class Product:
         """What starts runs at their schedules' due times."""
         return self.schedules.make_scheduler()
 
+    def make_notifier(self) -> Notifier:
+        """What watches for alerts and sends them."""
+        return self.notifications.make_notifier()
+
     def make_warm_up(self) -> WarmUp:
         """Builds environments ahead of runs."""
         return WarmUp(self.pipelines, self.environments, is_elsewhere=self.starts_from_image)
@@ -167,6 +176,7 @@ def build_product(settings: Settings, *, clock: Clock | None = None) -> Product:
         database,
         encryption_key=None if key is None else key.get_secret_value(),
         data_dir=settings.data_dir,
+        holders=(SqlChannelStore(database),),
         clock=clock,
     )
     environments = _environments(settings, database, clock)
@@ -175,10 +185,11 @@ def build_product(settings: Settings, *, clock: Clock | None = None) -> Product:
         pipelines_dir=settings.pipelines_dir,
         data_dir=settings.data_dir,
         known_executors=kinds(),
-        judges=(judge_schedules,),
+        judges=JUDGES,
         clock=clock,
     )
-    at_end: Sequence[AtEnd] = (Retries(),)  # the retries first: the others see whether a failure is the last word
+    # the retries first: the others see whether a failure is the last word
+    at_end: Sequence[AtEnd] = (Retries(), EndAlerts())
     runs = build_runs(
         database,
         catalogue=pipelines,
@@ -199,6 +210,16 @@ def build_product(settings: Settings, *, clock: Clock | None = None) -> Product:
         ledger_days=settings.schedule_ledger_days,
         clock=clock,
     )
+    notifications = build_notifications(
+        database,
+        pipelines=pipelines,
+        cipher=secrets.cipher,
+        data_dir=settings.data_dir,
+        logs_dir=settings.logs_dir,
+        url=settings.public_url,
+        alert_days=settings.alert_retention_days,
+        clock=clock,
+    )
     return Product(
         settings=settings,
         database=database,
@@ -212,6 +233,7 @@ def build_product(settings: Settings, *, clock: Clock | None = None) -> Product:
         runs=runs.runs,
         runs_room=runs,
         schedules=schedules,
+        notifications=notifications,
         logs=build_log_service(
             database,
             logs_dir=settings.logs_dir,

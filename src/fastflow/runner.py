@@ -24,6 +24,7 @@ import uvloop
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.wakeups import RUNNER_SOCKET, make_receiver
 from fastflow.kernel.executors.port import Executor
+from fastflow.kernel.notifications.service import Notifier
 from fastflow.kernel.pipelines.service import WarmUp
 from fastflow.kernel.runs.dispatcher import Dispatcher
 from fastflow.kernel.schedules.service import Scheduler
@@ -69,6 +70,10 @@ class RunnerProduct(Protocol):
         """Builds environments ahead of runs."""
         ...
 
+    def make_notifier(self) -> Notifier:
+        """What watches for alerts and sends them."""
+        ...
+
 
 class RunnerBusy(Conflict):
     """Another runner works on this data directory."""
@@ -111,6 +116,7 @@ async def run_forever(
                 _report(run_dir / "runner.json", dispatcher, executors, on_ready),
                 _preheat(product, dispatcher),
                 _schedule(scheduler, dispatcher),
+                _notify(product, dispatcher),
             )
         ]
         try:
@@ -152,6 +158,12 @@ async def _schedule(scheduler: Scheduler, dispatcher: Dispatcher) -> None:
         await scheduler.run()
     finally:
         scheduler.stop()
+
+
+async def _notify(product: RunnerProduct, dispatcher: Dispatcher) -> None:
+    """Once the queue is served, watch for what is worth a message, and send."""
+    await dispatcher.ready.wait()
+    await product.make_notifier().run()
 
 
 async def _preheat(product: RunnerProduct, dispatcher: Dispatcher) -> None:

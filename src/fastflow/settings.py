@@ -134,6 +134,14 @@ class Settings(BaseSettings):
         "INFO", description="Level of the server's own log."
     )
 
+    # Alerts
+    public_url: str | None = Field(
+        None, description="URL at which people reach the server, for links in messages; unset: messages have none."
+    )
+    alert_retention_days: float | None = Field(
+        90.0, gt=0, description="Days an alert is kept, with the record of what was sent of it."
+    )
+
     # Secrets and access
     encryption_key: SecretStr | None = Field(
         None,
@@ -186,6 +194,13 @@ class Settings(BaseSettings):
     def _socket(cls, value: str) -> str:
         if not value.startswith("unix:///"):
             raise ValueError("must be a socket of this machine, such as unix:///var/run/docker.sock")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _web_address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must be an http or https URL, such as https://fastflow.example.org")
         return value
 
     @model_validator(mode="after")

@@ -32,6 +32,7 @@ from fastflow.kernel.http.forwarding import Forwarding
 from fastflow.kernel.http.health import Probe
 from fastflow.kernel.http.health import build_router as health_router
 from fastflow.kernel.locks import is_held
+from fastflow.kernel.notifications.router import build_router as notifications_router
 from fastflow.kernel.pipelines.router import build_router as pipelines_router
 from fastflow.kernel.runs.infra.agents import AgentPeers, AttemptFence
 from fastflow.kernel.runs.infra.peers import Peers
@@ -118,6 +119,7 @@ def _routers(product: Product) -> list[APIRouter]:
             in_use=product.environments_in_use,
             retention_days=settings.environment_retention_days,
         ),
+        notifications_router(product.notifications.channels, product.notifications.rules, product.notifications.alerts),
         schedules_router(product.schedules.schedules, product.schedules.pauses, product.schedules.simulations),
         secrets_router(product.secrets),
         users_router(product.users, product.logins, product.tokens, cookie_secure=settings.cookie_secure),

@@ -5,6 +5,8 @@ from typing import Annotated
 import typer
 
 from fastflow.cli import (
+    alerts,
+    channels,
     doctor,
     engine_gate,
     environments,
@@ -63,6 +65,8 @@ app.command("run")(run.run)
 app.add_typer(runs.app, name="runs")
 app.add_typer(pipelines.app, name="pipelines")
 app.add_typer(schedules.app, name="schedules")
+app.add_typer(alerts.app, name="alerts")
+app.add_typer(channels.app, name="channels")
 app.add_typer(environments.app, name="environments")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(users.app, name="users")

@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import text as sql
 
+from fastflow.cli.channel_check import check_channels
 from fastflow.cli.cluster_check import check_cluster
 from fastflow.cli.engine_check import check_engine
 from fastflow.cli.findings import Finding, judge_executor, judge_pipelines
@@ -50,6 +51,7 @@ def check_machine() -> list[Finding]:
     findings.append(_guard("pipelines", lambda: _check_pipelines(settings)))
     findings.append(_guard("database", lambda: _check_database(settings)))
     findings.append(_guard("schedules", lambda: _check_schedules(settings)))
+    findings.append(_guard("alerts", lambda: _check_alerts(settings)))
     findings.append(_guard("encryption key", lambda: _check_key(settings)))
     findings += _check_executor(settings)
     findings.append(_guard("containers", lambda: check_engine(settings)))
@@ -108,8 +110,8 @@ def _check_folder(name: str, variable: str, folder: Path) -> Finding:
 
 def _check_pipelines(settings: Settings) -> Finding:
     from fastflow.kernel.executors.registry import kinds
+    from fastflow.kernel.judges import JUDGES
     from fastflow.kernel.pipelines.wiring import check_folder
-    from fastflow.kernel.schedules.domain.declared import judge_schedules
 
     folder = settings.pipelines_dir
     if not folder.is_dir():
@@ -119,7 +121,7 @@ def _check_pipelines(settings: Settings) -> Finding:
             text=f"{folder} does not exist",
             remedy="Make it and put pipelines there, or set PIPELINES_DIR.",
         )
-    faults = check_folder(folder, known_executors=kinds(), judges=(judge_schedules,))
+    faults = check_folder(folder, known_executors=kinds(), judges=JUDGES)
     return judge_pipelines(str(folder), [fault.pipeline for fault in faults if fault.severity == "error"])
 
 
@@ -157,6 +159,13 @@ def _check_schedules(settings: Settings) -> Finding:
         if database is not None and current_revision(database) == head_revision():
             return check_schedules(settings, database)
     return Finding(name="schedules", level="ok", text="none yet")
+
+
+def _check_alerts(settings: Settings) -> Finding:
+    with _database(settings) as database:
+        if database is not None and current_revision(database) == head_revision():
+            return check_channels(database)
+    return Finding(name="alerts", level="ok", text="no rules yet")
 
 
 def _check_key(settings: Settings) -> Finding:

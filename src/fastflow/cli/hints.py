@@ -23,6 +23,10 @@ COMMANDS: Mapping[str, str] = {
     "POST /runs/{id}/rerun": "fastflow runs rerun {id}",
     "GET /scheduler/jobs": "fastflow schedules list",
     "POST /scheduler/simulate": "fastflow schedules simulate",
+    "GET /channels": "fastflow channels list",
+    "GET /alerts": "fastflow alerts list",
+    "GET /alerts/rules": "fastflow alerts rules",
+    "GET /notifications": "fastflow alerts sent",
     "GET /environments": "fastflow environments list",
     "POST /environments/gc": "fastflow environments gc",
     "GET /secrets": "fastflow secrets list",
@@ -41,6 +45,7 @@ COMMANDS: Mapping[str, str] = {
 
 WORDS: Mapping[str, str] = {
     "`is_parameter`: true": "`--parameter`",
+    "`force`": "`--force`",
     "`exact`": "`--exact`",
     "`cursor`": "`--cursor`",
     "`idempotency_key`": "`--idempotency-key`",

@@ -16,12 +16,12 @@ _NAMED = 3
 def check_schedules(settings: Settings, database: Database) -> Finding:
     """The schedules of this machine's database, against its folder of pipelines."""
     from fastflow.kernel.executors.registry import kinds
+    from fastflow.kernel.judges import JUDGES
     from fastflow.kernel.pipelines.wiring import look_at_folder
-    from fastflow.kernel.schedules.domain.declared import judge_schedules
     from fastflow.kernel.schedules.schemas import StatusOut
     from fastflow.kernel.schedules.wiring import look_at_schedules
 
-    pipelines = look_at_folder(settings.pipelines_dir, known_executors=kinds(), judges=(judge_schedules,))
+    pipelines = look_at_folder(settings.pipelines_dir, known_executors=kinds(), judges=JUDGES)
     return judge_status(StatusOut.of(look_at_schedules(database, pipelines)).model_dump(mode="json"))
 
 

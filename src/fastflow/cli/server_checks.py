@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fastflow.cli.channel_check import ask_channels
 from fastflow.cli.client import Api
 from fastflow.cli.findings import Finding, judge_executor, judge_pipelines
 from fastflow.cli.output import local_time, seconds, shown, size
@@ -27,6 +28,7 @@ def check_server(api: Api) -> list[Finding]:
         found += _judge(name, part)
     found.append(_check_pipelines(api, where))
     found.append(judge_status(api.get("/scheduler")))
+    found.append(ask_channels(api))
     return found
 
 

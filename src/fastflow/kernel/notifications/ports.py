@@ -359,4 +359,3 @@ class Cipher(Protocol):
     def decrypt(self, ciphertext: str) -> SecretText | None:
         """The value; None when no key fits."""
         ...
-

@@ -74,7 +74,8 @@ class ChannelIn(RequestBody):
     description: Description = ""
     quiet: list[QuietHoursIn] = Field(default_factory=list, max_length=10)
     breaks_quiet: Word | None = Field(
-        "critical", description="info, warning or critical: from here on messages are sent in quiet hours too; null: none."
+        "critical",
+        description="info, warning or critical: from here on messages are sent in quiet hours too; null: none.",
     )
     group_window: Window = Field(300.0, description="Seconds in which equal messages become one; 0: each is sent.")
     enabled: bool = True
@@ -217,8 +218,9 @@ class RuleIn(RequestBody):
 
     def definition(self) -> RuleDefinition:
         """What is asked for."""
-        given = {name: getattr(self, name) for name in RuleDefinition.__dataclass_fields__}
-        return RuleDefinition(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
+        given: dict[str, Any] = {name: getattr(self, name) for name in RuleDefinition.__dataclass_fields__}
+        lists: dict[str, Any] = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
+        return RuleDefinition(**{**given, **lists})
 
 
 class RuleOut(BaseModel):

@@ -29,6 +29,18 @@ class Cipher(Protocol):
         ...
 
 
+class CiphertextHolder(Protocol):
+    """Another room that keeps ciphertexts under the same keys."""
+
+    def load_ciphertexts(self) -> Mapping[str, str]:
+        """What it holds, each under a label of its own, which may be told."""
+        ...
+
+    def replace_ciphertext(self, label: str, old: str, new: str) -> bool:
+        """Put a new ciphertext in place of the old one, if that is still there."""
+        ...
+
+
 class SecretStore(Protocol):
     """Secrets and their versions in the database. Every change is audited, without values, in its own transaction."""
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from fastflow.kernel.secrets.domain.errors import SecretNotAllowed, UnknownSecret, WrongEncryptionKey
 from fastflow.kernel.secrets.domain.records import Revealed, Rotation, Secret, SecretChange, SecretVersion
 from fastflow.kernel.secrets.domain.rules import check_key, check_pipelines, check_value
-from fastflow.kernel.secrets.ports import Cipher, SecretStore
+from fastflow.kernel.secrets.ports import Cipher, CiphertextHolder, SecretStore
 from fastflow.kit.clock import Clock
 from fastflow.kit.errors import InvalidInput
 from fastflow.kit.identity import Actor
@@ -19,10 +19,13 @@ _BATCH = 100
 class SecretService:
     """Secrets and parameters: encrypted, versioned, given to the pipelines that may read them."""
 
-    def __init__(self, store: SecretStore, cipher: Cipher, clock: Clock) -> None:
+    def __init__(
+        self, store: SecretStore, cipher: Cipher, clock: Clock, *, holders: Sequence[CiphertextHolder] = ()
+    ) -> None:
         self._store = store
         self._cipher = cipher
         self._clock = clock
+        self._holders = holders
 
     def list(self, *, cursor: str | None = None, limit: int = DEFAULT_PAGE_SIZE, actor: Actor) -> Page[Secret]:
         """One page by key: parameters with their value, secrets without. Those that none of the actor's pipelines may
@@ -177,8 +180,20 @@ class SecretService:
             checked += len(batch)
             if changed:
                 encrypted_anew += self._store.replace(changed)
+        for holder in self._holders:
+            for label, text in holder.load_ciphertexts().items():
+                checked += 1
+                encrypted_anew += self._renew(holder, label, text, checked)
         self._store.note_rotation(checked=checked, encrypted_anew=encrypted_anew, actor=actor, at=self._clock.now())
         return Rotation(checked=checked, encrypted_anew=encrypted_anew)
+
+    def _renew(self, holder: CiphertextHolder, label: str, text: str, checked: int) -> bool:
+        if self._cipher.is_current(text):
+            return False
+        value = self._cipher.decrypt(text)
+        if value is None:
+            raise self._wrong_key([label], checked)
+        return holder.replace_ciphertext(label, text, self._cipher.encrypt(value))
 
     def _prove_key(self) -> None:
         """Before anything is encrypted: servers that share a database but not the key must not mix two."""

@@ -147,7 +147,9 @@ def _seconds(value: Any) -> float:
     try:
         return parse_duration(value, "it")
     except InvalidInput as error:
-        raise ValueError(f"{_shown(value)} is no length of time; write seconds, or text such as 90s, 10m, 1h30m") from error
+        raise ValueError(
+            f"{_shown(value)} is no length of time; write seconds, or text such as 90s, 10m, 1h30m"
+        ) from error
 
 
 def _number(value: Any) -> float:

@@ -86,4 +86,4 @@ def _release(plan: Plan, channel: Channel, some: Sequence[Notification], last: d
         return
     until = last + window
     why = f"waits for more of the same until {until:%H:%M:%S} UTC"
-    plan.postponed += [Postponed(notification=one, until=until, why=why, held=False) for one in some]
+    plan.postponed.extend([Postponed(notification=one, until=until, why=why, held=False) for one in some])

@@ -9,7 +9,7 @@ class ChannelNotFound(NotFound):
     """No channel has this name."""
 
     default_code = "channel_not_found"
-    default_hint = "`GET /channels` (`fastflow channels list`) shows the channels there are."
+    default_hint = "`GET /channels` shows the channels there are."
 
     def __init__(self, name: str) -> None:
         super().__init__(f"There is no channel {name[:80]!r}.", fields={"name": "does not exist"})
@@ -26,14 +26,16 @@ class ChannelInUse(Conflict):
     """Rules send to the channel."""
 
     default_code = "channel_in_use"
-    default_hint = "Remove or change the rules first, or delete the channel with force=true (--force): they then reach nobody."
+    default_hint = "Remove or change the rules first, or delete the channel with `force`: they then reach nobody."
 
 
 class InvalidChannel(InvalidInput):
     """A channel that cannot be kept: an address nobody can send to, quiet hours that are none."""
 
     default_code = "invalid_channel"
-    default_hint = "Correct the named fields; addresses are written as Apprise URLs, such as mailto://user:password@example.org."
+    default_hint = (
+        "Correct the named fields; addresses are written as Apprise URLs, such as mailto://user:password@example.org."
+    )
 
     def __init__(self, problems: Mapping[str, str]) -> None:
         named = "; ".join(f"{field}: {problem}" for field, problem in problems.items())
@@ -55,7 +57,7 @@ class RuleNotFound(NotFound):
     """No rule has this id."""
 
     default_code = "alert_rule_not_found"
-    default_hint = "`GET /alerts/rules` (`fastflow alerts rules`) shows the rules there are."
+    default_hint = "`GET /alerts/rules` shows the rules there are."
 
     def __init__(self, rule_id: str) -> None:
         super().__init__(f"There is no rule {rule_id}.")
@@ -79,7 +81,7 @@ class AlertNotFound(NotFound):
     """No alert has this id."""
 
     default_code = "alert_not_found"
-    default_hint = "`GET /alerts` (`fastflow alerts list`) shows the alerts there are."
+    default_hint = "`GET /alerts` shows the alerts there are."
 
     def __init__(self, alert_id: str) -> None:
         super().__init__(f"There is no alert {alert_id}.")

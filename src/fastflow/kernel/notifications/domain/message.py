@@ -56,6 +56,9 @@ def compose(alert: Alert, around: Surroundings, *, repeat: int = 0) -> Message:
     what = _TELLERS[alert.event](alert)
     title = f"[{_WORDS[alert.event]}] {alert.pipeline_name or 'Fast-Flow'}: {what.short}"
     parts = [*what.sentences]
+    if _is_over(alert):
+        title += " (over)"
+        parts.append(f"It is over: the pipeline succeeded at {alert.resolved_at:%Y-%m-%d %H:%M:%S} UTC.")
     if repeat:
         parts.append(f"Told again, for the {_ordinal(repeat)} time: nobody has acknowledged it.")
     if around.lines:
@@ -78,13 +81,19 @@ def summarise(alerts: Sequence[Alert], why: str) -> Message:
     who = named[0] if len(named) == 1 else counted(len(named), "pipeline")
     lines = [
         f"{alert.at:%Y-%m-%d %H:%M:%S} UTC  [{_WORDS[alert.event]}] {alert.pipeline_name or 'Fast-Flow'}: "
-        f"{_clean(_TELLERS[alert.event](alert).short)}" + (f"  run {alert.run_id}" if alert.run_id else "")
+        f"{_clean(_TELLERS[alert.event](alert).short)}"
+        + (f"  run {alert.run_id}" if alert.run_id else "")
+        + ("  (over)" if _is_over(alert) else "")
         for alert in alerts[:MAX_LISTED]
     ]
     if len(alerts) > MAX_LISTED:
         lines.append(f"… and {len(alerts) - MAX_LISTED} more")
     body = [f"{counted(len(alerts), 'alert')} {why}.", "", *lines, "", "All of them: fastflow alerts list"]
     return Message(title=clean_title(f"[{told}] {who}"), body="\n".join(body))
+
+
+def _is_over(alert: Alert) -> bool:
+    return alert.resolved_at is not None and alert.event != "recovery"
 
 
 def clean_title(text: str) -> str:
@@ -137,7 +146,8 @@ def _recovery(alert: Alert) -> _Told:
     lasted = _between(since, facts.get("finished_at"))
     sentences = [
         f"Pipeline {alert.pipeline_name} succeeded at {_at(facts.get('finished_at'))}{_took(facts)}.",
-        f"It had failed {_times(int(facts.get('failures') or 1))} since {_at(since)}" + (f", for {lasted}." if lasted else "."),
+        f"It had failed {_times(int(facts.get('failures') or 1))} since {_at(since)}"
+        + (f", for {lasted}." if lasted else "."),
     ]
     return _Told(short=f"succeeds again{f' after {lasted}' if lasted else ''}", sentences=sentences)
 
@@ -145,9 +155,9 @@ def _recovery(alert: Alert) -> _Told:
 def _late(alert: Alert) -> _Told:
     facts = alert.facts
     schedule = str(facts.get("schedule"))
+    waited = in_words(float(facts.get("after") or 0))
     sentences = [
-        f"The schedule {schedule} was due at {_at(facts.get('due_at'))}; "
-        f"its run has not started {in_words(float(facts.get('after') or 0))} later.",
+        f"The schedule {schedule} was due at {_at(facts.get('due_at'))}; its run had not started {waited} later.",
         f"Why: {_clean(str(facts.get('why') or 'the scheduler has not handled it yet'))}",
     ]
     steps = [f"Next: fastflow schedules ledger {schedule}"]
@@ -167,21 +177,25 @@ def _slow(alert: Alert) -> _Told:
     ]
     run = short_id(alert.run_id or "")
     steps = [f"Next: fastflow runs logs -f {run}", f"      fastflow runs cancel {run}"]
-    return _Told(short=f"runs for more than {in_words(limit)}, usually {in_words(usual)}", sentences=sentences, next_steps=steps)
+    return _Told(
+        short=f"runs for more than {in_words(limit)}, usually {in_words(usual)}", sentences=sentences, next_steps=steps
+    )
 
 
 def _deadline(alert: Alert) -> _Told:
     facts = alert.facts
     last, going_on = facts.get("last_success"), facts.get("running")
+    by = f"{facts.get('by')} {facts.get('timezone')}"
     sentences = [
-        f"Pipeline {alert.pipeline_name} has not succeeded by {facts.get('by')} {facts.get('timezone')} "
-        f"({_at(facts.get('deadline'))}).",
+        f"Pipeline {alert.pipeline_name} has not succeeded by {by} ({_at(facts.get('deadline'))}).",
         f"Last success: {_at(last) if last else 'never'}.",
     ]
     state = f"a run is going on ({going_on})" if going_on else str(facts.get("last_end") or "no run was started")
     sentences.append(f"Why: {_clean(state)}")
     steps = [f"Next: fastflow runs list --pipeline {alert.pipeline_name}", f"      fastflow run {alert.pipeline_name}"]
-    return _Told(short=f"no success by {facts.get('by')} {facts.get('timezone')}", sentences=sentences, next_steps=steps)
+    return _Told(
+        short=f"no success by {facts.get('by')} {facts.get('timezone')}", sentences=sentences, next_steps=steps
+    )
 
 
 def _system(alert: Alert) -> _Told:
@@ -224,7 +238,7 @@ def _exit_code(facts: Mapping[str, Any]) -> str:
 def _ordinal(number: int) -> str:
     if number % 100 in (11, 12, 13):
         return f"{number}th"
-    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
+    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"
 
 
 def _times(number: int) -> str:

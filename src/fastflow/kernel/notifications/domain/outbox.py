@@ -96,4 +96,5 @@ def retry_delay(attempts: int) -> timedelta | None:
     """
     if attempts >= MAX_ATTEMPTS:
         return None
-    return min(_LONGEST_DELAY, _FIRST_DELAY * 2 ** (attempts - 1))
+    seconds = _FIRST_DELAY.total_seconds() * float(2 ** (attempts - 1))
+    return min(_LONGEST_DELAY, timedelta(seconds=seconds))

@@ -37,9 +37,7 @@ class SqlChannelStore:
                     detail=_detail(channel),
                 )
         except IntegrityError as error:
-            raise ChannelExists(
-                f"There is a channel {channel.name} already.", fields={"name": "is taken"}
-            ) from error
+            raise ChannelExists(f"There is a channel {channel.name} already.", fields={"name": "is taken"}) from error
 
     def change(self, channel: Channel, ciphertext: str | None, *, actor: Actor) -> None:
         """See `ChannelStore.change`."""
@@ -87,9 +85,7 @@ class SqlChannelStore:
     def load_ciphertext(self, name: str) -> str | None:
         """See `ChannelStore.load_ciphertext`."""
         with self._database.read() as connection:
-            found: str | None = connection.execute(
-                select(CHANNEL.c.ciphertext).where(CHANNEL.c.name == name)
-            ).scalar()
+            found: str | None = connection.execute(select(CHANNEL.c.ciphertext).where(CHANNEL.c.name == name)).scalar()
             return found
 
     def note_test(self, name: str, problem: str | None, *, actor: Actor, at: datetime) -> None:

@@ -101,7 +101,9 @@ class EndAlerts:
     """Decides on failure and recovery with the end itself; an `AtEnd` of runs."""
 
     def run_ended(self, connection: Connection, ended: EndedRun, now: datetime) -> bool:
-        """See `AtEnd.run_ended`. A success costs one look at an index; a failure that follows on a retry is not one yet."""
+        """See `AtEnd.run_ended`. A success costs one look at an index; a failure that is tried again is none yet."""
+        if ended.retried_by is not None:
+            return False  # not the last word
         if ended.status is RunStatus.SUCCESS:
             self._succeeded(connection, ended, now)
         elif ended.reason != "cancelled":

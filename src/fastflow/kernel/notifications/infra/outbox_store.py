@@ -39,7 +39,12 @@ _DUE: Final = (
     .with_for_update(skip_locked=True)
 )
 _NEXT: Final = select(
-    func.min(case((NOTIFICATION.c.lease_expires_at.is_(None), NOTIFICATION.c.not_before), else_=NOTIFICATION.c.lease_expires_at))
+    func.min(
+        case(
+            (NOTIFICATION.c.lease_expires_at.is_(None), NOTIFICATION.c.not_before),
+            else_=NOTIFICATION.c.lease_expires_at,
+        )
+    )
 ).where(WAITING)
 _IN_FLIGHT: Final = select(NOTIFICATION.c.channel, NOTIFICATION.c.group_key).where(
     WAITING, NOTIFICATION.c.lease_expires_at > bindparam("now"), NOTIFICATION.c.lease_expires_at <= bindparam("too_far")
@@ -73,7 +78,11 @@ class SqlOutbox:
 
     def _write(self, connection: Connection, plan: Plan, now: datetime) -> None:
         for put_off in plan.postponed:
-            values = {"not_before": put_off.until, "why": put_off.why, "held": put_off.notification.held or put_off.held}
+            values = {
+                "not_before": put_off.until,
+                "why": put_off.why,
+                "held": put_off.notification.held or put_off.held,
+            }
             _change(connection, [put_off.notification], values)
         for one, why in plan.refused:
             _change(connection, [one], {"state": State.FAILED.value, "why": why})
@@ -89,7 +98,9 @@ class SqlOutbox:
         values: dict[str, Any] = {
             "attempts": attempts,
             "title": message.title[:300],
-            "delivered": sorted({*delivery.delivered, *(each for one in batch.notifications for each in one.delivered)}),
+            "delivered": sorted(
+                {*delivery.delivered, *(each for one in batch.notifications for each in one.delivered)}
+            ),
             "lease_owner": None,
             "lease_expires_at": None,
         }
@@ -115,7 +126,9 @@ class SqlOutbox:
         """See `Outbox.load_alerts`."""
         ids = sorted({one.alert_id for one in batch.notifications})
         with self._database.read() as connection:
-            rows = connection.execute(select(ALERT).where(ALERT.c.id.in_(ids)).order_by(ALERT.c.at, ALERT.c.id)).mappings()
+            rows = connection.execute(
+                select(ALERT).where(ALERT.c.id.in_(ids)).order_by(ALERT.c.at, ALERT.c.id)
+            ).mappings()
             return [alert_of(row) for row in rows]
 
     def next_due(self) -> datetime | None:

@@ -25,6 +25,8 @@ ALERT: Final = cast("Table", AlertRow.__table__)  # type: ignore[attr-defined]
 NOTIFICATION: Final = cast("Table", NotificationRow.__table__)  # type: ignore[attr-defined]
 
 _SETTINGS: Final = tuple(name for name in RuleDefinition.__dataclass_fields__ if name not in ("pipeline_name", "name"))
+_OWN: Final = ("id", "name", "origin", "is_enabled", "watched_until", "next_check_at")
+_MARKS: Final = ("created_at", "created_by", "updated_at", "updated_by")
 _LISTS: Final = ("events", "channels", "reasons", "days")
 _CHANNEL_FIELDS: Final = tuple(Channel.__dataclass_fields__)
 _ALERT_FIELDS: Final = tuple(Alert.__dataclass_fields__)
@@ -47,26 +49,19 @@ def values_of_channel(channel: Channel) -> dict[str, Any]:
 def rule_of(row: RowMapping) -> Rule:
     """The record of a rule's row."""
     settings: Mapping[str, Any] = row["settings"]
-    given = {name: settings[name] for name in _SETTINGS if name in settings}
-    lists = {name: tuple(given[name]) for name in _LISTS if name in given}
-    own = ("id", "name", "origin", "is_enabled", "watched_until", "next_check_at")
-    marks = ("created_at", "created_by", "updated_at", "updated_by")
-    return Rule(
-        **{**given, **lists},
-        pipeline_name=row["pipeline_name"] or None,
-        **{name: row[name] for name in (*own, *marks)},
-    )
+    given: dict[str, Any] = {name: settings[name] for name in _SETTINGS if name in settings}
+    given |= {name: tuple(given[name]) for name in _LISTS if name in given}
+    given |= {name: row[name] for name in (*_OWN, *_MARKS)}
+    return Rule(**{**given, "pipeline_name": row["pipeline_name"] or None})
 
 
 def values_of_rule(rule: Rule) -> dict[str, Any]:
     """The row of a rule."""
     settings = {name: getattr(rule, name) for name in _SETTINGS}
-    own = ("id", "name", "origin", "is_enabled", "watched_until", "next_check_at")
-    marks = ("created_at", "created_by", "updated_at", "updated_by")
     return {
         "pipeline_name": rule.pipeline_name or "",
         "settings": {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()},
-        **{name: getattr(rule, name) for name in (*own, *marks)},
+        **{name: getattr(rule, name) for name in (*_OWN, *_MARKS)},
     }
 
 

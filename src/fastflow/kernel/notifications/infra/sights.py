@@ -113,13 +113,17 @@ class SqlSights:
         if pipeline_name is not None:
             query = query.where(RUN.c.pipeline_name == pipeline_name)
         with self._database.read() as connection:
-            return [GoingOn(run_id=row[0], pipeline_name=row[1], started_at=row[2]) for row in connection.execute(query)]
+            return [
+                GoingOn(run_id=row[0], pipeline_name=row[1], started_at=row[2]) for row in connection.execute(query)
+            ]
 
     def load_durations(self, pipeline_name: str, count: int) -> Sequence[float]:
         """See `Sights.load_durations`."""
         with self._database.read() as connection:
             rows = connection.execute(_SUCCESSES, {"pipeline_name": pipeline_name, "count": count}).all()
-        return [max(0.0, (row[1] - row[0]).total_seconds()) for row in rows if row[0] is not None and row[1] is not None]
+        return [
+            max(0.0, (row[1] - row[0]).total_seconds()) for row in rows if row[0] is not None and row[1] is not None
+        ]
 
     def look_at(self, pipeline_name: str, since: datetime, until: datetime) -> Standing:
         """See `Sights.look_at`. Looks at the latest runs that ended before the deadline."""

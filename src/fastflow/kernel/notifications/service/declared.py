@@ -28,7 +28,9 @@ class DeclaredRules:
         pipelines = self._pipelines.list()
         healthy = {pipeline.name for pipeline in pipelines if pipeline.is_healthy}
         wanted = _declared(pipelines)
-        known = {(rule.pipeline_name or "", rule.name): rule for rule in self._store.load_all() if rule.origin == "code"}
+        known = {
+            (rule.pipeline_name or "", rule.name): rule for rule in self._store.load_all() if rule.origin == "code"
+        }
         steps = 0
         for key, definition in wanted.items():
             steps += self._follow(known.get(key), definition)

@@ -66,7 +66,7 @@ class Notifier:
     async def run(self) -> None:
         """Work until `stop` or cancelled; an error is logged and does not end it."""
         try:
-            while not self._stopping.is_set():
+            while not self._stopping.is_set():  # noqa: ASYNC110  other processes fill the outbox
                 await asyncio.sleep(await self.work())
         finally:
             self.stop()

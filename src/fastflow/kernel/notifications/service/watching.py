@@ -138,7 +138,9 @@ class Watcher:
             if free < LOW_DISK_BYTES:
                 text = f"{name} has {free // 2**20} MB left; when it is full, runs fail and the database cannot write"
                 remedy = "free space on that disk; `fastflow retention` says what could go"
-                yield _plain("system", f"disk:{self._host}:{name}:{now:%Y-%m-%d}", None, {"text": text, "remedy": remedy})
+                yield _plain(
+                    "system", f"disk:{self._host}:{name}:{now:%Y-%m-%d}", None, {"text": text, "remedy": remedy}
+                )
         for server in self._sights.load_silent_servers(now - SILENT_AFTER):
             text = f"the server {server.hostname} has not reported since {server.seen_at:%Y-%m-%d %H:%M:%S} UTC"
             remedy = "see whether it is up; its runs are given up as lost after LOST_AFTER"
