@@ -7,6 +7,7 @@ from tests.integration.notifications.conftest import Desk
 
 from fastflow.kernel.notifications.infra.deciding import EndAlerts
 from fastflow.kernel.notifications.infra.rows import NOTIFICATION
+from fastflow.kernel.runs.domain.states import RunStatus
 from fastflow.kernel.runs.infra.at_end import Ends, ended_on_arrival
 
 
@@ -96,3 +97,16 @@ def test_recovery_when_only_recovery_is_asked_for_then_failures_are_remembered_a
     assert desk.alerts() == []
     desk.end("SUCCESS")
     assert [alert.event for alert in desk.alerts()] == ["recovery"]
+
+
+def test_failure_when_it_is_tried_again_then_only_the_last_word_is_told(desk: Desk) -> None:
+    desk.channel()
+    desk.rule()
+    run = desk.end("SUCCESS")
+    failed = ended_on_arrival(run)
+    failed.status, failed.reason, failed.retried_by = RunStatus.FAILED, "exit", "the next one"
+    with desk.database.write() as connection:
+        Ends([EndAlerts()]).tell(connection, failed, desk.clock.now(), guarded=False)
+    assert desk.alerts() == []
+    desk.end()
+    assert [alert.facts["failures"] for alert in desk.alerts()] == [1]

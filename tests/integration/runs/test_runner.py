@@ -14,6 +14,8 @@ from tests.integration.runs.conftest import Bench
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.wakeups import Signals, make_receiver, open_sender
 from fastflow.kernel.executors.port import Executor
+from fastflow.kernel.notifications.service import Notifier
+from fastflow.kernel.notifications.wiring import build_notifications
 from fastflow.kernel.pipelines.service import WarmUp
 from fastflow.kernel.runs.dispatcher import Dispatcher
 from fastflow.kernel.runs.domain.states import RunStatus
@@ -24,6 +26,8 @@ from fastflow.kit.clock import SystemClock
 from fastflow.runner import RunnerBusy, run_forever
 from fastflow.settings import Settings
 from fastflow.testing.memory_executor import MemoryExecutor
+from fastflow.testing.notification_doubles import MemorySender, PlainCipher
+from fastflow.testing.schedule_doubles import MemoryPipelines
 
 
 @dataclass
@@ -44,6 +48,17 @@ class Product:
         return Scheduler(
             ledger=ledger, runs=self.bench.service, declared=None, rules=SchedulerRules(), clock=SystemClock()
         )
+
+    def make_notifier(self) -> Notifier:
+        room = build_notifications(
+            self.database,
+            pipelines=MemoryPipelines(),
+            cipher=PlainCipher(),
+            data_dir=self.settings.data_dir,
+            logs_dir=self.settings.logs_dir,
+            sender=MemorySender(),
+        )
+        return room.make_notifier()
 
     def make_warm_up(self) -> WarmUp:
         raise AssertionError("these runners do not preheat")

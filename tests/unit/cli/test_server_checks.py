@@ -35,7 +35,11 @@ def check(parts: dict[str, Any] | None, faults: list[dict[str, Any]] | None = No
     health = {"status": "ok"} if parts is None else {"status": "ok", "version": "1.2", "parts": parts}
     pipelines = {"items": [{"name": "bad", "faults": faults or []}]}
 
-    answers = {"/health": health, "/pipelines": pipelines, "/scheduler": SCHEDULER}
+    empty: dict[str, Any] = {"items": []}
+    answers = {
+        "/health": health, "/pipelines": pipelines, "/scheduler": SCHEDULER, "/channels": empty, "/alerts/rules": empty,
+        "/notifications": empty,
+    }  # fmt: skip
 
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json=answers[request.url.path])
@@ -52,7 +56,17 @@ def test_check_server_when_all_is_well_then_every_part_is_told_in_words() -> Non
     assert found["database"].text == "SQLite, schema 0001"
     assert found["disk"].text == "DATA_DIR has 1.0 GB free, LOGS_DIR has 2.0 GB free"
     assert found["runner"].text.startswith("last heard of 400 ms ago (")
-    assert set(found) == {"server", "database", "disk", "runner", "isolation", "limits", "pipelines", "schedules"}
+    assert set(found) == {
+        "server",
+        "database",
+        "disk",
+        "runner",
+        "isolation",
+        "limits",
+        "pipelines",
+        "schedules",
+        "alerts",
+    }
     assert not any(mark in finding.text for finding in found.values() for mark in "{}[]")
 
 
