@@ -29,6 +29,9 @@ from fastflow.kernel.executors.registry import (
     kinds,
     make_executor,
 )
+from fastflow.kernel.failures.infra.keeping import DeadLetters
+from fastflow.kernel.failures.service import FailureSorter
+from fastflow.kernel.failures.wiring import FailuresRoom, build_failures
 from fastflow.kernel.judges import JUDGES
 from fastflow.kernel.notifications.infra.channel_store import SqlChannelStore
 from fastflow.kernel.notifications.infra.deciding import EndAlerts
@@ -44,7 +47,7 @@ from fastflow.kernel.runs.infra.tables import RunRow
 from fastflow.kernel.runs.log_service import LogService
 from fastflow.kernel.runs.log_wiring import build_log_service
 from fastflow.kernel.runs.service import RunPolicy, RunService
-from fastflow.kernel.runs.wiring import RunsRoom, build_dispatcher, build_runs
+from fastflow.kernel.runs.wiring import RunsRoom, build_dispatcher, build_runs, read_host_id
 from fastflow.kernel.schedules.service import Scheduler
 from fastflow.kernel.schedules.wiring import SchedulesRoom, build_schedules
 from fastflow.kernel.secrets.service import SecretService
@@ -79,6 +82,7 @@ class Product:
     runs: RunService
     runs_room: RunsRoom
     schedules: SchedulesRoom
+    failures: FailuresRoom
     notifications: NotificationsRoom
     logs: LogService
     at_end: Sequence[AtEnd]
@@ -141,6 +145,10 @@ class Product:
         """What starts runs at their schedules' due times."""
         return self.schedules.make_scheduler()
 
+    def make_failure_sorter(self) -> FailureSorter:
+        """What puts failed runs into groups."""
+        return self.failures.sorter
+
     def make_notifier(self) -> Notifier:
         """What watches for alerts and sends them."""
         return self.notifications.make_notifier()
@@ -189,7 +197,7 @@ def build_product(settings: Settings, *, clock: Clock | None = None) -> Product:
         clock=clock,
     )
     # the retries first: the others see whether a failure is the last word
-    at_end: Sequence[AtEnd] = (Retries(), EndAlerts())
+    at_end: Sequence[AtEnd] = (Retries(), DeadLetters(), EndAlerts())
     runs = build_runs(
         database,
         catalogue=pipelines,
@@ -233,6 +241,14 @@ def build_product(settings: Settings, *, clock: Clock | None = None) -> Product:
         runs=runs.runs,
         runs_room=runs,
         schedules=schedules,
+        failures=build_failures(
+            database,
+            runs=runs.runs,
+            pipelines_dir=settings.pipelines_dir,
+            logs_dir=settings.logs_dir,
+            host=read_host_id(settings.data_dir),
+            clock=clock,
+        ),
         notifications=notifications,
         logs=build_log_service(
             database,

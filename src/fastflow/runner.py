@@ -24,6 +24,7 @@ import uvloop
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.wakeups import RUNNER_SOCKET, make_receiver
 from fastflow.kernel.executors.port import Executor
+from fastflow.kernel.failures.service import FailureSorter
 from fastflow.kernel.notifications.service import Notifier
 from fastflow.kernel.pipelines.service import WarmUp
 from fastflow.kernel.runs.dispatcher import Dispatcher
@@ -64,6 +65,10 @@ class RunnerProduct(Protocol):
 
     def make_scheduler(self) -> Scheduler:
         """What starts runs at their schedules' due times."""
+        ...
+
+    def make_failure_sorter(self) -> FailureSorter:
+        """What puts failed runs into groups."""
         ...
 
     def make_warm_up(self) -> WarmUp:
@@ -116,6 +121,7 @@ async def run_forever(
                 _report(run_dir / "runner.json", dispatcher, executors, on_ready),
                 _preheat(product, dispatcher),
                 _schedule(scheduler, dispatcher),
+                _sort_failures(product, dispatcher),
                 _notify(product, dispatcher),
             )
         ]
@@ -158,6 +164,12 @@ async def _schedule(scheduler: Scheduler, dispatcher: Dispatcher) -> None:
         await scheduler.run()
     finally:
         scheduler.stop()
+
+
+async def _sort_failures(product: RunnerProduct, dispatcher: Dispatcher) -> None:
+    """Once the queue is served, put failed runs into groups."""
+    await dispatcher.ready.wait()
+    await product.make_failure_sorter().run()
 
 
 async def _notify(product: RunnerProduct, dispatcher: Dispatcher) -> None:

@@ -26,6 +26,7 @@ from fastflow.kernel.environments.router import build_router as environments_rou
 from fastflow.kernel.executors.ray.folders import AttemptFolders
 from fastflow.kernel.executors.ray.ingest import Ingest
 from fastflow.kernel.executors.ray.router import build_router as agents_router
+from fastflow.kernel.failures.router import build_router as failures_router
 from fastflow.kernel.http.app import build_app
 from fastflow.kernel.http.docs import build_router as docs_router
 from fastflow.kernel.http.forwarding import Forwarding
@@ -119,6 +120,7 @@ def _routers(product: Product) -> list[APIRouter]:
             in_use=product.environments_in_use,
             retention_days=settings.environment_retention_days,
         ),
+        failures_router(product.failures.failures, product.failures.letters),
         notifications_router(product.notifications.channels, product.notifications.rules, product.notifications.alerts),
         schedules_router(product.schedules.schedules, product.schedules.pauses, product.schedules.simulations),
         secrets_router(product.secrets),

@@ -10,6 +10,7 @@ from fastflow.cli import (
     doctor,
     engine_gate,
     environments,
+    failures,
     pipelines,
     run,
     runs,
@@ -63,6 +64,8 @@ def root(
 app.command("serve")(serving.serve)
 app.command("run")(run.run)
 app.add_typer(runs.app, name="runs")
+app.add_typer(failures.app, name="failures")
+app.add_typer(failures.letters_app, name="dead-letters")
 app.add_typer(pipelines.app, name="pipelines")
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(alerts.app, name="alerts")

@@ -164,6 +164,18 @@ def explain_run(ctx: typer.Context, run: Ref, as_json: AsJson = False) -> None:
     print_json(explanation) if as_json else typer.echo(printable(for_command_line(explanation["text"])))
 
 
+@app.command("why")
+def explain_failure(ctx: typer.Context, run: Ref, as_json: AsJson = False) -> None:
+    """Why a run may have failed: what changed since the last good run of its pipeline, and what is unusual."""
+    from fastflow.cli.client import part
+    from fastflow.cli.run_refs import find_run
+    from fastflow.cli.run_why import print_why
+
+    with open_api(ctx) as api:
+        why = api.get(f"/runs/{part(find_run(api, run))}/why")
+    print_json(why) if as_json else print_why(why)
+
+
 @app.command("rerun")
 def rerun_run(
     ctx: typer.Context,

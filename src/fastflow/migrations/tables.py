@@ -2,6 +2,7 @@
 
 from fastflow.kernel.audit.infra import tables as audit_tables
 from fastflow.kernel.environments.infra import tables as environment_tables
+from fastflow.kernel.failures.infra import tables as failure_tables
 from fastflow.kernel.notifications.infra import tables as notification_tables
 from fastflow.kernel.pipelines.infra import tables as pipeline_tables
 from fastflow.kernel.runs.infra import tables as run_tables
@@ -12,6 +13,7 @@ from fastflow.kernel.users.infra import tables as user_tables
 __all__ = [
     "audit_tables",
     "environment_tables",
+    "failure_tables",
     "notification_tables",
     "pipeline_tables",
     "run_tables",

@@ -14,6 +14,9 @@ from tests.integration.runs.conftest import Bench
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.wakeups import Signals, make_receiver, open_sender
 from fastflow.kernel.executors.port import Executor
+from fastflow.kernel.failures.infra.group_store import SqlGroupStore
+from fastflow.kernel.failures.infra.log_tails import LogTails
+from fastflow.kernel.failures.service import FailureSorter
 from fastflow.kernel.notifications.service import Notifier
 from fastflow.kernel.notifications.wiring import build_notifications
 from fastflow.kernel.pipelines.service import WarmUp
@@ -48,6 +51,9 @@ class Product:
         return Scheduler(
             ledger=ledger, runs=self.bench.service, declared=None, rules=SchedulerRules(), clock=SystemClock()
         )
+
+    def make_failure_sorter(self) -> FailureSorter:
+        return FailureSorter(store=SqlGroupStore(self.database), tails=LogTails(self.settings.logs_dir), host="host-1")
 
     def make_notifier(self) -> Notifier:
         room = build_notifications(

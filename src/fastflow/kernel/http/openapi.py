@@ -14,6 +14,7 @@ TAGS: tuple[tuple[str, str], ...] = (
     ("logs", "What runs print, stored and live."),
     ("artifacts", "Files that runs leave."),
     ("scheduler", "When runs are due, and what became of every due time."),
+    ("failures", "Failed runs in groups, what changed, and runs that failed for good."),
     ("alerts", "Where messages go, what is worth one, what was told."),
     ("environments", "The content-addressed environments that runs execute in."),
     ("secrets", "Secrets and parameters handed to runs."),

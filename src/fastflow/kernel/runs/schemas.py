@@ -97,6 +97,9 @@ class RunOut(BaseModel):
     status: RunStatus
     reason: Reason | None = Field(description="Why a FAILED run failed.")
     reason_text: str | None = Field(description="The same in a sentence.")
+    failure_group: str | None = Field(
+        description="Of a FAILED run: what its end has in common with others; null until that was found out."
+    )
     exit_code: int | None = Field(description="Minus the signal's number when a signal ended it.")
     trigger: str
     submitted_by: str

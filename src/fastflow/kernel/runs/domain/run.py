@@ -19,8 +19,9 @@ class Run:
         status: see `RunStatus`.
         reason: of a FAILED run: exit, timeout, cancelled, oom, setup or lost.
         reason_text: the same as one sentence.
+        failure_group: of a FAILED run: what its end has in common with others, once that was found out.
         exit_code: the script's exit code; minus the signal's number; None when it never ran or nobody saw the end.
-        trigger: what submitted it: api, cli, ui, schedule, webhook, rerun, retry.
+        trigger: what submitted it: api, cli, ui, schedule, webhook, rerun, retry, replay.
         submitted_by: the actor's name.
         params: validated, with defaults filled in.
         executor: kind of the executor.
@@ -70,6 +71,7 @@ class Run:
     status: RunStatus
     reason: Reason | None = None
     reason_text: str | None = None
+    failure_group: str | None = None
     exit_code: int | None = None
     trigger: str
     submitted_by: str
@@ -206,6 +208,7 @@ class RunFilter:
         until: submitted before.
         pipelines: the only pipelines the asker may see; None means all.
         root_id: only the attempts of this run, itself included.
+        failure_group: only failures with this in common.
         id_tail: what the id ends with, in its canonical form.
     """
 
@@ -218,6 +221,7 @@ class RunFilter:
     until: datetime | None = None
     pipelines: tuple[str, ...] | None = None
     root_id: str | None = None
+    failure_group: str | None = None
     id_tail: str | None = None
 
 

@@ -144,6 +144,8 @@ def _filtered(query: Select[Any], wanted: RunFilter) -> Select[Any]:
         query = query.where(RUN.c.schedule_id == wanted.schedule_id)
     if wanted.root_id is not None:
         query = query.where(or_(RUN.c.id == wanted.root_id, RUN.c.root_id == wanted.root_id))
+    if wanted.failure_group is not None:
+        query = query.where(RUN.c.failure_group == wanted.failure_group)
     if wanted.id_tail is not None:
         query = query.where(RUN.c.id.endswith(wanted.id_tail))
     if wanted.since is not None:

@@ -14,6 +14,9 @@ LOG_KEPT = "finished_at IS NOT NULL AND log_deleted_at IS NULL"
 RETAINED = "log_deleted_at IS NULL"
 """Of a run that is not over, or whose log and artifacts are still there: such a one may be asked for again, exactly."""
 
+UNSORTED = "status = 'FAILED' AND failure_group IS NULL AND reason <> 'cancelled'"
+"""Of a failed run that was not put into a group of failures yet."""
+
 READY = "status = 'PENDING' AND not_before IS NULL"
 """Of a run that may be claimed as soon as the limits let it."""
 
@@ -58,6 +61,9 @@ class RunRow(SQLModel, table=True):
         Index("ix_run_log_kept", "pipeline_name", "id", **_only(LOG_KEPT)),
         Index("ix_run_log_kept_finished_at", "finished_at", **_only(LOG_KEPT)),
         Index("ix_run_tree_hash", "tree_hash", **_only(RETAINED)),
+        # Failures: those in a group, and those that are in none yet (`failures/`).
+        Index("ix_run_failure_group", "failure_group", "id", **_only("failure_group IS NOT NULL")),
+        Index("ix_run_failure_unsorted", "status", "id", **_only(UNSORTED)),
         Index("ix_run_schedule_id", "schedule_id", "id", **_only("schedule_id IS NOT NULL")),
     )
 
@@ -68,6 +74,8 @@ class RunRow(SQLModel, table=True):
     reason: str | None = Field(default=None, max_length=20)
     """Of a FAILED run: exit, timeout, cancelled, oom, setup or lost."""
     reason_text: str | None = Field(default=None, sa_type=Text)
+    failure_group: str | None = Field(default=None, max_length=16)
+    """What its end has in common with others; found out some time after the end."""
     exit_code: int | None = None
     """The script's exit code; minus the signal's number when a signal ended it."""
     trigger: str = Field(max_length=20)

@@ -77,6 +77,7 @@ def new_run(
     idempotency_key: str | None,
     rerun_of: str | None,
     schedule_id: str | None = None,
+    not_before: datetime | None = None,
     policy: RunPolicy,
 ) -> Run:
     """The run as it enters the queue.
@@ -103,7 +104,8 @@ def new_run(
         schedule_id=schedule_id,
         capsule=capsule.to_json(),
         queued_at=now,
-        wait_deadline=_deadline(now, capsule),
+        not_before=not_before,
+        wait_deadline=_deadline(not_before or now, capsule),
         commit=capsule.commit,
         environment=capsule.environment.hash,
         log_file=str(policy.logs_dir / f"{run_id}.log"),

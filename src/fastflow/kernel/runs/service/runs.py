@@ -3,6 +3,8 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any, cast
 
 from fastflow.kernel.runs.domain.capsule import Capsule
@@ -147,6 +149,7 @@ class RunService:
         timeout: float | None = None,
         schedule: Scheduled | None = None,
         due: Mapping[str, str] | None = None,
+        not_before: datetime | None = None,
     ) -> Run:
         digest = request_digest(params, executor, timeout)
         if idempotency_key is not None:
@@ -180,6 +183,7 @@ class RunService:
             idempotency_key=idempotency_key,
             rerun_of=rerun_of,
             schedule_id=None if schedule is None else schedule.schedule_id,
+            not_before=not_before,
             policy=self._policy,
         )
         inserted = self._insert(run, capsule, actor, "queue" if schedule is None else schedule.overlap)
@@ -350,13 +354,27 @@ class RunService:
         self._wakeup.wake_runner("wake")
         return after
 
-    def rerun(self, run_id: str, *, actor: Actor, exact: bool = False) -> Run:
+    def rerun(
+        self,
+        run_id: str,
+        *,
+        actor: Actor,
+        exact: bool = False,
+        params: Mapping[str, Any] | None = None,
+        trigger: str = "rerun",
+        idempotency_key: str | None = None,
+        not_before: datetime | None = None,
+    ) -> Run:
         """Submit the run again with its parameters.
 
         Args:
             run_id: any run.
             actor: needs the role operator.
             exact: True: the same code, environment, interpreter, secret versions and limits. False: as they are now.
+            params: in place of its own; None takes its own.
+            trigger: what submits it.
+            idempotency_key: as of `submit`.
+            not_before: when it enters the queue; None: now.
 
         Raises:
             CapsuleIncomplete: exact, and parts are gone; names each.
@@ -365,9 +383,24 @@ class RunService:
         actor.require(Role.OPERATOR)
         run = self.get(run_id, actor=actor)
         if not exact:
-            due = Capsule.from_json(run.capsule).schedule
             return self._submit(
-                run.pipeline_name, run.params, actor, "rerun", run.priority, None, None, rerun_of=run.id, due=due
+                run.pipeline_name,
+                run.params if params is None else params,
+                actor,
+                trigger,
+                run.priority,
+                idempotency_key,
+                None,
+                rerun_of=run.id,
+                due=Capsule.from_json(run.capsule).schedule,
+                not_before=not_before,
+            )
+        if params is not None:
+            raise InvalidInput(
+                "An exact repeat takes the run's own parameters.",
+                code="params_not_taken",
+                hint="Leave `exact` away to run with other parameters.",
+                fields={"params": "not taken together with exact"},
             )
         environment = self._parts.require_all(run)
         again = repeat_exactly(
@@ -377,6 +410,7 @@ class RunService:
             submitted_by=actor.name,
             policy=self._policy,
         )
+        again = replace(again, trigger=trigger, idempotency_key=idempotency_key, not_before=not_before)
         return self._insert(again, Capsule.from_json(again.capsule), actor).run
 
     # -- await ----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,135 @@
+"""What a failed run's end has in common with others: its exception and the way to it, without what differs each time.
+
+A fingerprint is made of the exception's type and the frames of its traceback as `file:function`: no folders, line numbers,
+messages, addresses or ids. So the same fault is one group on every machine, before and after a line was added above it.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+MAX_TITLE = 200
+MAX_FRAMES = 20
+_LINES_AFTER = 5
+"""So many lines may follow a traceback; one with more behind it was not the end of the script."""
+
+_BEGIN = "Traceback (most recent call last):"
+_FRAME = re.compile(r'\s*File "(?P<file>[^"]*)", line \d+(?:, in (?P<function>.+))?')
+_RAISED = re.compile(r"(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?")
+_GROUP_MARGIN = re.compile(r"^\s*[|+]\s?")
+_COLOUR = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_CHANGING = (
+    (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", re.IGNORECASE), "<id>"),
+    (re.compile(r"\b0x[0-9a-f]+\b", re.IGNORECASE), "<address>"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?"), "<time>"),
+    (re.compile(r"(?<![\w.])(?:/[^\s/'\":,()]+)+/(?=[^\s/'\":,()])"), ""),
+    (re.compile(r"\b(?=[0-9a-f]*\d)(?=\d*[a-f])[0-9a-f]{12,}\b", re.IGNORECASE), "<id>"),
+    (re.compile(r"\d+(?:[.,]\d+)*"), "N"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """The end of a failed run, as far as it may be the same in others.
+
+    Attributes:
+        group: the fingerprint.
+        title: one line for people, with what differs each time left out.
+        exception: the exception's type; None when there was no traceback.
+        frames: from the outermost to the one that raised, as `file:function`.
+    """
+
+    group: str
+    title: str
+    exception: str | None = None
+    frames: Sequence[str] = ()
+
+
+def describe(reason: str, reason_text: str | None, exit_code: int | None, lines: Sequence[str] = ()) -> Failure:
+    """The failure of a run.
+
+    Args:
+        reason: the run's.
+        reason_text: the run's.
+        exit_code: the run's.
+        lines: the end of what the script wrote to its standard error, else of all it wrote; without line ends.
+    """
+    if reason != "exit":
+        words = f"{reason}: {normalise(_last(reason_text))}" if reason_text and reason != "lost" else reason
+        return _plain(words, words)
+    clean = [_COLOUR.sub("", line) for line in lines]
+    found = _from_traceback(clean)
+    if found is not None:
+        return found
+    last = next((line.strip() for line in reversed(clean) if line.strip()), None)
+    if last is None:
+        return _plain(f"exit {exit_code}", f"exit code {exit_code}, without a word")
+    return _plain(f"exit {exit_code} {normalise(last)}", normalise(last))
+
+
+def normalise(text: str) -> str:
+    """The text without what differs each time: ids, addresses, times, folders, numbers.
+
+    >>> normalise("row 17 of /data/2026/in.csv at 0x7f21 is bad")
+    'row N of in.csv at <address> is bad'
+    """
+    for pattern, stands_for in _CHANGING:
+        text = pattern.sub(stands_for, text)
+    return " ".join(text.split())[:MAX_TITLE]
+
+
+def _from_traceback(lines: Sequence[str]) -> Failure | None:
+    """The last traceback, when the script ended with it."""
+    plain = [_GROUP_MARGIN.sub("", line) for line in lines]
+    begin = max((place for place, line in enumerate(plain) if line.strip().endswith(_BEGIN)), default=None)
+    if begin is None:
+        return None
+    frames: list[str] = []
+    for place, line in enumerate(plain[begin + 1 :], start=begin + 1):
+        frame = _FRAME.fullmatch(line.rstrip())
+        if frame is not None:
+            frames.append(_frame(frame["file"], frame["function"]))
+            continue
+        raised = _RAISED.fullmatch(line.rstrip())
+        if raised is None or line[:1].isspace():
+            continue
+        behind = (after for after in lines[place + 1 :] if after.strip() and not _GROUP_MARGIN.match(after))
+        if sum(1 for _ in behind) > _LINES_AFTER:
+            return None
+        return _raised(raised["type"], raised["message"], frames)
+    return None
+
+
+def _raised(kind: str, message: str | None, frames: Sequence[str]) -> Failure:
+    way = tuple(_without_repeats(frames))[-MAX_FRAMES:]
+    words = f"{kind}: {normalise(message)}" if message else kind
+    title = f"{words} in {way[-1]}" if way else words
+    return Failure(group=_digest(kind, *way), title=title[:MAX_TITLE], exception=kind[:MAX_TITLE], frames=way)
+
+
+def _frame(file: str, function: str | None) -> str:
+    name = re.split(r"[/\\]", file)[-1]
+    return f"{name}:{function.strip()}" if function else name
+
+
+def _without_repeats(frames: Sequence[str]) -> Iterator[str]:
+    """A recursion is the same fault however deep it went."""
+    before = None
+    for frame in frames:
+        if frame != before:
+            yield frame
+        before = frame
+
+
+def _plain(identity: str, title: str) -> Failure:
+    return Failure(group=_digest(identity), title=title[:MAX_TITLE])
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def _last(text: str | None) -> str:
+    """The last line that says something."""
+    return next((line.strip() for line in reversed((text or "").splitlines()) if line.strip()), "")
