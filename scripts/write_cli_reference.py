@@ -41,9 +41,9 @@ that server instead, with the token's rights. Only `serve` and `pipelines check 
 | 130 | was cancelled (`cancelled`), by Ctrl-C or by somebody else |
 | 137 | used more memory than it may (`oom`) |
 
-The log is made of lines, so a last line without a newline comes out with one. Everything else the script wrote comes out byte
-by byte, standard output on stdout and standard error on stderr; lines of Fast-Flow's own begin with `[fastflow]` and go to
-stderr.
+What the script wrote comes out byte by byte, standard output on stdout and standard error on stderr. Lines of Fast-Flow's own
+begin with `[fastflow]` and go to stderr, but for the note on a `::fastflow::` line that cannot be read, which stands below
+that line.
 
 ## Exit codes of `fastflow serve`
 

@@ -119,8 +119,13 @@ class Product:
         return {kind: make_executor(kind, given) for kind in kinds()}
 
     def make_dispatcher(self, executors: Mapping[str, Executor]) -> Dispatcher:
-        """The dispatcher over the executors."""
+        """The dispatcher over the executors.
+
+        Raises:
+            Unavailable: logs cannot be written, so every run would fail.
+        """
         settings = self.settings
+        _require_writable(settings.logs_dir, "LOGS_DIR")
         limit = settings.log_max_size_mb
         return build_dispatcher(
             self.database,
@@ -272,6 +277,15 @@ def _make_folders(settings: Settings) -> None:
                 code="folder_unusable",
                 hint="Give the server's user a folder it may write: set DATA_DIR and LOGS_DIR.",
             ) from error
+
+
+def _require_writable(folder: Path, setting: str) -> None:
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise Unavailable(
+            f"{folder} ({setting}) cannot be written by this user.",
+            code="folder_unusable",
+            hint=f"Make it writable for the user the server runs as, or set {setting} to a folder that is.",
+        )
 
 
 def _environments(settings: Settings, database: Database, clock: Clock) -> EnvironmentService:

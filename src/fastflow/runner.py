@@ -236,6 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from fastflow.bootstrap import build_product  # the command line imports this module and has a product already
 
         product = build_product(settings)
+        product.secrets.verify_key()  # before a run is touched: one that cannot have its secrets would fail for good
         if product.made_key_file is not None:
             reporter.say(KEY_MADE.format(product.made_key_file))
         uvloop.run(run_forever(product, on_ready=reporter.ready))

@@ -3,10 +3,14 @@
 Every field is optional; a wrong value stops the start and names the variable.
 """
 
+import difflib
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -15,14 +19,17 @@ from fastflow.kit.errors import InvalidInput
 from fastflow.kit.value_problems import describe, describe_bounds, is_secret
 
 DEFAULT_WORKER_IMAGE = "ghcr.io/astral-sh/uv:python3.11-bookworm-slim"
+_NEARLY = 0.87
+"""How alike a name must be to count as a setting's, misspelt: one letter in seven may differ."""
 LOCAL_WORKER_IMAGE = "fastflow-worker:bookworm"
 """What `make worker-image` builds."""
+ENV_FILE = Path(".env")
 
 
 class Settings(BaseSettings):
     """Settings of the kernel; the environment variable is the field's name in capitals."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True, frozen=True)
+    model_config = SettingsConfigDict(env_file=ENV_FILE, extra="ignore", env_ignore_empty=True, frozen=True)
 
     # Where things are
     database_url: str | None = Field(None, description="Database; unset means SQLite in DATA_DIR.")
@@ -231,9 +238,10 @@ def load_settings(**overrides: Any) -> Settings:
     """Settings from the environment and `.env`; `overrides` (command-line flags) win.
 
     Raises:
-        InvalidInput: a variable has a wrong value; names every such variable.
+        InvalidInput: a variable has a wrong value, or a line of `.env` cannot be read; names every such one.
     """
     given = {key: value for key, value in overrides.items() if value is not None}
+    _refuse_unreadable_lines(ENV_FILE)
     try:
         return Settings(**given)
     except ValidationError as error:
@@ -255,3 +263,36 @@ def _problem(item: Mapping[str, Any]) -> str:
     field = Settings.model_fields.get(str(item["loc"][0]) if item["loc"] else "")
     hides = field is None or is_secret(field.annotation)
     return describe(item, hide_value=hides, bounds=describe_bounds(field))
+
+
+def misspelt_settings() -> Mapping[str, str]:
+    """Names in the environment and in `.env` that are no setting but nearly one -> the setting that may be meant.
+
+    Other names are other programs': a `.env` is often shared.
+    """
+    known = [name.upper() for name in Settings.model_fields]
+    names = {*os.environ, *dotenv_values(ENV_FILE, verbose=False)}
+    near = {name: difflib.get_close_matches(name.upper(), known, 1, _NEARLY) for name in sorted(names)}
+    return {name: found[0] for name, found in near.items() if found and name.upper() not in known}
+
+
+def _refuse_unreadable_lines(path: Path) -> None:
+    """Refuse a `.env` with lines that say nothing, instead of leaving them out."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            wrong = [binding.original.line for binding in parse_stream(file) if binding.error]
+    except FileNotFoundError:
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(
+            f"{path.absolute()} cannot be read: {error}.",
+            code="invalid_setting",
+            hint="Make it readable for this user and write it in UTF-8, or remove it.",
+        ) from error
+    if wrong:
+        raise InvalidInput(
+            f"{path.absolute()} has lines that cannot be read: {', '.join(map(str, wrong))}.",
+            code="invalid_setting",
+            hint="Write each line as NAME=value; a comment begins with #.",
+            fields={f".env:{line}": "is not NAME=value" for line in wrong},
+        )

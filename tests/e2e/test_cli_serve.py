@@ -12,6 +12,9 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
+from fastflow.bootstrap import build_product
+from fastflow.kit.identity import Actor, Role
+from fastflow.settings import Settings
 from fastflow.testing.served import PATIENCE_SECONDS, Served
 
 QUICK = "import os, sys\nprint('hello', os.environ['PARAM_NAME'])\nprint('aside', file=sys.stderr)\nsys.exit(3)\n"
@@ -32,6 +35,19 @@ def gone(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:
         return True
+
+
+def queued(served: Served, pipeline: str) -> str:
+    """Submit a run while no server works; its id."""
+    environment = dict(served.environment)
+    settings = Settings(
+        data_dir=served.data, pipelines_dir=environment["PIPELINES_DIR"], logs_dir=environment["LOGS_DIR"]
+    )
+    product = build_product(settings)
+    try:
+        return product.runs.submit(pipeline, {}, actor=Actor(name="user:ada", role=Role.OPERATOR)).id
+    finally:
+        product.close()
 
 
 def await_gone(*pids: int) -> None:
@@ -135,12 +151,24 @@ def test_serve_when_it_cannot_start_then_it_says_why_once_and_what_to_do(served:
 
     # found by the children: told once, although both of them find it
     assert served.cli("secrets", "set", "KEY", "--value", "some-value").returncode == 0
+    served.add("needy", "# /// script\n# [tool.fastflow]\n# secrets = ['KEY']\n# ///\n")
+    waiting = queued(served, "needy")
     other_key = served.cli("serve", "--port", "0", ENCRYPTION_KEY=Fernet.generate_key().decode())
     assert other_key.returncode == 78
     assert other_key.stderr.count("Error: ") == 1
     assert "KEY" in other_key.stderr
     assert "Hint: " in other_key.stderr
     assert "is ready" not in other_key.stdout
+    unserved = served.cli("runs", "show", waiting)
+    assert "PENDING" in unserved.stdout, "a run that cannot have its secrets must not be touched"
+    assert f"no server works on {served.data}: what is PENDING does not begin" in unserved.stderr
+
+    key_file = served.data / "encryption.key"
+    key_file.rename(aside := served.folder / "aside.key")
+    no_key = served.cli("serve", "--port", "0")
+    assert (no_key.returncode, key_file.exists()) == (78, False), "a new key would hide that the old one is missing"
+    assert "encryption.key, which is not there" in no_key.stderr
+    aside.rename(key_file)
 
     with closing(sqlite3.connect(served.data / "fastflow.db")) as database, database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fastflow.kit.errors import InvalidInput
-from fastflow.settings import load_settings
+from fastflow.settings import load_settings, misspelt_settings
 
 
 @pytest.fixture(autouse=True)
@@ -80,3 +80,20 @@ def test_load_settings_when_a_secret_is_wrong_then_it_is_not_told() -> None:
         load_settings(encryption_key=["hunter2"])
     assert "ENCRYPTION_KEY" in caught.value.fields
     assert "hunter2" not in str(caught.value) + str(caught.value.fields)
+
+
+def test_load_settings_when_a_line_of_the_env_file_says_nothing_then_it_is_refused_with_its_number() -> None:
+    Path(".env").write_text("PORT=1234\nnot a setting at all\n# a comment\n")
+    with pytest.raises(InvalidInput) as caught:
+        load_settings()
+    assert caught.value.message == f"{Path('.env').absolute()} has lines that cannot be read: 2."
+    assert caught.value.fields == {".env:2": "is not NAME=value"}
+
+
+def test_misspelt_settings_when_a_name_is_nearly_one_then_the_one_that_is_meant(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path(".env").write_text("MAX_CONCURENT_RUNS=3\nPOSTGRES_PASSWORD=x\nport=1\n")
+    monkeypatch.setenv("PORTT", "1")
+    monkeypatch.setenv("HOSTNAME", "box")
+    assert misspelt_settings() == {"MAX_CONCURENT_RUNS": "MAX_CONCURRENT_RUNS", "PORTT": "PORT"}

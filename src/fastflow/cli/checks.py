@@ -28,9 +28,10 @@ from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.migrate import current_revision, head_revision
 from fastflow.kernel.executors.process.executor import ProcessExecutor
 from fastflow.kernel.secrets.infra.cipher import KEY_FILE
+from fastflow.kernel.secrets.infra.store import SqlSecretStore
 from fastflow.kernel.secrets.wiring import build_secrets
 from fastflow.kit.errors import FastFlowError
-from fastflow.settings import Settings, load_settings
+from fastflow.settings import Settings, load_settings, misspelt_settings
 
 LOW_DISK_BYTES = 1024**3
 OLDEST_PYTHON = (3, 11)
@@ -46,6 +47,7 @@ def check_machine() -> list[Finding]:
         settings = load_settings()
     except FastFlowError as error:
         return [*findings, _broken("settings", error)]
+    findings += _check_names()
     findings.append(_guard("data folder", lambda: _check_folder("data folder", "DATA_DIR", settings.data_dir)))
     findings.append(_guard("logs folder", lambda: _check_folder("logs folder", "LOGS_DIR", settings.logs_dir)))
     findings.append(_guard("pipelines", lambda: _check_pipelines(settings)))
@@ -59,6 +61,18 @@ def check_machine() -> list[Finding]:
     findings.append(_guard("server", lambda: _check_running(settings)))
     findings.append(_guard("clock", lambda: _check_clock(settings)))
     return findings
+
+
+def _check_names() -> list[Finding]:
+    wrong = [f"{name} (did you mean {meant}?)" for name, meant in misspelt_settings().items()]
+    if not wrong:
+        return []
+    remedy = "Correct the name in the environment or in .env, or remove it."
+    return [
+        Finding(
+            name="settings", level="warning", text=f"no settings, without effect: {', '.join(wrong)}", remedy=remedy
+        )
+    ]
 
 
 def _guard(name: str, check: Callable[[], Finding]) -> Finding:
@@ -171,14 +185,19 @@ def _check_alerts(settings: Settings) -> Finding:
 def _check_key(settings: Settings) -> Finding:
     given = settings.encryption_key
     path = settings.data_dir / KEY_FILE
-    if given is None and not path.exists():
-        return Finding(name="encryption key", level="ok", text=f"made at the first start: {path}")
     key = None if given is None else given.get_secret_value()
     with _database(settings) as database:
-        if database is not None and current_revision(database) == head_revision():
+        is_readable = database is not None and current_revision(database) == head_revision()
+        if given is None and not path.exists() and not (is_readable and _has_secrets(database)):
+            return Finding(name="encryption key", level="ok", text=f"made at the first start: {path}")
+        if database is not None and is_readable:
             build_secrets(database, encryption_key=key, data_dir=settings.data_dir).secrets.verify_key()
             return Finding(name="encryption key", level="ok", text=f"{_source(key, path)}; it opens every secret")
     return Finding(name="encryption key", level="ok", text=_source(key, path))
+
+
+def _has_secrets(database: Database | None) -> bool:
+    return database is not None and bool(SqlSecretStore(database).load(after_key="", limit=1))
 
 
 def _source(key: str | None, path: Path) -> str:

@@ -168,6 +168,11 @@ def _problem(answer: httpx.Response, api: Api) -> ServerProblem:
     hint = str(problem.get("hint") or "")
     if answer.status_code == 401:
         hint = "Set FASTFLOW_TOKEN to a token from `fastflow tokens create` on the server's machine."
+    elif answer.status_code == 403 and api.server is not None and "needs the role" in str(problem.get("detail")):
+        hint = (
+            f"{hint} On the server's own machine, whoever may open its DATA_DIR may do everything: "
+            "`env -u FASTFLOW_URL -u FASTFLOW_TOKEN fastflow …`."
+        )
     elif problem.get("code") == "pipeline_not_found" and api.server is not None:
         hint = f"{hint} {hint_at_local_pipeline(unquote(path.split('/')[2]))}".strip()
     is_told = answer.status_code == 404 or (api.server is not None and answer.status_code != 422)

@@ -65,6 +65,16 @@ class CommandGroup(TyperGroup):
                 raise
             print_error(error)
             raise typer.Exit(2 if isinstance(error, WrongUsage) else 1) from error
+        except UnicodeEncodeError as error:
+            if ctx.params.get("debug"):
+                raise
+            print_error(
+                WrongUsage(
+                    f"An argument holds bytes that are no UTF-8 text: {error.object[:80]!r}.",
+                    hint="Write it in UTF-8; binary data belongs into a file.",
+                )
+            )
+            raise typer.Exit(2) from error
         except BrokenPipeError:
             # whoever read our output has seen enough; nothing more may be written, not even at exit
             sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - stays open until the process ends

@@ -183,6 +183,9 @@ class ByteSink:
         self._buffers: dict[str, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
         self._previewed = {"stdout": 0, "stderr": 0}
         self._repeated = {"stdout": 0, "stderr": 0}
+        self.has_written = False
+        self.is_mid_line = False
+        """The last byte written was not a line's end."""
 
     def write(self, stream: str, text: bytes, *, complete: bool) -> None:
         """See `LogSink.write`."""
@@ -225,5 +228,6 @@ class ByteSink:
     def _flush_one(self, name: str) -> None:
         buffer = self._buffers[name]
         if buffer:
+            self.has_written, self.is_mid_line = True, not buffer.endswith(b"\n")
             self._writers[name](bytes(buffer))
             buffer.clear()

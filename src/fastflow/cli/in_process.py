@@ -126,11 +126,12 @@ def open_local(*, debug: bool = False, **overrides: Any) -> Api:
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o711)
         product = build_product(settings)
-    except PermissionError as error:
+    except OSError as error:
         raise Unavailable(
-            f"The data folder cannot be used: {error}.",
+            f"The data folder {settings.data_dir} cannot be used: {error.strerror or error}.",
             code="data_dir_unusable",
-            hint="Run as the user the server runs as, or set FASTFLOW_URL and FASTFLOW_TOKEN to go through the server.",
+            hint="Set DATA_DIR to a folder that can be written, run as the user the server runs as, or set FASTFLOW_URL "
+            "and FASTFLOW_TOKEN to go through a server.",
         ) from error
     return mount(product)
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from fastflow.cli.errors import WrongUsage
@@ -52,6 +52,7 @@ def parse_params(pairs: Sequence[str], json_text: str | None, schema: Mapping[st
             wanted = " or ".join(_WORDS[kind] for kind in _ORDER if kind in types)
             problems[f"params.{name}"] = f"{value[:80]!r} is not {wanted}"
     if problems:
+        problems |= _other_problems(params, schema, problems)
         raise InvalidInput(
             "Parameters have the wrong form.",
             code="invalid_params",
@@ -59,6 +60,19 @@ def parse_params(pairs: Sequence[str], json_text: str | None, schema: Mapping[st
             fields=problems,
         )
     return params
+
+
+def _other_problems(
+    params: Mapping[str, Any], schema: Mapping[str, Any] | None, known: Collection[str]
+) -> dict[str, str]:
+    """What the server would say of the other parameters, so that all is told at once."""
+    from fastflow.kernel.runs.domain.params import validate_params
+
+    try:
+        validate_params(params, schema)
+    except InvalidInput as error:
+        return {name: problem for name, problem in error.fields.items() if name not in known}
+    return {}
 
 
 def _parse_object(json_text: str | None) -> dict[str, Any]:

@@ -24,8 +24,9 @@ def list_pipelines(ctx: typer.Context, as_json: AsJson = False) -> None:
         page["items"],
         [
             ("name", lambda one: one["name"]),
-            ("ok", lambda one: "yes" if one["healthy"] else f"no: {_errors(one)} faults"),
+            ("ok", lambda one: "yes" if one["healthy"] else f"no: {_count(_errors(one), 'fault')}"),
             ("requirements", lambda one: one["has_requirements"]),
+            ("environment", lambda one: one["environment"]["state"] if one["environment"] else None),
             ("warmed up", lambda one: local_time(one["last_cache_warmup"])),
             ("tags", lambda one: one["tags"]),
             ("description", lambda one: one["description"].split("\n")[0]),
@@ -57,6 +58,7 @@ def show_pipeline(
             "script": one["script"],
             "ok": one["healthy"],
             "dependencies": one["dependencies"],
+            "environment": _environment(one["environment"]),
             "Python": one["python"],
             "timeout": seconds(one["timeout"]) if one["timeout"] else None,
             "idle timeout": seconds(one["idle_timeout"]) if one["idle_timeout"] else None,
@@ -75,6 +77,14 @@ def show_pipeline(
     _print_parameters(one["params_schema"])
     for fault in one["faults"]:
         typer.echo(describe_fault(fault))
+
+
+def _environment(told: Mapping[str, Any] | None) -> str | None:
+    """How far it is; of one that failed, what uv said."""
+    if told is None:
+        return None
+    why = (told["why"] or "").strip()
+    return f"{told['state']}: {why}" if why else str(told["state"])
 
 
 def _print_parameters(schema: dict[str, Any] | None) -> None:

@@ -53,6 +53,10 @@ def run(
     from fastflow.cli.running import Order, detach_run, run_here, run_on_server
     from fastflow.kit.durations import parse_duration
 
+    if not target.strip():
+        raise WrongUsage(
+            "SCRIPT_OR_NAME is empty.", hint="Give a pipeline's name: `fastflow pipelines list` shows them."
+        )
     order = Order(
         pairs=tuple(param or ()),
         json_params=json_params,

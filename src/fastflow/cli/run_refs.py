@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastflow.cli.client import Api
+from fastflow.cli.client import Api, part
 from fastflow.cli.output import local_time
 from fastflow.kit.errors import Conflict, InvalidInput, NotFound
 from fastflow.kit.ids import SHORTEST_TAIL
@@ -47,6 +47,8 @@ def find_run(api: Api, reference: str) -> str:
 def _newest(api: Api, pipeline: str | None) -> str:
     found = api.get("/runs", limit=1, pipeline_name=pipeline)["items"]
     if not found:
+        if pipeline:
+            api.get(f"/pipelines/{part(pipeline)}")  # no pipeline of that name: says so, with the nearest names
         which = f" of pipeline {pipeline!r}" if pipeline else ""
         hint = "`POST /pipelines/{name}/run` makes one.".replace("{name}", pipeline or "{name}")
         raise NotFound(f"{api.place_of('/runs')} has no run{which} yet.", code="run_not_found", hint=hint)

@@ -123,8 +123,6 @@ async def _run(api: Api, submission: Awaitable[Mapping[str, Any]], execute: "Cal
         ended = await _run_attempt(api, run, execute, status)
         if ended is None:
             return EXIT_CANCELLED
-        if ended["reason"]:
-            _note(describe_failure(ended), status)
         if ended["retried_by"] is None:
             return exit_code_of(ended)
         run = await api.call("GET", f"/runs/{part(ended['retried_by'])}")
@@ -151,7 +149,13 @@ async def _run_attempt(
             keep_status(api, run_id, status, lambda text: _note(text, status), is_here=executing is not None),
         )
     status.clear()
-    ended: Mapping[str, Any] | None = await api.call("GET", f"/runs/{part(run_id)}") if is_over else None
+    if not is_over:
+        return None
+    ended: Mapping[str, Any] = await api.call("GET", f"/runs/{part(run_id)}")
+    if sink.is_mid_line and status.is_seen:
+        typer.echo(err=True)  # on a terminal our line would stand behind the script's last one
+    if ended["reason"]:
+        _note(describe_failure(ended, has_lines=sink.has_written), status)
     return ended
 
 
@@ -258,13 +262,13 @@ class _Handlers:
             signal.signal(number, handler)
 
 
-def describe_failure(run: Mapping[str, Any]) -> str:
-    """How a run failed, in a line. What kept it from being set up stands in the log, which was just shown.
+def describe_failure(run: Mapping[str, Any], *, has_lines: bool = True) -> str:
+    """How a run failed, in a line. What kept it from being set up stands in the log, which was just shown if it has lines.
 
     >>> describe_failure({"reason": "timeout", "reason_text": "ran longer than 5 s"})
     'the run failed: timeout: ran longer than 5 s'
     """
-    if run["reason"] == "setup":
+    if run["reason"] == "setup" and has_lines:
         return "the run failed: setup (the lines above say why)"
     return f"the run failed: {run['reason']}: {run['reason_text'] or 'no reason was given'}"
 

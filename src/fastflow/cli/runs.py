@@ -35,6 +35,7 @@ def list_runs(
     as_json: AsJson = False,
 ) -> None:
     """Runs, newest first; of each id its end, which every command takes."""
+    from fastflow.cli.unserved import tell_if_unserved
     from fastflow.kit.ids import short_id
 
     with open_api(ctx) as api:
@@ -46,6 +47,7 @@ def list_runs(
             limit=limit,
             cursor=cursor,
         )
+        tell_if_unserved(api, page["items"])
     if as_json:
         print_json(page)
         return
@@ -72,10 +74,12 @@ def show_run(ctx: typer.Context, run: Ref, as_json: AsJson = False) -> None:
     from fastflow.cli.client import part
     from fastflow.cli.run_refs import find_run
     from fastflow.cli.run_summary import print_run
+    from fastflow.cli.unserved import tell_if_unserved
 
     with open_api(ctx) as api:
         found = api.get(f"/runs/{part(find_run(api, run))}")
         artifacts = list_artifacts(api, found["id"])["items"] if not as_json and found["finished_at"] else []
+        tell_if_unserved(api, [found])
     print_json(found) if as_json else print_run(found, artifacts)
 
 
@@ -135,10 +139,15 @@ def cancel_run(
     """End a run: SIGTERM to all its processes, SIGKILL after its grace period."""
     from fastflow.cli.client import part
     from fastflow.cli.run_refs import find_run
+    from fastflow.cli.unserved import is_unserved
 
     with open_api(ctx) as api:
         after = api.post(f"/runs/{part(find_run(api, run))}/cancel", {"reason": reason})
-    typer.echo(f"Run {after['id']} is {'cancelled' if after['finished_at'] else 'being stopped'}.")
+        is_left = not after["finished_at"] and is_unserved(api)
+    if is_left:
+        typer.echo(f"Run {after['id']} is to be stopped, but no server works here: `fastflow serve` stops it.")
+    else:
+        typer.echo(f"Run {after['id']} is {'cancelled' if after['finished_at'] else 'being stopped'}.")
 
 
 @app.command("hurry")
@@ -158,9 +167,13 @@ def explain_run(ctx: typer.Context, run: Ref, as_json: AsJson = False) -> None:
     from fastflow.cli.client import part
     from fastflow.cli.hints import for_command_line
     from fastflow.cli.run_refs import find_run
+    from fastflow.cli.unserved import tell_if_unserved
 
     with open_api(ctx) as api:
-        explanation = api.get(f"/runs/{part(find_run(api, run))}/explain")
+        run_id = find_run(api, run)
+        explanation = api.get(f"/runs/{part(run_id)}/explain")
+        if explanation["code"] not in ("ended", "runner_away"):
+            tell_if_unserved(api, [api.get(f"/runs/{part(run_id)}")])
     print_json(explanation) if as_json else typer.echo(printable(for_command_line(explanation["text"])))
 
 

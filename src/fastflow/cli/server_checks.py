@@ -26,7 +26,7 @@ def check_server(api: Api) -> list[Finding]:
     found = [Finding(name="server", level="ok", text=f"{where}, version {health['version']}, {health['status']}")]
     for name, part in health["parts"].items():
         found += _judge(name, part)
-    found.append(_check_pipelines(api, where))
+    found += _check_pipelines(api, where)
     found.append(judge_status(api.get("/scheduler")))
     found.append(ask_channels(api))
     return found
@@ -72,7 +72,13 @@ def _read_other(part: Mapping[str, Any]) -> tuple[str, str]:
 _READERS = {"database": _read_database, "disk": _read_disk, "runner": _read_runner}
 
 
-def _check_pipelines(api: Api, where: str) -> Finding:
+def _check_pipelines(api: Api, where: str) -> Sequence[Finding]:
     found = api.get("/pipelines")["items"]
     faults = [fault for one in found for fault in one["faults"]]
-    return judge_pipelines(where, [fault["pipeline"] for fault in faults if fault["severity"] == "error"])
+    judged = judge_pipelines(where, [fault["pipeline"] for fault in faults if fault["severity"] == "error"])
+    failed = [one["name"] for one in found if (one.get("environment") or {}).get("state") == "failed"]
+    if not failed:
+        return [judged]
+    named = ", ".join(failed[:5]) + (f" and {len(failed) - 5} more" if len(failed) > 5 else "")
+    remedy = "`fastflow pipelines show NAME` gives uv's own words: correct the requirements, or the Python they name."
+    return [judged, Finding(name="environments", level="warning", text=f"cannot be built for: {named}", remedy=remedy)]

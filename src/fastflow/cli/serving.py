@@ -63,9 +63,17 @@ def serve(
     except InvalidInput as error:
         print_error(error)
         raise typer.Exit(EXIT_CONFIGURATION) from error
+    _tell_misspelt()
     if not settings.pipelines_dir.is_dir():
         typer.echo(f"{settings.pipelines_dir} does not exist yet: put pipelines there, or set PIPELINES_DIR.", err=True)
     _become_parent(settings, listening, lock, only)
+
+
+def _tell_misspelt() -> None:
+    from fastflow.settings import misspelt_settings
+
+    for name, meant in misspelt_settings().items():
+        typer.echo(f"{name} is no setting and has no effect: did you mean {meant}?", err=True)
 
 
 def _get_ready(only: Part | None, **given: object) -> "tuple[Settings, socket.socket | None, TextIO]":

@@ -160,6 +160,7 @@ _FIXED: Mapping[str, str] = {
     "extra_forbidden": "is not a known field",
     "string_unicode": "is not valid Unicode text",
     "recursion_loop": "contains itself",
+    "unstorable_text": "holds a null byte or half of a surrogate pair, which no database can keep",
 }
 """Problems that are told without the value: what is missing has none, and what is unknown may be anything."""
 

@@ -58,6 +58,16 @@ async def test_submit_when_body_is_left_away_takes_the_defaults(client: httpx.As
     assert (await client.post("/pipelines/demo/run")).status_code == 202
 
 
+async def test_submit_when_the_key_is_a_header_then_it_counts_as_that_of_the_body(client: httpx.AsyncClient) -> None:
+    made = (await client.post("/pipelines/demo/run", headers={"Idempotency-Key": "k1"})).json()
+    again = await client.post("/pipelines/demo/run", json={"idempotency_key": "k1"})
+    assert (again.json()["id"], made["idempotency_key"]) == (made["id"], "k1")
+    other = await client.post("/pipelines/demo/run", json={"idempotency_key": "k1"}, headers={"Idempotency-Key": "k2"})
+    assert problem(other, 422, "two_idempotency_keys")["fields"] == {
+        "idempotency_key": "differs from the header Idempotency-Key"
+    }
+
+
 async def test_submit_when_waiting_answers_200_with_the_ended_run(client: httpx.AsyncClient, bench: Bench) -> None:
     def ends(executor: MemoryExecutor, spec: RunSpec) -> None:
         asyncio.get_running_loop().call_later(0.05, executor.end, spec.key)

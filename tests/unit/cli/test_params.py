@@ -83,6 +83,14 @@ def test_parse_params_when_values_do_not_fit_then_every_one_is_named_with_what_w
     }
 
 
+def test_parse_params_when_others_are_wrong_for_the_schema_then_they_are_named_at_the_same_time() -> None:
+    schema = {"properties": {"COUNT": {"type": "integer"}, "MODE": {"enum": ["a", "b"]}}, "required": ["COUNT"]}
+    with pytest.raises(InvalidInput) as caught:
+        parse_params(["COUNT=1.5", "MODE=x", "TOWN=y"], None, schema)
+    assert set(caught.value.fields) == {"params.COUNT", "params.MODE", "params.TOWN"}
+    assert caught.value.fields["params.COUNT"] == "'1.5' is not a whole number"
+
+
 @pytest.mark.parametrize(
     ("pairs", "json_text"),
     [(["COUNT"], None), (["=3"], None), (["A=1", "A=2"], None), ([], "[1]"), ([], "{"), ([], "null")],

@@ -10,7 +10,7 @@ import pytest
 
 from fastflow.cli.client import Api
 from fastflow.cli.run import find_target
-from fastflow.cli.running import Interrupts, exit_code_of, is_runner_at_work
+from fastflow.cli.running import Interrupts, describe_failure, exit_code_of, is_runner_at_work
 from fastflow.kit.errors import NotFound
 
 
@@ -148,3 +148,9 @@ def test_interrupts_when_the_run_has_just_ended_then_its_refusal_is_not_told() -
     with Api(client, asyncio.Runner()) as api:
         api.run(interrupt(api))
     assert not any("ended" in note for note in notes)
+
+
+def test_describe_failure_when_setup_left_no_line_then_the_reason_stands_there_itself() -> None:
+    run = {"reason": "setup", "reason_text": "the log cannot be written"}
+    assert describe_failure(run) == "the run failed: setup (the lines above say why)"
+    assert describe_failure(run, has_lines=False) == "the run failed: setup: the log cannot be written"

@@ -54,6 +54,25 @@ def field_at(route: Any, location: Sequence[Any]) -> FieldInfo | None:
     return found
 
 
+def known_names(route: Any, location: Sequence[Any]) -> Sequence[str]:
+    """The fields that the object at a validation error's location takes; none when that is not declared.
+
+    Args:
+        route: what matched the request.
+        location: of a field that it does not take, such as `("body", "param")`.
+    """
+    holder = field_at(route, location[:-1])
+    model = None if holder is None else _model_of(holder.annotation)
+    return () if model is None else tuple(model.model_fields)
+
+
+def _model_of(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = (_model_of(inner) for inner in getattr(annotation, "__args__", ()))
+    return next((model for model in found if model is not None), None)
+
+
 def _field_of(annotation: Any, name: Any) -> FieldInfo | None:
     """The field of that name in the model that the annotation is, or may be."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):

@@ -16,10 +16,11 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from fastflow.kernel.http.declared import field_at
+from fastflow.kernel.http.declared import field_at, known_names
 from fastflow.kit import errors
 from fastflow.kit.ids import new_id
 from fastflow.kit.value_problems import describe, describe_bounds, is_secret
+from fastflow.kit.words import did_you_mean
 
 _log = logging.getLogger("fastflow.http")
 
@@ -179,10 +180,14 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         return Response(status_code=error.status_code, headers=dict(error.headers or {}))
     code, hint = _HTTP_EXCEPTIONS.get(error.status_code, (f"http_{error.status_code}", ""))
     detail = _sentence(error.detail)
-    if error.status_code == HTTPStatus.NOT_FOUND:
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        detail = "The request cannot be read: its body is no JSON in UTF-8, or is nested too deeply."
+    elif error.status_code == HTTPStatus.NOT_FOUND:
         detail = f"There is nothing at {request.url.path[:200]}."
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         detail = f"{request.method} is not possible at {request.url.path[:200]}."
+        allowed = (error.headers or {}).get("Allow") or (error.headers or {}).get("allow")
+        hint = f"Possible there: {allowed}." if allowed else hint
     return problem_response(error.status_code, detail=detail, code=code, hint=hint, headers=error.headers)
 
 
@@ -196,11 +201,15 @@ async def _on_invalid_request(request: Request, error: Exception) -> Response:
     fields = {_field_name(item["loc"]): _problem_text(request.scope.get("route"), item) for item in found}
     return problem_response(
         422,
-        detail="; ".join(f"{name}: {problem}" for name, problem in list(fields.items())[:5]) + ".",
+        detail=_end_sentence("; ".join(f"{name}: {problem}" for name, problem in list(fields.items())[:5])),
         code="invalid_input",
         hint=_WHOLE_BODY if "body" in fields else errors.InvalidInput.default_hint,
         fields=fields,
     )
+
+
+def _end_sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _says_json(request: Request) -> bool:
@@ -232,12 +241,16 @@ def _problem_text(route: Any, item: Mapping[str, Any]) -> str:
     """What is wrong, with the value as given, unless the field may hold a secret, or nobody knows what it holds."""
     field = field_at(route, item["loc"])
     hides = field is None or is_secret(field.annotation)
+    if item["type"] == "extra_forbidden":
+        known = known_names(route, item["loc"])
+        near = did_you_mean(str(item["loc"][-1])[:_MAX_FIELD_NAME], known)
+        takes = f". Known are {', '.join(known)}" if known and not near else ""
+        return f"is not a known field{'.' if near else ''}{near or takes}"
     return describe(item, hide_value=hides, bounds=describe_bounds(field))
 
 
 def _sentence(detail: Any) -> str:
-    text = detail if isinstance(detail, str) else json.dumps(detail, default=str)
-    return text if text.endswith((".", "!", "?")) else f"{text}."
+    return _end_sentence(detail if isinstance(detail, str) else json.dumps(detail, default=str))
 
 
 def _documented(status: int) -> dict[str, Any]:

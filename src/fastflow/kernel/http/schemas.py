@@ -1,5 +1,6 @@
 """What rooms share on the wire: the base of request bodies, pages of lists, names of pipelines."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Generic, Self, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -36,19 +37,26 @@ class RequestBody(BaseModel):
     def _refuse_unstorable_text(cls, value: Any) -> Any:
         if not isinstance(value, dict):
             return value
-        wrong = [str(name) for name, inner in value.items() if not (_is_storable(name) and _is_storable(inner))]
+        wrong = list(_unstorable(value))
         if wrong:
             problem = PydanticCustomError("unstorable_text", "holds a null byte or half of a surrogate pair")
-            details = [InitErrorDetails(type=problem, loc=(name,), input=None) for name in wrong]
+            details = [InitErrorDetails(type=problem, loc=place, input=None) for place in wrong]
             raise ValidationError.from_exception_data(cls.__name__, details)
         return value
 
 
-def _is_storable(value: Any) -> bool:
+def _unstorable(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Where such text stands: the path to each value, or to the member whose name it is."""
     if isinstance(value, str):
-        return "\0" not in value and (value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value))
-    if isinstance(value, dict):
-        return all(_is_storable(name) and _is_storable(inner) for name, inner in value.items())
-    if isinstance(value, list):
-        return all(map(_is_storable, value))
-    return True
+        if "\0" in value or not (value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value)):
+            yield place
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            here = (*place, name)
+            if any(True for _ in _unstorable(name)):
+                yield here
+            else:
+                yield from _unstorable(inner, here)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _unstorable(inner, (*place, number))

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Response
 from fastapi.concurrency import run_in_threadpool
 
 from fastflow.kernel.executors.port import Reason
@@ -14,6 +14,7 @@ from fastflow.kernel.runs.domain.states import RunStatus
 from fastflow.kernel.runs.schemas import (
     CancelIn,
     ExplanationOut,
+    Key,
     PriorityIn,
     RerunIn,
     RunDiffOut,
@@ -23,6 +24,7 @@ from fastflow.kernel.runs.schemas import (
     RunPage,
 )
 from fastflow.kernel.runs.service import RunService
+from fastflow.kit.errors import InvalidInput
 from fastflow.kit.ids import parse_tail
 from fastflow.kit.pages import DEFAULT_PAGE_SIZE
 
@@ -43,6 +45,11 @@ IdTail = Annotated[
 _ENDED = {200: {"model": RunOut, "description": "With `wait`: the run has ended."}}
 
 
+KeyHeader = Annotated[
+    Key | None, Header(alias="Idempotency-Key", description="The same as `idempotency_key` of the body.")
+]
+
+
 def build_router(runs: RunService) -> APIRouter:
     """The operations on runs; looking needs the role viewer, everything else operator."""
     router = APIRouter(tags=["runs"], responses=PROBLEM_RESPONSES)
@@ -55,7 +62,12 @@ def build_router(runs: RunService) -> APIRouter:
 def _add_submission(router: APIRouter, runs: RunService) -> None:
     @router.post("/pipelines/{name}/run", status_code=202, responses=_ENDED)  # type: ignore[arg-type]
     async def submit_run(
-        actor: Operator, name: PipelineName, response: Response, body: RunIn | None = None, wait: Wait = None
+        actor: Operator,
+        name: PipelineName,
+        response: Response,
+        body: RunIn | None = None,
+        wait: Wait = None,
+        idempotency_key: KeyHeader = None,
     ) -> RunOut:
         """Run the pipeline, with its code as it is now.
 
@@ -70,7 +82,7 @@ def _add_submission(router: APIRouter, runs: RunService) -> None:
             body.params,
             actor=actor,
             priority=body.priority,
-            idempotency_key=body.idempotency_key,
+            idempotency_key=_one_key(body.idempotency_key, idempotency_key),
             executor=body.executor,
             timeout=body.timeout,
             trigger="cli" if actor.name.startswith("cli:") else "api",
@@ -165,3 +177,14 @@ def _add_changing(router: APIRouter, runs: RunService) -> None:
     def change_run(actor: Operator, run_id: RunId, body: PriorityIn) -> RunOut:
         """Move a waiting run within the queue."""
         return RunOut.of(runs.set_priority(run_id, body.priority, actor=actor))
+
+
+def _one_key(in_body: str | None, in_header: str | None) -> str | None:
+    if in_body is not None and in_header is not None and in_body != in_header:
+        raise InvalidInput(
+            "The idempotency key of the body is not that of the header.",
+            code="two_idempotency_keys",
+            hint="Give `idempotency_key` or the header Idempotency-Key, or the same in both.",
+            fields={"idempotency_key": "differs from the header Idempotency-Key"},
+        )
+    return in_header if in_body is None else in_body

@@ -40,6 +40,13 @@ def build_secrets(
     Raises:
         EncryptionKeyUnusable: a key is malformed, or its file cannot be read or is readable by others.
     """
-    loaded = load_cipher(encryption_key, data_dir)
-    service = SecretService(SqlSecretStore(database), loaded.cipher, clock or SystemClock(), holders=holders)
+    store = SqlSecretStore(database)
+    loaded = load_cipher(
+        encryption_key,
+        data_dir,
+        may_make=lambda: (
+            not store.load(after_key="", limit=1) and not any(holder.load_ciphertexts() for holder in holders)
+        ),
+    )
+    service = SecretService(store, loaded.cipher, clock or SystemClock(), holders=holders)
     return SecretsRoom(secrets=service, made_key_file=loaded.made_key_file, cipher=loaded.cipher)

@@ -129,7 +129,13 @@ async def test_unexpected_error_when_raised_is_logged_under_an_id_and_shows_noth
     ("body", "content_type", "status", "code", "fields"),
     [
         (b"{bad", "application/json", 422, "invalid_json", {"body": "not valid JSON"}),
-        (b'{"name": "x", "nmae": 1}', "application/json", 422, "invalid_input", {"nmae": "is not a known field"}),
+        (
+            b'{"name": "x", "nmae": 1}',
+            "application/json",
+            422,
+            "invalid_input",
+            {"nmae": "is not a known field. Did you mean 'name'?"},
+        ),
         (b"{}", "application/json", 422, "invalid_input", {"name": "is required"}),
         (b"", "application/json", 422, "invalid_input", {"body": "is required"}),
         (b"name=x", "application/x-www-form-urlencoded", 415, "unsupported_media_type", {}),

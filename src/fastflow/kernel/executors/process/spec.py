@@ -12,6 +12,7 @@ from typing import Any
 from fastflow.kernel.executors.port import RunSpec
 from fastflow.kernel.executors.process.cgroups import CgroupTree, RunGroup
 from fastflow.kernel.executors.process.zygotes import SIDECAR, RunUser, interpreter_prefix
+from fastflow.kit.errors import InvalidInput
 
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 NOBODY_FROM, NOBODY_TO = 64_000, 64_900
@@ -36,11 +37,23 @@ class Surroundings:
 
 
 def find_run_user(name: str | None) -> RunUser:
-    """Whom runs act as: the named user, else an unused id; nobody else when the server is not root."""
+    """Whom runs act as: the named user, else an unused id; nobody else when the server is not root.
+
+    Raises:
+        InvalidInput: there is no such user.
+    """
     if os.geteuid() != 0:
         return RunUser(uid=None, gid=None)
     if name is not None:
-        entry = pwd.getpwuid(int(name)) if name.isdigit() else pwd.getpwnam(name)
+        try:
+            entry = pwd.getpwuid(int(name)) if name.isdigit() else pwd.getpwnam(name)
+        except KeyError:
+            raise InvalidInput(
+                f"RUN_USER = {name!r}: this machine has no such user.",
+                code="unknown_run_user",
+                hint="Make the user, or name another; without RUN_USER runs act as an id of their own that owns nothing.",
+                fields={"RUN_USER": "is no user of this machine"},
+            ) from None
         return RunUser(uid=entry.pw_uid, gid=entry.pw_gid)
     taken = {entry.pw_uid for entry in pwd.getpwall()}
     uid = next(number for number in range(NOBODY_TO, NOBODY_FROM, -1) if number not in taken)

@@ -94,6 +94,7 @@ class Supervisor:
         self.connections = {}
         self.first_connection = control
         self.process = None
+        self.stdout = None
         self.stop = None
         self.kill_at = None
         self.status = None
@@ -190,6 +191,8 @@ class Supervisor:
     def _watch_process(self):
         for name, descriptor in self.process.outputs.items():
             os.set_blocking(descriptor, False)
+            if name == "stdout":
+                self.stdout = descriptor
             try:
                 fcntl.fcntl(descriptor, 1031, READ_BYTES)  # F_SETPIPE_SZ: fewer wake-ups for a script that floods
             except OSError:
@@ -239,8 +242,7 @@ class Supervisor:
             wait = max(0.0, min(t for t in timers if t is not None) - now)
             ready = self.selector.select(wait)
             now = time.monotonic()
-            for key, _mask in ready:
-                key.data(now)
+            self._answer(ready, now)
             if now - self.last_output >= PARTIAL_AFTER:
                 for stream in self.streams.values():
                     stream.flush_partial()
@@ -265,6 +267,13 @@ class Supervisor:
                 next_sample = now + SAMPLE_EVERY
                 self.events.add("sample", self.meter.sample(self.process.pids))
             self.events.flush_due(now)
+
+    def _answer(self, ready, now):
+        """Take what has come. Stdout first: what waits there was nearly always printed before the traceback on stderr."""
+        if len(ready) > 1:
+            ready.sort(key=lambda each: each[0].fd != self.stdout)
+        for key, _mask in ready:
+            key.data(now)
 
     def _begin_stop(self, reason, text, grace, now):
         """SIGTERM now, SIGKILL after `grace` seconds; the first reason stays."""

@@ -210,5 +210,5 @@ class WarmUp:
 
 
 def _tell(name: str) -> Callable[[str], None]:
-    """What uv says, for the log."""
-    return lambda line: logger.info("preheat.uv", extra={"fields": {"pipeline": name, "line": line}})
+    """What uv says, for the log when it is to tell everything: dozens of lines for each environment."""
+    return lambda line: logger.debug("preheat.uv", extra={"fields": {"pipeline": name, "line": line}})

@@ -49,16 +49,19 @@ class Explanation:
     held_by: Sequence[str] = ()
 
 
-def explain(run: Run, view: QueueView | None, now: datetime) -> Explanation:
+def explain(run: Run, view: QueueView | None, now: datetime, runners: Sequence[Runner] = ()) -> Explanation:
     """The reason why `run` is where it is: one whole sentence that says what it does, why, and what comes next.
 
     Args:
         run: in any state.
         view: needed for a PENDING run alone.
         now: aware.
+        runners: every runner that ever reported; needed for a RUNNING run alone.
     """
     if run.has_ended:
         return Explanation(code="ended", text=_ended(run))
+    if run.status is RunStatus.RUNNING and _is_unattended(run, runners, now):
+        return Explanation(code="runner_away", text=_unattended(run, runners))
     if run.cancel_requested_at is not None:
         return Explanation(code="cancelling", text=_stopping(run))
     if run.status is RunStatus.RUNNING:
@@ -141,12 +144,27 @@ def _runner_away(runners: Sequence[Runner]) -> str:
     waits = "The run waits because no runner is at work here"
     if not runners:
         return f"{waits}, nor has one ever been: start `fastflow serve`, and it begins."
+    return f"{waits} ({_last_seen(runners)}): start `fastflow serve`, and it begins."
+
+
+def _is_unattended(run: Run, runners: Sequence[Runner], now: datetime) -> bool:
+    """Neither a runner nor a `fastflow run` in the foreground has it in hand."""
+    is_leased = run.lease_expires_at is not None and run.lease_expires_at > now
+    return bool(runners) and not is_leased and not any(runner.is_alive(now) for runner in runners)
+
+
+def _unattended(run: Run, runners: Sequence[Runner]) -> str:
+    is_to_stop = run.cancel_requested_at is not None
+    what = "is to be stopped, but goes on" if is_to_stop else "goes on, or has ended meanwhile,"
+    then = "it is stopped then, or its end is seen" if is_to_stop else "its end is seen then"
+    return f"The run {what} with no runner at work here ({_last_seen(runners)}): start `fastflow serve`, and {then}."
+
+
+def _last_seen(runners: Sequence[Runner]) -> str:
     last = max(runners, key=lambda runner: runner.stopped_at or runner.seen_at)
     if last.stopped_at:
-        when = f"the last one, on {last.hostname}, was stopped at {last.stopped_at:%Y-%m-%d %H:%M:%S} UTC"
-    else:
-        when = f"the one on {last.hostname} was last heard of at {last.seen_at:%Y-%m-%d %H:%M:%S} UTC"
-    return f"{waits} ({when}): start `fastflow serve`, and it begins."
+        return f"the last one, on {last.hostname}, was stopped at {last.stopped_at:%Y-%m-%d %H:%M:%S} UTC"
+    return f"the one on {last.hostname} was last heard of at {last.seen_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _setting_up(run: Run, now: datetime) -> str:

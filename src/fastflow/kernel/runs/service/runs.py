@@ -269,10 +269,12 @@ class RunService:
     def explain(self, run_id: str, *, actor: Actor) -> Explanation:
         """The one current reason why the run is where it is; raises as `get`."""
         run = self.get(run_id, actor=actor)
-        view = None
+        view, runners = None, tuple[Runner, ...]()
         if run.status is RunStatus.PENDING:
             view = self._reads.view_queue(run, self._policy.max_concurrent_runs)
-        return explain(run, view, self._clock.now())
+        elif run.status is RunStatus.RUNNING:
+            runners = tuple(self._reads.load_runners())
+        return explain(run, view, self._clock.now(), runners)
 
     def diff(self, left_id: str, right_id: str, *, actor: Actor) -> RunDiff:
         """What two runs differ in: fields, files of the code, packages of the environment; raises as `get`."""

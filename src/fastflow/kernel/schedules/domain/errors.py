@@ -25,7 +25,8 @@ class InvalidSchedule(InvalidInput):
 
     def __init__(self, problems: Mapping[str, str], *, hint: str | None = None) -> None:
         named = "; ".join(f"{field}: {problem}" for field, problem in problems.items())
-        super().__init__(f"The schedule is not valid: {named}.", hint=hint, fields=problems)
+        end = "" if named.endswith("?") else "."
+        super().__init__(f"The schedule is not valid: {named}{end}", hint=hint, fields=problems)
 
 
 class ScheduleNameTaken(Conflict):

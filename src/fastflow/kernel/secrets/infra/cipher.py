@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,8 +64,16 @@ class LoadedCipher:
     made_key_file: Path | None
 
 
-def load_cipher(encryption_key: str | None, data_dir: Path) -> LoadedCipher:
+def load_cipher(
+    encryption_key: str | None, data_dir: Path, *, may_make: Callable[[], bool] = lambda: True
+) -> LoadedCipher:
     """The cipher with the keys of `ENCRYPTION_KEY`, else of the key file, which is made when it is not there.
+
+    Args:
+        encryption_key: the setting.
+        data_dir: where the key file is.
+        may_make: asked when there is no key: False because secrets exist, which a new key could never open. The cipher
+            opens nothing then, and no file is made that would hide what is missing.
 
     Raises:
         EncryptionKeyUnusable: a key is malformed, or its file cannot be read or is readable by others.
@@ -72,6 +81,11 @@ def load_cipher(encryption_key: str | None, data_dir: Path) -> LoadedCipher:
     if encryption_key is not None:
         return LoadedCipher(cipher=FernetCipher(_split(encryption_key), "ENCRYPTION_KEY"), made_key_file=None)
     path = data_dir / KEY_FILE
+    if not path.exists() and not may_make():
+        nothing = [Fernet.generate_key().decode()]
+        return LoadedCipher(
+            cipher=FernetCipher(nothing, f"the key file {path}, which is not there"), made_key_file=None
+        )
     made = not path.exists() and _make_key_file(path)
     return LoadedCipher(
         cipher=FernetCipher(_split(_read_key_file(path)), f"the key file {path}"), made_key_file=path if made else None

@@ -165,7 +165,7 @@ def check_password(password: SecretText, user_name: str, field: str = "password"
         raise InvalidInput(
             f"The {field} {problem}.",
             code="weak_password",
-            hint="Choose a longer one: a few words that do not belong together serve well.",
+            hint="Choose another one: a few words that do not belong together serve well.",
             fields={field: problem},
         )
     return text

@@ -159,3 +159,19 @@ def test_explain_when_runner_is_silent_or_stopped_says_when_it_was_there() -> No
         "(the last one, on box, was stopped at 2026-01-15 12:00:00 UTC)"
         in explain(make_run(), view(runners=[stopped]), NOW).text
     )
+
+
+def test_explain_when_nobody_attends_to_a_running_run_says_so_instead_of_how_it_goes() -> None:
+    late = START + timedelta(seconds=31)
+    run = make_run(status=RunStatus.RUNNING, started_at=START)
+    told = explain(run, None, late, [RUNNER])
+    assert told.code == "runner_away"
+    assert told.text == (
+        "The run goes on, or has ended meanwhile, with no runner at work here (the one on box was last heard of at "
+        "2026-01-15 12:00:00 UTC): start `fastflow serve`, and its end is seen then."
+    )
+    stopping = explain(replace(run, cancel_requested_at=START), None, late, [RUNNER])
+    assert "is to be stopped, but goes on with no runner at work here" in stopping.text
+    in_the_foreground = replace(run, lease_expires_at=late + timedelta(seconds=1))
+    assert explain(in_the_foreground, None, late, [RUNNER]).code == "running"
+    assert explain(run, None, NOW, [RUNNER]).code == "running"

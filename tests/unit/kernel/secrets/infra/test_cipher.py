@@ -99,3 +99,10 @@ def test_key_file_when_the_folder_cannot_hold_it_is_told(tmp_path: Path) -> None
     (tmp_path / "file").write_text("")
     with pytest.raises(EncryptionKeyUnusable, match="DATA_DIR"):
         load_cipher(None, tmp_path / "file")
+
+
+def test_key_file_when_it_is_missing_though_secrets_exist_is_not_made(tmp_path: Path) -> None:
+    loaded = load_cipher(None, tmp_path, may_make=lambda: False)
+    assert loaded.made_key_file is None
+    assert list(tmp_path.iterdir()) == []
+    assert loaded.cipher.describe() == f"the key file {tmp_path / KEY_FILE}, which is not there"
