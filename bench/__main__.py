@@ -20,6 +20,7 @@ from pathlib import Path
 import psutil
 import uv
 
+from bench.cluster import bench_ray
 from bench.containers import bench_docker
 from bench.figures import Figure, median, quantile, spread, table
 from bench.schedules import bench_schedules
@@ -368,6 +369,7 @@ FIGURES = {
     "list": bench_list,
     "idle": bench_idle,
     "docker": bench_docker,
+    "ray": bench_ray,
     "schedules": bench_schedules,
 }
 

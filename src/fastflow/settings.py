@@ -5,6 +5,7 @@ Every field is optional; a wrong value stops the start and names the variable.
 
 import difflib
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -192,7 +193,7 @@ class Settings(BaseSettings):
     @field_validator("ray_address")
     @classmethod
     def _dashboard(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("http://", "https://")):
+        if value is not None and re.fullmatch(r"https?://[^/@?#\s]+(/[^@?#\s]*)?", value) is None:
             raise ValueError("must be the address of the dashboard, such as http://head:8265")
         return value
 

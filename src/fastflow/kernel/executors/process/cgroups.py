@@ -1,6 +1,6 @@
 """Control groups of runs: version 1 or 2 where they can be written, none elsewhere (and then told).
 
-At run time it needs nothing of `fastflow`: the nodes of a cluster use it too (`ray/package.py`).
+At run time it needs nothing of `fastflow` and loads little: the nodes of a cluster use it for each run (`ray/package.py`).
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,6 @@ _V1_CONTROLLERS = ("memory", "pids", "cpu", "cpuacct")
 _V2_CONTROLLERS = ("memory", "pids", "cpu")
 
 
-@dataclass(frozen=True, kw_only=True)
 class RunGroup:
     """The groups of one run.
 
@@ -29,8 +27,9 @@ class RunGroup:
         meter: what the supervisor reads: {"version", "memory", "cpu"}.
     """
 
-    folders: Mapping[str, Path]
-    meter: Mapping[str, object]
+    def __init__(self, *, folders: Mapping[str, Path], meter: Mapping[str, object]) -> None:
+        self.folders = folders
+        self.meter = meter
 
     @property
     def member_files(self) -> Sequence[Path]:
@@ -38,14 +37,16 @@ class RunGroup:
         return [folder / "cgroup.procs" for folder in sorted(set(self.folders.values()))]
 
 
-@dataclass(kw_only=True)
 class CgroupTree:
     """Where runs' groups are made. `version` None means that there is nowhere; `why` tells the reason."""
 
-    name: str
-    version: int | None = None
-    bases: dict[str, Path] = field(default_factory=dict)
-    why: str | None = None
+    def __init__(
+        self, *, name: str, version: int | None = None, bases: Mapping[str, Path] | None = None, why: str | None = None
+    ) -> None:
+        self.name = name
+        self.version = version
+        self.bases = dict(bases or {})
+        self.why = why
 
     def enforces(self, controller: str) -> bool:
         """Whether limits of this kind are enforced by the kernel."""

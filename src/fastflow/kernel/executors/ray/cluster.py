@@ -124,12 +124,18 @@ class Cluster:
 
     async def version(self) -> str:
         """The release it runs."""
-        return str((await self._json("GET", "/api/version")).get("ray_version"))
+        told = await self._json("GET", "/api/version")
+        if not isinstance(told, dict) or "ray_version" not in told:
+            raise self._no_dashboard("its version is not Ray's")
+        return str(told["ray_version"])
 
     async def nodes(self) -> Sequence[Node]:
         """Its machines, dead ones included."""
         told = await self._json("GET", "/api/v0/nodes?limit=1000")
-        return [_node(found) for found in told["data"]["result"]["result"]]
+        try:
+            return [_node(found) for found in told["data"]["result"]["result"]]
+        except (KeyError, TypeError, AttributeError) as error:
+            raise self._no_dashboard("it does not list its nodes as Ray does") from error
 
     async def has_package(self, name: str) -> bool:
         """Whether the cluster has the package; if so, it keeps it for the next ten minutes at least."""
@@ -150,9 +156,11 @@ class Cluster:
 
         timeout = httpx.Timeout(UPLOAD_SECONDS, connect=CONNECT_SECONDS)
         headers = {"Content-Length": str(size)}
-        _require_success(
-            await self._call("PUT", f"/api/packages/gcs/{name}", content=blocks(), headers=headers, timeout=timeout)
-        )
+        path = f"/api/packages/gcs/{name}"
+        answer = await self._call("PUT", path, content=blocks(), headers=headers, timeout=timeout)
+        if answer.status_code in (httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED):
+            raise self._no_dashboard("it takes no packages")
+        _require_success(answer)
 
     async def submit(self, job: NewJob) -> None:
         """Submit it."""
@@ -173,34 +181,40 @@ class Cluster:
         Raises:
             NoSuchJob: the cluster does not know it.
         """
-        return _job(await self._json("GET", f"/api/jobs/{job_id}"))
+        return _job(await self._json("GET", f"/api/jobs/{job_id}", of_job=True))
 
     async def jobs(self) -> Sequence[Job]:
         """All jobs that were submitted."""
         told = await self._json("GET", "/api/jobs/")
-        return [_job(found) for found in told if found.get("submission_id")]
+        try:
+            return [_job(found) for found in told if found.get("submission_id")]
+        except (KeyError, TypeError, AttributeError) as error:
+            raise self._no_dashboard("it does not list its jobs as Ray does") from error
 
     async def stop(self, job_id: str) -> None:
         """Have it ended: SIGTERM to all of it, SIGKILL three seconds later. Idempotent."""
-        await self._json("POST", f"/api/jobs/{job_id}/stop")
+        await self._json("POST", f"/api/jobs/{job_id}/stop", of_job=True)
 
     async def delete(self, job_id: str) -> None:
         """Forget a job that has ended."""
-        await self._json("DELETE", f"/api/jobs/{job_id}")
+        await self._json("DELETE", f"/api/jobs/{job_id}", of_job=True)
 
     async def close(self) -> None:
         """Let go of the connections."""
         await self._client.aclose()
 
-    async def _json(self, method: str, path: str, **more: Any) -> Any:
+    async def _json(self, method: str, path: str, *, of_job: bool = False, **more: Any) -> Any:
         answer = await self._call(method, path, **more)
         if answer.status_code == httpx.codes.NOT_FOUND:
-            raise NoSuchJob(_last_line(answer.text))
+            raise NoSuchJob(_last_line(answer.text)) if of_job else self._no_dashboard(f"it knows no {path}")
         _require_success(answer)
         try:
             return answer.json()
         except ValueError as error:
-            raise ClusterError(f"{self.address} is no dashboard of Ray: it answered without JSON") from error
+            raise self._no_dashboard("it answered without JSON") from error
+
+    def _no_dashboard(self, why: str) -> ClusterError:
+        return ClusterError(f"{self.address} is no dashboard of Ray: {why} (correct RAY_ADDRESS)")
 
     async def _call(self, method: str, path: str, **more: Any) -> httpx.Response:
         try:

@@ -8,7 +8,6 @@ and what it writes waits on this node's disk.
 
 import json
 import os
-import secrets
 import select
 import signal
 import sys
@@ -64,7 +63,7 @@ def main():
 
 def _claim(link, given):
     """Exchange the token for the order; from then on the answer's own token is used."""
-    mine = {"nonce": secrets.token_hex(16), "submission": given["submission"], "node": os.uname().nodename}
+    mine = {"nonce": os.urandom(16).hex(), "submission": given["submission"], "node": os.uname().nodename}
     answer = _patiently(lambda: link.ask("claim", mine))
     link.token = answer["token"]
     return answer["order"]

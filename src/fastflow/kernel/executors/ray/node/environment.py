@@ -5,19 +5,17 @@ that runs are not, and nothing that it starts outlives it (`build.py`).
 """
 
 import fcntl
-import hashlib
 import json
 import os
-import platform
 import select
-import shutil
 import signal
-import subprocess
 import sys
-import sysconfig
 import time
 
 import nodehome
+
+# `hashlib`, `shutil`, `subprocess` and the like are imported where they are needed: a run on the node's own Python, and
+# each that finds its environment there, should not wait for them.
 
 LOCK_NAME = ".fastflow-lock.txt"
 TICK_SECONDS = 0.5
@@ -93,6 +91,8 @@ class Workshop:
         self._uv = self._find_uv(recipe["uv"])
         self._env = self._variables(recipe["variables"])
         base = self._find_python(recipe["python"])
+        import hashlib
+
         parts = [recipe["hash"], base.version, this_platform(), os.path.realpath(base.python)]
         name = hashlib.sha256("\0".join(parts).encode()).hexdigest()
         return self._made(name, base, recipe, code_dir)
@@ -133,6 +133,8 @@ class Workshop:
                 time.sleep(TICK_SECONDS)
 
     def _build(self, target, name, base, recipe, code_dir):
+        import shutil
+
         place = self._home.at("build", "{}-{}".format(name[:16], os.getpid()))
         os.mkdir(place, 0o755)
         nodehome.hold(place)
@@ -151,6 +153,8 @@ class Workshop:
             shutil.rmtree(place, ignore_errors=True)
 
     def _populate(self, place, recipe, code_dir):
+        import shutil
+
         if recipe["needs_code"]:
             shutil.copytree(code_dir, place, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
         for path, text in recipe["files"].items():
@@ -197,6 +201,8 @@ class Workshop:
         if wanted["platform"] == this_platform():
             self._fetch(tool, wanted["sha256"])
             return tool
+        import shutil
+
         found = shutil.which("uv") or next(
             (path for path in map(os.path.expanduser, _UV_PLACES) if os.access(path, os.X_OK)), None
         )
@@ -207,6 +213,8 @@ class Workshop:
         return os.path.realpath(found)
 
     def _fetch(self, tool, sha256):
+        import hashlib
+
         fresh = "{}.{}".format(tool, os.getpid())
         try:
             with open(fresh, "w+b") as file:
@@ -248,6 +256,8 @@ class Workshop:
 
         Raises SetupError with its own words.
         """
+        import subprocess
+
         builder, base = self._home.builder, nodehome.base_python()
         order = {
             "uid": builder,
@@ -317,10 +327,13 @@ def _has_settings(place):
 
 def own_interpreter():
     """The node's own Python: the one that Ray runs on, without a virtual environment around it."""
-    version = "{}-{}".format(sys.implementation.name, platform.python_version())
+    version = "{}-{}".format(sys.implementation.name, sys.version.split()[0])
     return Interpreter(nodehome.base_python(), version)
 
 
 def this_platform():
     """Operating system, machine and C library, such as `linux-x86_64-glibc`."""
+    import platform
+    import sysconfig
+
     return "{}-{}".format(sysconfig.get_platform(), platform.libc_ver()[0] or "musl")

@@ -10,13 +10,13 @@ import fcntl
 import json
 import os
 import pwd
-import shutil
 import stat
-import subprocess
 import sys
 import time
 
 import sandbox
+
+# What only the first run on a node, or a run's end, needs is imported there: every run waits for what stands here.
 
 SIDECAR = os.path.dirname(os.path.abspath(__file__))
 NOBODY_FROM, NOBODY_TO = 64_000, 64_900
@@ -98,6 +98,8 @@ class Home:
 
     def remove_attempt(self, folder):
         """Remove it, whatever modes the script has left in it."""
+        import shutil
+
         for _ in range(3):
             shutil.rmtree(folder, onerror=_open_up)
             if not os.path.exists(folder):
@@ -115,6 +117,8 @@ class Home:
                 return json.load(file)
         except (FileNotFoundError, ValueError):
             pass
+        import shutil
+
         tmp = self.at("build", "probe-{}".format(os.getpid()))
         os.mkdir(tmp, 0o700)
         try:
@@ -131,6 +135,8 @@ class Home:
         return plan
 
     def _ask_probe(self, tmp):
+        import subprocess
+
         python = base_python()
         argv = [python, "-I", "-S", SIDECAR, "probe", json.dumps({"tmp": tmp})]
         if self.runner is not None:

@@ -4,7 +4,6 @@ Everything lies on the node's disk first. Each piece is sent with the offset it 
 there and says which offset it wants otherwise, so nothing is lost or repeated whoever was away in between.
 """
 
-import hashlib
 import os
 import stat
 
@@ -190,6 +189,8 @@ def _is_storable(path):
 
 
 def _digest(descriptor, size):
+    import hashlib  # loads OpenSSL, which most runs need not wait for
+
     digest, offset = hashlib.sha256(), 0
     while offset < size:
         data = os.pread(descriptor, min(_READ_BYTES, size - offset), offset)

@@ -1,7 +1,7 @@
 """Requests to the server: one connection, kept open; answers told apart by what can be done about them."""
 
-import http.client
 import json
+import sys
 import urllib.parse
 
 TIMEOUT_SECONDS = 30.0
@@ -24,6 +24,18 @@ class Refused(Exception):
         self.is_final = code in FINAL
 
 
+def _load_client(is_plain):
+    """`http.client`; where nothing is encrypted without OpenSSL, which takes as long to load as all else of it."""
+    if is_plain and "ssl" not in sys.modules:
+        sys.modules["ssl"] = None
+    try:
+        import http.client
+    finally:
+        if sys.modules.get("ssl", json) is None:
+            del sys.modules["ssl"]
+    return http.client
+
+
 class Uplink:
     """One attempt's way to the server. Not for two threads at once: each takes its own.
 
@@ -38,6 +50,7 @@ class Uplink:
         self._base = "{}{}/{}/{}".format(self._url.path.rstrip("/"), PREFIX, run_id, attempt)
         self._names = (url, run_id, attempt)
         self._connection = None
+        self._client = _load_client(self._url.scheme != "https")
         self.token = token
 
     def twin(self):
@@ -80,7 +93,7 @@ class Uplink:
                 if not piece:
                     return
                 target.write(piece)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, self._client.HTTPException) as error:
             raise Away(self._words(error)) from error
         finally:
             self.close()
@@ -103,13 +116,13 @@ class Uplink:
         is_fresh = self._connection is None
         try:
             return self._send(method, path, data, headers, timeout)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, self._client.HTTPException) as error:
             self.close()
             if is_fresh:
                 raise Away(self._words(error)) from error
         try:  # a kept connection that the server has closed meanwhile tells nothing about the server
             return self._send(method, path, data, headers, timeout)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, self._client.HTTPException) as error:
             self.close()
             raise Away(self._words(error)) from error
 
@@ -124,7 +137,7 @@ class Uplink:
 
     def _connect(self, timeout):
         if self._connection is None:
-            kind = http.client.HTTPSConnection if self._url.scheme == "https" else http.client.HTTPConnection
+            kind = self._client.HTTPSConnection if self._url.scheme == "https" else self._client.HTTPConnection
             self._connection = kind(self._url.hostname, self._url.port, timeout=timeout)
         else:
             self._connection.timeout = timeout
