@@ -4,6 +4,7 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 from bench.figures import Figure, median, spread
 from bench.server import Client, serving
@@ -20,7 +21,11 @@ def bench_ray(folder: Path) -> list[Figure]:
     """Submit → first line on a cluster of two nodes; a bare job does nothing but print, with no package to fetch."""
     cluster = start(os.getpid())
     try:
-        settings = {"RAY_ADDRESS": cluster.address, "RAY_AUTH_TOKEN": cluster.token, "RAY_CPUS": str(_CPUS)}
+        settings: dict[str, Any] = {
+            "RAY_ADDRESS": cluster.address,
+            "RAY_AUTH_TOKEN": cluster.token,
+            "RAY_CPUS": str(_CPUS),
+        }
         node_dir = str(folder / "node")
         with serving(folder / "ray", EXECUTOR="ray", RAY_NODE_DIR=node_dir, **settings) as server:
             _ours(server.client())

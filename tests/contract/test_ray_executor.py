@@ -10,7 +10,7 @@ from fastflow.testing.executor_contract import ExecutorContract, ExecutorLab
 from fastflow.testing.ray_cluster import RayCluster
 from fastflow.testing.ray_lab import opened_lab
 
-pytestmark = pytest.mark.xdist_group("ray")  # one after the other: a cluster is as fast as its machine
+pytestmark = pytest.mark.xdist_group("ray")  # two of them: a job costs a second of one processor
 
 PYTHON = Path(sys.executable).resolve()
 
@@ -24,3 +24,5 @@ async def lab(data_dir: Path, ray_cluster: RayCluster) -> AsyncIterator[Executor
 
 class TestRayExecutor(ExecutorContract):
     """Every statement of the contract."""
+
+    fresh_starts = 2

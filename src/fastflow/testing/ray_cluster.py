@@ -114,9 +114,10 @@ class RayCluster:
                     return
             except OSError:
                 pass  # it does not answer yet
-            if time.monotonic() > deadline:
+            pid, born = self.leaders[-1]
+            if time.monotonic() > deadline or born_at(pid) != born:
                 logs = [path.read_text(errors="replace")[-1500:] for path in Path(self.folder).glob("node-*.log")]
-                raise RuntimeError(f"waited {START_SECONDS:g} s for {what}:\n" + "\n".join(logs))
+                raise RuntimeError(f"waited in vain for {what}:\n" + "\n".join(logs))
             time.sleep(0.1)
 
 

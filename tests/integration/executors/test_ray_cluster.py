@@ -19,7 +19,7 @@ from fastflow.kernel.executors.ray.uvbinary import describe_uv
 from fastflow.testing.ray_cluster import HEAD, SECOND, VICTIM, RayCluster
 from fastflow.testing.ray_lab import RayLab, opened_lab
 
-pytestmark = pytest.mark.xdist_group("ray")  # one after the other: a cluster is as fast as its machine
+pytestmark = pytest.mark.xdist_group("ray-beside")  # two of them: a job costs a second of one processor
 
 PYTHON = Path(sys.executable).resolve()
 PATIENCE = 60.0

@@ -168,7 +168,7 @@ def start_command(ip: str, folder: str, ports: Sequence[int], *, head: bool, mor
     return [
         *(sys.executable, "-m", "ray.scripts.scripts", "start", "--block", f"--node-ip-address={ip}", *role),
         f"--object-store-memory={OBJECT_STORE_BYTES}",
-        *("--min-worker-port=0", "--max-worker-port=0", "--disable-usage-stats"),
+        *("--min-worker-port=0", "--max-worker-port=0", "--disable-usage-stats", "--include-log-monitor=false"),
         *(f"{name}={port}" for name, port in zip(names, ports, strict=True)),
         *more,
     ]

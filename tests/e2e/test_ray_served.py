@@ -1,0 +1,109 @@
+"""Runs on a Ray cluster through the whole product: a real server, its runner killed, a real cluster."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fastflow.kernel.executors.ray.sessions import members_of
+from fastflow.testing.ray_cluster import RayCluster
+from fastflow.testing.served import Served
+
+pytestmark = pytest.mark.xdist_group("ray-beside")
+
+PATIENCE_SECONDS = 120.0
+SCRIPT = """
+import os, time
+attempt = os.environ["FASTFLOW_ATTEMPT"]
+print("attempt", attempt, flush=True)
+if attempt == "1":
+    time.sleep(600)
+with open(os.environ["FASTFLOW_ARTIFACTS"] + "/table.csv", "w") as file:
+    file.write("a,b\\n")
+"""
+RETRY = '[retry]\nmax_retries = 1\ndelay = "1s"\non = ["lost"]\n'
+
+
+@pytest.fixture
+def server(served: Served) -> Iterator[Served]:
+    """A server whose runs go to Ray, not started yet."""
+    served.environment.update(
+        EXECUTOR="ray", RAY_CPUS="0.1", RAY_NODE_DIR=str(served.folder / "node"), UV_PRE_HEAT="false"
+    )
+    folder = served.pipelines / "report"
+    folder.mkdir()
+    (folder / "main.py").write_text(SCRIPT)
+    (folder / "pipeline.toml").write_text(RETRY)
+    yield served
+    served.close()
+
+
+def _start(server: Served) -> None:
+    server.start()
+    server.token = server.cli("tokens", "create", "ci", "--role", "admin").stdout.strip()
+
+
+def _until(holds: Callable[[], Any], what: str) -> Any:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (found := holds()):
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+    return found
+
+
+def _get(server: Served, path: str) -> Any:
+    status, answer = server.call("GET", path)
+    assert status == 200, answer
+    return answer
+
+
+def test_run_when_runner_is_killed_and_the_run_is_lost_then_found_again_told_and_tried_again(
+    server: Served, ray_cluster: RayCluster
+) -> None:
+    server.environment.update(RAY_ADDRESS=ray_cluster.address, RAY_AUTH_TOKEN=ray_cluster.token)
+    _start(server)
+    _until(lambda: _get(server, "/health")["parts"].get("cluster", {}).get("ok"), "/health tells of the cluster")
+    status, run = server.call("POST", "/pipelines/report/run", {"params": {}})
+    assert status in (200, 202), run
+    log = server.folder / "logs" / f"{run['id']}.log"
+    _until(lambda: log.exists() and b"attempt 1" in log.read_bytes(), "the script runs")
+
+    os.kill(server.child("runner"), signal.SIGKILL)
+    server.await_line("runner.ready")
+    assert _get(server, f"/runs/{run['id']}")["status"] == "RUNNING"
+    jobs = [job for job in ray_cluster.ask("GET", "/api/jobs/") if job["metadata"].get("fastflow-run-id") == run["id"]]
+    assert len(jobs) == 1, "a new runner does not submit it again"
+    ray_cluster.ask("POST", f"/api/jobs/{jobs[0]['submission_id']}/stop")
+
+    ended = _until(lambda: (found := _get(server, f"/runs/{run['id']}"))["status"] == "FAILED" and found, "its end")
+    assert ended["reason"] == "lost" and "ray job stop" in ended["reason_text"]
+    retried = _until(
+        lambda: [
+            found for found in _get(server, f"/runs?root_id={run['id']}")["items"] if found["status"] == "SUCCESS"
+        ],
+        "the second attempt succeeds",
+    )
+    kept = server.data / "artifacts" / retried[0]["id"] / "table.csv"
+    assert kept.read_text() == "a,b\n"
+    _until(lambda: list((server.data / "ray").glob("*.[0-9]*")) == [], "nothing is kept of either attempt")
+
+
+def test_serve_when_no_cluster_is_named_then_one_is_started_here_and_ends_with_the_server(server: Served) -> None:
+    server.add("hello", "print('hello from ray')")
+    _start(server)
+    status, run = server.call("POST", "/pipelines/hello/run?wait=50", {"params": {}})
+    assert status in (200, 202), run
+    ended = _until(
+        lambda: (found := _get(server, f"/runs/{run['id']}"))["status"] in ("SUCCESS", "FAILED") and found, "its end"
+    )
+    assert ended["status"] == "SUCCESS", ended
+    told = json.loads((server.data / "ray" / "cluster" / "cluster.json").read_text())
+    assert told["address"].startswith("http://127."), "nobody else's machine reaches it"
+    server.close()
+    assert not (server.data / "ray" / "cluster" / "cluster.json").exists()
+    assert members_of(told["pid"]) == set() and not Path(told["folder"]).exists()
