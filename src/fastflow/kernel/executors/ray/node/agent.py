@@ -164,7 +164,7 @@ class Agent:
         for name in os.listdir(self._code):
             if name != "__pycache__":
                 os.symlink(os.path.join(self._code, name), os.path.join(self._folder, "work", name))
-        self._groups = agentorder.Groups(os.path.basename(self._folder), told["limits"])
+        self._groups = agentorder.Groups(os.path.basename(self._folder), told["limits"], self._home.path)
         order = agentorder.build_order(told, self._folder, self._code, found, self._home, plan, self._groups)
         return order, self._groups.open_members()
 
@@ -352,7 +352,7 @@ class Agent:
             self._home.remove_attempt(self._folder)
             self._home.sweep(self._told["environment_days"])
         if self._groups is not None:
-            self._groups.sweep(os.listdir(self._home.at("runs")))
+            self._groups.sweep(self._home.at("runs"))
 
 
 def _called_off(_number, _frame):

@@ -3,6 +3,7 @@
 import os
 import pwd
 import types
+import zlib
 from pathlib import Path
 
 import cgroups
@@ -17,11 +18,12 @@ class Groups:
     Args:
         name: of the attempt.
         limits: as the server says them.
+        home: path of our folder here; each has a tree of its own, for it knows its own attempts only.
     """
 
-    def __init__(self, name, limits):
+    def __init__(self, name, limits, home):
         self._name = name
-        self._tree = cgroups.find_tree("fastflow-runs-{}".format(os.geteuid()))
+        self._tree = cgroups.find_tree("fastflow-runs-{}-{:08x}".format(os.geteuid(), zlib.crc32(os.fsencode(home))))
         self._group = self._tree.create(name, types.SimpleNamespace(**limits))
         self.meter = dict(self._group.meter) if self._group else None
 
@@ -39,10 +41,12 @@ class Groups:
         if self._tree.version is not None:
             cgroups.remove_eventually(self._tree, self._name)
 
-    def sweep(self, living):
-        """Remove groups of attempts that are not among the living."""
+    def sweep(self, runs):
+        """Remove groups of attempts that have no folder in `runs` any more. A folder is made before its groups: so those
+        are looked for first."""
         if self._tree.version is not None:
-            for name in self._tree.leftovers() - set(living):
+            found = self._tree.leftovers()
+            for name in found - set(os.listdir(runs)):
                 self._tree.remove(name)
 
 
