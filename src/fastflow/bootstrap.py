@@ -54,6 +54,9 @@ from fastflow.kernel.secrets.service import SecretService
 from fastflow.kernel.secrets.wiring import build_secrets
 from fastflow.kernel.users.service import LoginService, TokenService, UserService
 from fastflow.kernel.users.wiring import build_users
+from fastflow.kernel.webhooks.infra.store import SqlWebhookStore
+from fastflow.kernel.webhooks.service import WebhookService
+from fastflow.kernel.webhooks.wiring import build_webhooks
 from fastflow.kit.clock import Clock, SystemClock
 from fastflow.kit.errors import Unavailable
 from fastflow.settings import Settings
@@ -84,6 +87,7 @@ class Product:
     schedules: SchedulesRoom
     failures: FailuresRoom
     notifications: NotificationsRoom
+    webhooks: WebhookService
     logs: LogService
     at_end: Sequence[AtEnd]
     made_key_file: Path | None
@@ -189,7 +193,7 @@ def build_product(settings: Settings, *, clock: Clock | None = None) -> Product:
         database,
         encryption_key=None if key is None else key.get_secret_value(),
         data_dir=settings.data_dir,
-        holders=(SqlChannelStore(database),),
+        holders=(SqlChannelStore(database), SqlWebhookStore(database)),
         clock=clock,
     )
     environments = _environments(settings, database, clock)
@@ -255,6 +259,7 @@ def build_product(settings: Settings, *, clock: Clock | None = None) -> Product:
             clock=clock,
         ),
         notifications=notifications,
+        webhooks=build_webhooks(database, pipelines=pipelines, runs=runs.runs, cipher=secrets.cipher, clock=clock),
         logs=build_log_service(
             database,
             logs_dir=settings.logs_dir,

@@ -44,6 +44,7 @@ from fastflow.kernel.schedules.router import build_router as schedules_router
 from fastflow.kernel.secrets.router import build_router as secrets_router
 from fastflow.kernel.users.router import Authenticator
 from fastflow.kernel.users.router import build_router as users_router
+from fastflow.kernel.webhooks.router import build_router as webhooks_router
 from fastflow.kit.errors import FastFlowError, InvalidInput, Unavailable
 from fastflow.kit.identity import Actor
 from fastflow.kit.log_lines import configure_logging
@@ -122,6 +123,7 @@ def _routers(product: Product) -> list[APIRouter]:
         ),
         failures_router(product.failures.failures, product.failures.letters),
         notifications_router(product.notifications.channels, product.notifications.rules, product.notifications.alerts),
+        webhooks_router(product.webhooks),
         schedules_router(product.schedules.schedules, product.schedules.pauses, product.schedules.simulations),
         secrets_router(product.secrets),
         users_router(product.users, product.logins, product.tokens, cookie_secure=settings.cookie_secure),

@@ -19,6 +19,7 @@ from fastflow.cli import (
     server,
     serving,
     users,
+    webhooks,
 )
 from fastflow.cli.access import Access
 from fastflow.cli.errors import CommandGroup
@@ -70,6 +71,7 @@ app.add_typer(pipelines.app, name="pipelines")
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(channels.app, name="channels")
+app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(environments.app, name="environments")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(users.app, name="users")

@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, str] = {
     "GET /alerts": "fastflow alerts list",
     "GET /alerts/rules": "fastflow alerts rules",
     "GET /notifications": "fastflow alerts sent",
+    "GET /webhooks": "fastflow webhooks list",
     "GET /environments": "fastflow environments list",
     "POST /environments/gc": "fastflow environments gc",
     "GET /secrets": "fastflow secrets list",

@@ -9,6 +9,7 @@ from fastflow.kernel.runs.infra import tables as run_tables
 from fastflow.kernel.schedules.infra import tables as schedule_tables
 from fastflow.kernel.secrets.infra import tables as secret_tables
 from fastflow.kernel.users.infra import tables as user_tables
+from fastflow.kernel.webhooks.infra import tables as webhook_tables
 
 __all__ = [
     "audit_tables",
@@ -20,4 +21,5 @@ __all__ = [
     "schedule_tables",
     "secret_tables",
     "user_tables",
+    "webhook_tables",
 ]

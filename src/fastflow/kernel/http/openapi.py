@@ -16,6 +16,7 @@ TAGS: tuple[tuple[str, str], ...] = (
     ("scheduler", "When runs are due, and what became of every due time."),
     ("failures", "Failed runs in groups, what changed, and runs that failed for good."),
     ("alerts", "Where messages go, what is worth one, what was told."),
+    ("webhooks", "Runs that other systems start with a call of their own."),
     ("environments", "The content-addressed environments that runs execute in."),
     ("secrets", "Secrets and parameters handed to runs."),
     ("auth", "Logging in and out."),
