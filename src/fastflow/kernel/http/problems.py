@@ -143,13 +143,23 @@ def response_to_error(error: errors.FastFlowError) -> ProblemResponse:
     )
 
 
+def without_key(path: str) -> str:
+    """The path as logs may hold it: the last part of a webhook's address is a credential.
+
+    >>> without_key("/webhooks/deploy/ffw_0Vx"), without_key("/runs/7")
+    ('/webhooks/deploy/***', '/runs/7')
+    """
+    parts = path.split("/")
+    return "/".join([*parts[:3], "***"]) if len(parts) > 3 and parts[1] == "webhooks" else path
+
+
 def response_to_unexpected(error: BaseException, method: str, path: str) -> ProblemResponse:
     """The problem answer to an error nobody foresaw: logged under an id; the answer carries the id and nothing else."""
     error_id = new_id()
     _log.error(
         "request_failed",
         exc_info=error,
-        extra={"fields": {"error_id": error_id, "method": method, "path": path}},
+        extra={"fields": {"error_id": error_id, "method": method, "path": without_key(path)}},
     )
     return problem_response(
         500,
