@@ -32,7 +32,10 @@ from fastflow.kernel.executors.registry import (
 from fastflow.kernel.failures.infra.keeping import DeadLetters
 from fastflow.kernel.failures.service import FailureSorter
 from fastflow.kernel.failures.wiring import FailuresRoom, build_failures
-from fastflow.kernel.judges import JUDGES
+from fastflow.kernel.flows.infra.engine import FlowEngine
+from fastflow.kernel.flows.service import FlowKeeper
+from fastflow.kernel.flows.wiring import FlowsRoom, build_flows, flows_at_end
+from fastflow.kernel.judges import GRAPH_JUDGES, JUDGES
 from fastflow.kernel.notifications.infra.channel_store import SqlChannelStore
 from fastflow.kernel.notifications.infra.deciding import EndAlerts
 from fastflow.kernel.notifications.service import Notifier
@@ -88,6 +91,7 @@ class Product:
     failures: FailuresRoom
     notifications: NotificationsRoom
     webhooks: WebhookService
+    flows: FlowsRoom
     logs: LogService
     at_end: Sequence[AtEnd]
     made_key_file: Path | None
@@ -147,8 +151,14 @@ class Product:
             lost_after=settings.lost_after,
             url=settings.server_url,
             at_end=self.at_end,
+            handing=self.flows.handing,
+            is_code_needed=self.flows.store.find_needed_code,
             clock=self.clock,
         )
+
+    def make_flow_keeper(self) -> FlowKeeper:
+        """What looks at flows that are due."""
+        return self.flows.make_keeper()
 
     def make_scheduler(self) -> Scheduler:
         """What starts runs at their schedules' due times."""
@@ -203,10 +213,12 @@ def build_product(settings: Settings, *, clock: Clock | None = None) -> Product:
         data_dir=settings.data_dir,
         known_executors=kinds(),
         judges=JUDGES,
+        graph_judges=GRAPH_JUDGES,
         clock=clock,
     )
+    engine = FlowEngine()
     # the retries first: the others see whether a failure is the last word
-    at_end: Sequence[AtEnd] = (Retries(), DeadLetters(), EndAlerts())
+    at_end: tuple[AtEnd, ...] = (Retries(), DeadLetters(), flows_at_end(engine), EndAlerts())
     runs = build_runs(
         database,
         catalogue=pipelines,
@@ -237,6 +249,16 @@ def build_product(settings: Settings, *, clock: Clock | None = None) -> Product:
         alert_days=settings.alert_retention_days,
         clock=clock,
     )
+    flows = build_flows(
+        database,
+        engine=engine,
+        at_end=at_end,
+        pipelines=pipelines,
+        runs=runs.runs,
+        wakeup=runs.sender,
+        artifacts_dir=settings.data_dir / "artifacts",
+        clock=clock,
+    )
     return Product(
         settings=settings,
         database=database,
@@ -260,6 +282,7 @@ def build_product(settings: Settings, *, clock: Clock | None = None) -> Product:
         ),
         notifications=notifications,
         webhooks=build_webhooks(database, pipelines=pipelines, runs=runs.runs, cipher=secrets.cipher, clock=clock),
+        flows=flows,
         logs=build_log_service(
             database,
             logs_dir=settings.logs_dir,

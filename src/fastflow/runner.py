@@ -25,6 +25,7 @@ from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.wakeups import RUNNER_SOCKET, make_receiver
 from fastflow.kernel.executors.port import Executor
 from fastflow.kernel.failures.service import FailureSorter
+from fastflow.kernel.flows.service import FlowKeeper
 from fastflow.kernel.notifications.service import Notifier
 from fastflow.kernel.pipelines.service import WarmUp
 from fastflow.kernel.runs.dispatcher import Dispatcher
@@ -71,6 +72,10 @@ class RunnerProduct(Protocol):
         """What puts failed runs into groups."""
         ...
 
+    def make_flow_keeper(self) -> FlowKeeper:
+        """What looks at flows that are due."""
+        ...
+
     def make_warm_up(self) -> WarmUp:
         """Builds environments ahead of runs."""
         ...
@@ -105,10 +110,12 @@ async def run_forever(
         executors = product.make_executors()
         dispatcher = product.make_dispatcher(executors)
         scheduler = product.make_scheduler()
+        keeper = product.make_flow_keeper()
 
         def notify(message: str) -> None:
             dispatcher.notify(message)
             scheduler.notify(message)
+            keeper.notify(message)
 
         receiver = make_receiver(product.database, run_dir, RUNNER_SOCKET, notify)
         loop = asyncio.get_running_loop()
@@ -123,6 +130,7 @@ async def run_forever(
                 _schedule(scheduler, dispatcher),
                 _sort_failures(product, dispatcher),
                 _notify(product, dispatcher),
+                _keep_flows(keeper, dispatcher),
             )
         ]
         try:
@@ -176,6 +184,15 @@ async def _notify(product: RunnerProduct, dispatcher: Dispatcher) -> None:
     """Once the queue is served, watch for what is worth a message, and send."""
     await dispatcher.ready.wait()
     await product.make_notifier().run()
+
+
+async def _keep_flows(keeper: FlowKeeper, dispatcher: Dispatcher) -> None:
+    """Once the queue is served, look at flows that are due."""
+    await dispatcher.ready.wait()
+    try:
+        await keeper.run()
+    finally:
+        keeper.stop()
 
 
 async def _preheat(product: RunnerProduct, dispatcher: Dispatcher) -> None:

@@ -27,6 +27,7 @@ from fastflow.kernel.executors.ray.folders import AttemptFolders
 from fastflow.kernel.executors.ray.ingest import Ingest
 from fastflow.kernel.executors.ray.router import build_router as agents_router
 from fastflow.kernel.failures.router import build_router as failures_router
+from fastflow.kernel.flows.router import build_router as flows_router
 from fastflow.kernel.http.app import build_app
 from fastflow.kernel.http.docs import build_router as docs_router
 from fastflow.kernel.http.forwarding import Forwarding
@@ -125,6 +126,7 @@ def _routers(product: Product) -> list[APIRouter]:
         notifications_router(product.notifications.channels, product.notifications.rules, product.notifications.alerts),
         webhooks_router(product.webhooks),
         schedules_router(product.schedules.schedules, product.schedules.pauses, product.schedules.simulations),
+        flows_router(product.flows.flows, product.flows.backfills, product.clock),
         secrets_router(product.secrets),
         users_router(product.users, product.logins, product.tokens, cookie_secure=settings.cookie_secure),
         audit_router(product.audit),

@@ -6,11 +6,13 @@ import typer
 
 from fastflow.cli import (
     alerts,
+    backfill,
     channels,
     doctor,
     engine_gate,
     environments,
     failures,
+    flows,
     pipelines,
     run,
     runs,
@@ -72,6 +74,8 @@ app.add_typer(schedules.app, name="schedules")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(channels.app, name="channels")
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(flows.app, name="flows")
+app.add_typer(backfill.app, name="backfill")
 app.add_typer(environments.app, name="environments")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(users.app, name="users")

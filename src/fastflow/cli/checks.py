@@ -124,7 +124,7 @@ def _check_folder(name: str, variable: str, folder: Path) -> Finding:
 
 def _check_pipelines(settings: Settings) -> Finding:
     from fastflow.kernel.executors.registry import kinds
-    from fastflow.kernel.judges import JUDGES
+    from fastflow.kernel.judges import GRAPH_JUDGES, JUDGES
     from fastflow.kernel.pipelines.wiring import check_folder
 
     folder = settings.pipelines_dir
@@ -135,7 +135,7 @@ def _check_pipelines(settings: Settings) -> Finding:
             text=f"{folder} does not exist",
             remedy="Make it and put pipelines there, or set PIPELINES_DIR.",
         )
-    faults = check_folder(folder, known_executors=kinds(), judges=JUDGES)
+    faults = check_folder(folder, known_executors=kinds(), judges=JUDGES, graph_judges=GRAPH_JUDGES)
     return judge_pipelines(str(folder), [fault.pipeline for fault in faults if fault.severity == "error"])
 
 

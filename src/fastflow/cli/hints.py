@@ -31,6 +31,13 @@ COMMANDS: Mapping[str, str] = {
     "GET /alerts/rules": "fastflow alerts rules",
     "GET /notifications": "fastflow alerts sent",
     "GET /webhooks": "fastflow webhooks list",
+    "GET /flows": "fastflow flows list",
+    "POST /flows": "fastflow flows run ROOT",
+    "GET /flows/plan": "fastflow flows plan ROOT",
+    "GET /flows/{id}": "fastflow flows show {id}",
+    "POST /flows/{id}/cancel": "fastflow flows cancel {id}",
+    "POST /flows/{id}/rerun": "fastflow flows rerun {id} --from-failed",
+    "GET /backfills": "fastflow backfill list",
     "GET /environments": "fastflow environments list",
     "POST /environments/gc": "fastflow environments gc",
     "GET /secrets": "fastflow secrets list",
@@ -54,6 +61,9 @@ WORDS: Mapping[str, str] = {
     "`cursor`": "`--cursor`",
     "`idempotency_key`": "`--idempotency-key`",
     "`pipelines`": "`--pipeline`",
+    "`dry_run`": "`--dry-run`",
+    "`maximum`": "`--maximum`",
+    "`alone`": "`--alone`",
 }
 """Members of bodies and queries -> options."""
 

@@ -142,12 +142,14 @@ def _check_here(names: list[str] | None, folder: Path | None) -> list[dict[str, 
     from dataclasses import asdict
 
     from fastflow.kernel.executors.registry import kinds
-    from fastflow.kernel.judges import JUDGES
+    from fastflow.kernel.judges import GRAPH_JUDGES, JUDGES
     from fastflow.kernel.pipelines.wiring import check_folder
     from fastflow.settings import load_settings
 
     pipelines_dir = folder or load_settings().pipelines_dir
-    found = check_folder(pipelines_dir.absolute(), names or None, known_executors=kinds(), judges=JUDGES)
+    found = check_folder(
+        pipelines_dir.absolute(), names or None, known_executors=kinds(), judges=JUDGES, graph_judges=GRAPH_JUDGES
+    )
     return [asdict(fault) for fault in found]
 
 

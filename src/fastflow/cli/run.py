@@ -39,6 +39,7 @@ def run(
     idempotency_key: Annotated[
         str | None, typer.Option(help="A second submission with the same key and content follows the first run.")
     ] = None,
+    alone: Annotated[bool, typer.Option("--alone", help="Begin no flow, whatever runs after this pipeline.")] = False,
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Do not wait: print the run's id. Needs a server.")
     ] = False,
@@ -63,6 +64,7 @@ def run(
         timeout=None if timeout is None else parse_duration(timeout, "--timeout"),
         priority=priority,
         idempotency_key=idempotency_key,
+        alone=alone,
     )
     where = access(ctx)
     if where.url or where.connect:

@@ -5,7 +5,7 @@ import fcntl
 import signal
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -38,6 +38,7 @@ class Order:
     timeout: float | None
     priority: int
     idempotency_key: str | None
+    alone: bool = False
 
 
 class Executing(Protocol):
@@ -68,7 +69,8 @@ def run_on_server(api: Api, name: str, order: Order) -> int:
 
 
 def run_here(api: Api, name: str, order: Order) -> int:
-    """Submit, execute in this process, and follow; the exit code."""
+    """Submit, execute in this process, and follow; the exit code. Nothing runs after it: nobody is there to do so."""
+    order = replace(order, alone=True)
     return api.run(_run(api, _submit(api, name, order), lambda run_id: _execute_here(api, run_id)))
 
 
@@ -111,6 +113,7 @@ async def _submit(api: Api, name: str, order: Order) -> Mapping[str, Any]:
         "priority": order.priority,
         "idempotency_key": order.idempotency_key,
         "timeout": order.timeout,
+        "alone": order.alone,
     }
     run: Mapping[str, Any] = await api.call("POST", f"/pipelines/{part(name)}/run", body=body)
     return run

@@ -3,6 +3,7 @@
 from fastflow.kernel.audit.infra import tables as audit_tables
 from fastflow.kernel.environments.infra import tables as environment_tables
 from fastflow.kernel.failures.infra import tables as failure_tables
+from fastflow.kernel.flows.infra import tables as flow_tables
 from fastflow.kernel.notifications.infra import tables as notification_tables
 from fastflow.kernel.pipelines.infra import tables as pipeline_tables
 from fastflow.kernel.runs.infra import tables as run_tables
@@ -15,6 +16,7 @@ __all__ = [
     "audit_tables",
     "environment_tables",
     "failure_tables",
+    "flow_tables",
     "notification_tables",
     "pipeline_tables",
     "run_tables",

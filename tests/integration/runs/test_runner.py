@@ -7,6 +7,7 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.integration.runs.conftest import Bench
@@ -17,10 +18,14 @@ from fastflow.kernel.executors.port import Executor
 from fastflow.kernel.failures.infra.group_store import SqlGroupStore
 from fastflow.kernel.failures.infra.log_tails import LogTails
 from fastflow.kernel.failures.service import FailureSorter
+from fastflow.kernel.flows.infra.engine import FlowEngine
+from fastflow.kernel.flows.infra.store import SqlFlowStore
+from fastflow.kernel.flows.service import FlowKeeper
 from fastflow.kernel.notifications.service import Notifier
 from fastflow.kernel.notifications.wiring import build_notifications
 from fastflow.kernel.pipelines.service import WarmUp
 from fastflow.kernel.runs.dispatcher import Dispatcher
+from fastflow.kernel.runs.domain.run import Run
 from fastflow.kernel.runs.domain.states import RunStatus
 from fastflow.kernel.runs.wiring import read_host_id
 from fastflow.kernel.schedules.infra.ledger_store import SqlLedger
@@ -66,8 +71,20 @@ class Product:
         )
         return room.make_notifier()
 
+    def make_flow_keeper(self) -> FlowKeeper:
+        return FlowKeeper(
+            SqlFlowStore(self.database, FlowEngine(), _admits_nothing),
+            self.bench.service,
+            self.bench.wakeup,
+            SystemClock(),
+        )
+
     def make_warm_up(self) -> WarmUp:
         raise AssertionError("these runners do not preheat")
+
+
+def _admits_nothing(*_what: Any) -> Run:
+    raise AssertionError("no flow submits runs here")
 
 
 @pytest.fixture

@@ -41,7 +41,9 @@ def operations(settings: Settings) -> Iterator[set[str]]:
     product = build_product(settings)
     paths: dict[str, dict[str, Any]] = create_app(product).openapi()["paths"]
     yield {
-        f"{method.upper()} {path}".replace("{run_id}", "{id}") for path, item in paths.items() for method in item
+        f"{method.upper()} {path}".replace("{run_id}", "{id}").replace("{flow_id}", "{id}")
+        for path, item in paths.items()
+        for method in item
     } | {"GET /openapi.json"}
     product.close()
 

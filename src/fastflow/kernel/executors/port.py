@@ -67,6 +67,40 @@ class EnvironmentRecipe:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Handed:
+    """What a run of a flow is given of the runs before it.
+
+    Attributes:
+        upstream: what becomes the file `$FASTFLOW_UPSTREAM`: by name, what each told. Where a record, or an entry of its
+            `elements`, says `artifacts`, it names the run whose folder is meant.
+        folders: the folders of artifacts that are on this machine, by run; the run may read them and nothing more.
+        variables: environment variables beside.
+    """
+
+    upstream: Mapping[str, Mapping[str, Any]]
+    folders: Mapping[str, Path] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    def document(self, place: Callable[[str, Path], str]) -> dict[str, Any]:
+        """The file's content; null in place of a folder that is not here.
+
+        Args:
+            place: where the run will see the folder of an earlier run.
+        """
+
+        def seen(record: Mapping[str, Any]) -> dict[str, Any]:
+            folder = self.folders.get(record["artifacts"])
+            return {**record, "artifacts": None if folder is None else place(record["artifacts"], folder)}
+
+        return {
+            name: {**seen(record), "elements": [seen(each) for each in record["elements"]]}
+            if "elements" in record
+            else seen(record)
+            for name, record in self.upstream.items()
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunSpec:
     """All an executor needs to start a run. `env` and `secrets` hold secret values: never log or store a spec.
 
@@ -91,6 +125,7 @@ class RunSpec:
         grace: seconds between SIGTERM and SIGKILL.
         network: False gives the run no network at all.
         warm_modules: modules worth preloading for this environment (the script's own imports).
+        handed: of the runs before it in its flow; None when it is in none.
     """
 
     key: RunKey
@@ -112,6 +147,7 @@ class RunSpec:
     grace: float = 10.0
     network: bool = True
     warm_modules: Sequence[str] = ()
+    handed: Handed | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

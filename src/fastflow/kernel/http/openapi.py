@@ -15,6 +15,7 @@ TAGS: tuple[tuple[str, str], ...] = (
     ("artifacts", "Files that runs leave."),
     ("scheduler", "When runs are due, and what became of every due time."),
     ("failures", "Failed runs in groups, what changed, and runs that failed for good."),
+    ("flows", "Pipelines that run after one another, and backfills."),
     ("alerts", "Where messages go, what is worth one, what was told."),
     ("webhooks", "Runs that other systems start with a call of their own."),
     ("environments", "The content-addressed environments that runs execute in."),

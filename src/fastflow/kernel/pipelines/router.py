@@ -43,7 +43,7 @@ def build_router(
     def get_pipeline(actor: Viewer, name: PipelineName) -> PipelineDetail:
         """One pipeline with its settings, its parameters' schema and its faults."""
         actor.require_pipeline(name)
-        pipeline = catalog.get(name)
+        pipeline = catalog.look_at(name)
         catalog.remember([pipeline])
         return PipelineDetail.of(pipeline, catalog.memories().get(name), warm_up.states([pipeline]).get(name))
 
@@ -51,6 +51,6 @@ def build_router(
     def check_pipeline(actor: Viewer, name: PipelineName) -> CheckOut:
         """What is wrong with one pipeline: each fault with file, line and remedy."""
         actor.require_pipeline(name)
-        return CheckOut.of(catalog.get(name))
+        return CheckOut.of(catalog.look_at(name))
 
     return router

@@ -19,6 +19,7 @@ from fastflow.kernel.pipelines.infra.snapshots import DiskSnapshots
 from fastflow.kernel.pipelines.infra.store import SqlPipelineStore
 from fastflow.kernel.pipelines.ports import Located, PipelineTree, Snapshots
 from fastflow.kernel.pipelines.service import PipelineCatalog
+from fastflow.kernel.pipelines.service.catalog import GraphJudge
 from fastflow.kit.clock import Clock, SystemClock
 
 
@@ -29,6 +30,7 @@ def build_pipelines(
     data_dir: Path,
     known_executors: Collection[str] | None = None,
     judges: Sequence[Judge] = (),
+    graph_judges: Sequence[GraphJudge] = (),
     clock: Clock | None = None,
 ) -> PipelineCatalog:
     """The catalogue of `pipelines_dir`, with its copies of code in `data_dir/code`, opened.
@@ -39,6 +41,7 @@ def build_pipelines(
         data_dir: holds `code`.
         known_executors: names a pipeline may choose from; None: any.
         judges: look at the settings of pipelines as well.
+        graph_judges: look at all pipelines together.
         clock: None: the machine's own.
     """
     clock = clock or SystemClock()
@@ -54,6 +57,7 @@ def build_pipelines(
         store=SqlPipelineStore(database),
         read=partial(_read, known_executors, judges),
         clock=clock,
+        graph_judges=graph_judges,
     )
 
 
@@ -71,6 +75,7 @@ def check_folder(
     *,
     known_executors: Collection[str] | None = None,
     judges: Sequence[Judge] = (),
+    graph_judges: Sequence[GraphJudge] = (),
 ) -> Sequence[Fault]:
     """Every fault of the pipelines in a folder, with neither database nor data folder.
 
@@ -79,16 +84,23 @@ def check_folder(
         names: only these; None: all.
         known_executors: as in `build_pipelines`.
         judges: as in `build_pipelines`.
+        graph_judges: as in `build_pipelines`.
 
     Raises:
         PipelinesDirUnavailable: the folder is missing or cannot be read.
         PipelineNotFound: one of `names` does not exist.
     """
-    return look_at_folder(pipelines_dir, known_executors=known_executors, judges=judges).check(names)
+    return look_at_folder(
+        pipelines_dir, known_executors=known_executors, judges=judges, graph_judges=graph_judges
+    ).check(names)
 
 
 def look_at_folder(
-    pipelines_dir: Path, *, known_executors: Collection[str] | None = None, judges: Sequence[Judge] = ()
+    pipelines_dir: Path,
+    *,
+    known_executors: Collection[str] | None = None,
+    judges: Sequence[Judge] = (),
+    graph_judges: Sequence[GraphJudge] = (),
 ) -> PipelineCatalog:
     """The catalogue of a folder for who only looks: it copies nothing and remembers nothing."""
     return PipelineCatalog(
@@ -98,6 +110,7 @@ def look_at_folder(
         store=_NothingRemembered(),
         read=partial(_read, known_executors, judges),
         clock=SystemClock(),
+        graph_judges=graph_judges,
     )
 
 

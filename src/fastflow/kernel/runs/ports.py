@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fastflow.kernel.environments.domain.environment import Environment, EnvironmentRequest
-from fastflow.kernel.executors.port import EnvironmentRecipe
+from fastflow.kernel.executors.port import EnvironmentRecipe, Handed
 from fastflow.kernel.pipelines.domain.pipeline import FrozenPipeline
 from fastflow.kernel.runs.domain.commands import Command
 from fastflow.kernel.runs.domain.comparing import FileChange, PackageChange
@@ -64,6 +64,13 @@ class Inserted:
     cancelled: Sequence[str] = field(default_factory=tuple)
 
 
+Beside = Callable[[Any, Run], None]
+"""Writes what belongs to a new run, such as the flow it begins, through the connection of the inserting transaction."""
+
+Follow = Callable[[str], Beside | None]
+"""What follows a run of the pipeline; None when nothing does. May raise, which keeps the run from being submitted."""
+
+
 class SubmitStore(Protocol):
     """New runs and what people ask of them; each method is one transaction with its audit entry."""
 
@@ -72,7 +79,14 @@ class SubmitStore(Protocol):
         ...
 
     def insert(
-        self, run: Run, *, admission: Admission | None, actor: Actor, action: str, detail: Mapping[str, Any]
+        self,
+        run: Run,
+        *,
+        admission: Admission | None,
+        actor: Actor,
+        action: str,
+        detail: Mapping[str, Any],
+        beside: Beside | None = None,
     ) -> Inserted:
         """Insert the run; with an idempotency key that is known, return the first run and change nothing.
 
@@ -82,6 +96,7 @@ class SubmitStore(Protocol):
             actor: who submits.
             action: of the audit entry.
             detail: of the audit entry.
+            beside: writes what belongs to the run, if it is new, before the run itself.
         """
         ...
 
@@ -189,6 +204,10 @@ class RetentionStore(Protocol):
         """Of these copies of code those that a run may still need: one that is not over, or one whose log and artifacts
         are kept, so that it can be repeated exactly."""
         ...
+
+
+NeededCode = Callable[[Sequence[str]], Collection[str]]
+"""Of these copies of code, those that are needed."""
 
 
 class CodeCopies(Protocol):
@@ -316,6 +335,18 @@ class ReadyCode:
     code_dir: Path
     environment: Environment
     recipe: EnvironmentRecipe | None = None
+
+
+class Handing(Protocol):
+    """What runs of flows are given of the runs before them."""
+
+    def of(self, run: Run) -> Handed | None:
+        """What the run is given; None when it is in no flow.
+
+        Raises:
+            Unavailable: the database is away; a retry can help.
+        """
+        ...
 
 
 class RunFiles(Protocol):

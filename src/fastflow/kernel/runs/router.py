@@ -86,6 +86,7 @@ def _add_submission(router: APIRouter, runs: RunService) -> None:
             executor=body.executor,
             timeout=body.timeout,
             trigger="cli" if actor.name.startswith("cli:") else "api",
+            alone=body.alone,
         )
         if wait:
             run = await runs.wait(run.id, wait, actor=actor)

@@ -58,6 +58,9 @@ class RunIn(RequestBody):
     timeout: Annotated[float, Field(gt=0, le=315_360_000)] | None = Field(
         default=None, description="Seconds the run may take; null: what the pipeline says, else the installation."
     )
+    alone: bool = Field(
+        default=False, description="True: pipelines that run after this one do not follow; no flow begins."
+    )
 
 
 class CancelIn(RequestBody):

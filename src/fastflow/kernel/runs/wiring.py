@@ -23,7 +23,7 @@ from fastflow.kernel.runs.infra.lease_store import SqlLeaseStore
 from fastflow.kernel.runs.infra.read_store import SqlReadStore
 from fastflow.kernel.runs.infra.retention_store import SqlRetentionStore
 from fastflow.kernel.runs.infra.submit_store import SqlSubmitStore
-from fastflow.kernel.runs.ports import Catalogue, CodeCopies, SecretVersions
+from fastflow.kernel.runs.ports import Catalogue, CodeCopies, Handing, NeededCode, SecretVersions
 from fastflow.kernel.runs.service import RunPolicy, RunService
 from fastflow.kit.clock import Clock, SystemClock
 from fastflow.kit.ids import new_id
@@ -121,6 +121,8 @@ def build_dispatcher(
     lost_after: float = LOST_AFTER_SECONDS,
     url: str | None = None,
     at_end: Sequence[AtEnd] = (),
+    handing: Handing | None = None,
+    is_code_needed: NeededCode | None = None,
     clock: Clock | None = None,
 ) -> Dispatcher:
     """The dispatcher of this data directory's runner.
@@ -141,6 +143,8 @@ def build_dispatcher(
         lost_after: seconds of silence after which the runs of another host are given up.
         url: where the other servers of the database reach this one.
         at_end: features that act when a run ends, in the order in which they act.
+        handing: gathers what a run of a flow is given of the runs before it.
+        is_code_needed: of copies of code, those that something else than runs needs.
         clock: None: the machine's own.
     """
     clock = clock or SystemClock()
@@ -152,7 +156,9 @@ def build_dispatcher(
             host=read_host_id(data_dir),
             store=SqlLeaseStore(database, lost_after=lost_after, at_end=at_end),
             executors=executors,
-            specs=SpecMaker(SnapshotMaker(snapshots, environments, images, elsewhere), secrets, files, log_max_bytes),
+            specs=SpecMaker(
+                SnapshotMaker(snapshots, environments, images, elsewhere), secrets, files, log_max_bytes, handing
+            ),
             files=files,
             retention=Retention(
                 SqlRetentionStore(database, read_host_id(data_dir)),
@@ -160,6 +166,7 @@ def build_dispatcher(
                 clock,
                 code=snapshots,
                 code_unused=timedelta(days=code_retention_days),
+                also_needed=is_code_needed,
             ),
             wakeup=open_sender(database, data_dir / "run"),
             clock=clock,

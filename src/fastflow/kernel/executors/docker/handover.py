@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from fastflow.kernel.executors.docker.container import ARTIFACTS, ENVIRONMENT, GIVEN, WORK, Shape
-from fastflow.kernel.executors.docker.slots import Slot, link_tree
-from fastflow.kernel.executors.port import BaseImage, RunSpec
+from fastflow.kernel.executors.docker.slots import Slot, link_regular_files, link_tree
+from fastflow.kernel.executors.port import BaseImage, Handed, RunSpec
 from fastflow.kernel.executors.process.spec import DEFAULT_PATH
 
 CODE = GIVEN / "code"
 PARAMS = GIVEN / "params.json"
+UPSTREAM = GIVEN / "upstream.json"
+_ARTIFACTS_BEFORE = "upstream"
 NO_NETWORK = "none"
 _PLAN = {"user": False, "mount": False, "pid": True, "ipc": True, "network": True, "landlock": False}
 """For the supervisor: it is the first process of a PID namespace, and all else was done before it began."""
@@ -29,10 +31,21 @@ def fill_slot(slot: Slot, spec: RunSpec) -> None:
     link_tree(spec.code_dir, given / "code")
     (given / "params.json").write_text(json.dumps(dict(spec.params)), encoding="utf-8")
     (given / "params.json").chmod(0o644)
+    if spec.handed is not None:
+        _hand_on(spec.handed, given)
     for entry in os.scandir(given / "code"):
         (slot.folder / "work" / entry.name).symlink_to(CODE / entry.name)
     slot.give_to(spec.key)
     _move_artifacts(slot.folder / "artifacts", spec.artifacts_dir)
+
+
+def _hand_on(handed: Handed, given: Path) -> None:
+    """Lay what earlier runs told and left into the slot."""
+    document = handed.document(lambda run_id, _folder: str(GIVEN / _ARTIFACTS_BEFORE / run_id))
+    (given / UPSTREAM.name).write_text(json.dumps(document), encoding="utf-8")
+    (given / UPSTREAM.name).chmod(0o644)
+    for run_id, folder in handed.folders.items():
+        link_regular_files(folder, given / _ARTIFACTS_BEFORE / run_id)
 
 
 def _move_artifacts(folder: Path, target: Path) -> None:
@@ -99,6 +112,8 @@ def _environment(spec: RunSpec, shape: Shape, image: BaseImage) -> Mapping[str, 
         "FASTFLOW_PARAMS": str(PARAMS),
         "FASTFLOW_ARTIFACTS": str(ARTIFACTS),
     }
+    if spec.handed is not None:
+        environment |= {"FASTFLOW_UPSTREAM": str(UPSTREAM), **spec.handed.variables}
     return {**image.env, **environment, **own, "PATH": path, **spec.env}
 
 

@@ -16,6 +16,7 @@ import json
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -175,6 +176,21 @@ def link_tree(source: Path, target: Path) -> None:
     shutil.copytree(
         source, target, symlinks=True, copy_function=_link_or_copy, ignore=shutil.ignore_patterns("__pycache__")
     )
+
+
+def link_regular_files(source: Path, target: Path) -> None:
+    """The regular files of `source` once more at `target`, in folders that anybody may read. A run wrote them: links are
+    left out, and a copied file keeps its owner."""
+    for root, _folders, names in os.walk(source):
+        place = target / Path(root).relative_to(source)
+        place.mkdir(parents=True, mode=0o755)
+        for name in names:
+            file = Path(root) / name
+            about = file.lstat()
+            if stat.S_ISREG(about.st_mode) and _link_or_copy(str(file), str(place / name)):
+                copied = (place / name).lstat()
+                if copied.st_uid != about.st_uid:
+                    os.chown(place / name, about.st_uid, about.st_gid, follow_symlinks=False)
 
 
 def _link_or_copy(source: str, target: str) -> str:

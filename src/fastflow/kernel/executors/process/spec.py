@@ -67,6 +67,9 @@ def prepare_folders(spec: RunSpec, folder: Path, user: RunUser) -> None:
     for place in (folder / "ctl", folder / "work", folder / "tmp"):
         place.mkdir(mode=0o700)
     (folder / "params.json").write_text(json.dumps(dict(spec.params)))
+    if spec.handed is not None:
+        document = spec.handed.document(lambda _run_id, path: str(path))
+        (folder / "upstream.json").write_text(json.dumps(document))
     for entry in os.scandir(spec.code_dir):
         if entry.name != "__pycache__":
             (folder / "work" / entry.name).symlink_to(entry.path)
@@ -114,6 +117,8 @@ def _keeps(spec: RunSpec, folder: Path, around: Surroundings) -> list[tuple[str,
         folder / "params.json",
         *around.readable,
     ]
+    if spec.handed is not None:
+        readable += [folder / "upstream.json", *spec.handed.folders.values()]
     writable = [folder / "work", spec.artifacts_dir, *around.writable]
     return [(str(path), False) for path in readable] + [(str(path), True) for path in writable]
 
@@ -133,6 +138,8 @@ def _environment(spec: RunSpec, folder: Path, has_mounts: bool) -> dict[str, str
         "FASTFLOW_PARAMS": str(folder / "params.json"),
         "FASTFLOW_ARTIFACTS": str(spec.artifacts_dir),
     }
+    if spec.handed is not None:
+        environment |= {"FASTFLOW_UPSTREAM": str(folder / "upstream.json"), **spec.handed.variables}
     return {**environment, **spec.env}
 
 

@@ -41,6 +41,7 @@ class PipelineSettings:
         schedules: as written, for the room that will judge it.
         notify: as written, for the room that will judge it.
         after: as written, for the room that will judge it.
+        after_at: where that stands: file and line.
     """
 
     description: str = ""
@@ -60,6 +61,7 @@ class PipelineSettings:
     schedules: Any = None
     notify: Any = None
     after: Any = None
+    after_at: tuple[str, int | None] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -105,6 +105,7 @@ def read_settings(
         schedules=reader.take("schedules", _table_or_list, None),
         notify=reader.take("notify", _table_or_list, None),
         after=reader.take("after", _table_or_list, None),
+        after_at=(toml.file, toml.line("after")) if "after" in toml.table else None,
     )
 
 

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fastflow.kernel.environments.domain.environment import EnvironmentRequest
@@ -41,6 +41,9 @@ systems ticks in steps of up to 10 ms. What we know of such a tree is not truste
 ReadTree = Callable[[Located, PipelineTree], Pipeline]
 """Makes the pipeline of its files."""
 
+GraphJudge = Callable[[Sequence[Pipeline]], Mapping[str, Sequence[Fault]]]
+"""What is wrong with pipelines taken together, such as two that wait for one another, by pipeline."""
+
 
 @dataclass(frozen=True)
 class _Known:
@@ -70,6 +73,7 @@ class PipelineCatalog:
         store: what is remembered.
         read: makes the pipeline of its files.
         clock: for what is remembered.
+        graph_judges: look at all pipelines together; what they find is told by lists and checks.
     """
 
     def __init__(
@@ -81,6 +85,7 @@ class PipelineCatalog:
         store: PipelineStore,
         read: ReadTree,
         clock: Clock,
+        graph_judges: Sequence[GraphJudge] = (),
     ) -> None:
         self._files = files
         self._snapshots = snapshots
@@ -88,6 +93,7 @@ class PipelineCatalog:
         self._store = store
         self._read = read
         self._clock = clock
+        self._graph_judges = graph_judges
         self._known: dict[str, _Known] = {}
         self._remembered: dict[str, bool] = {}
         self._making: dict[str, threading.Lock] = {}
@@ -103,7 +109,7 @@ class PipelineCatalog:
         names = {pipeline.name for pipeline in pipelines}
         for gone in self._known.keys() - names:
             self._known.pop(gone, None)
-        return pipelines
+        return self._judged(pipelines)
 
     def get(self, name: str) -> Pipeline:
         """The pipeline of that name, perhaps with faults.
@@ -121,8 +127,29 @@ class PipelineCatalog:
             BadPipelineName: no pipeline can be called that.
             PipelineNotFound: one of `names` does not exist.
         """
-        pipelines = self.list() if names is None else [self._checked(name) for name in names]
-        return [fault for pipeline in pipelines for fault in pipeline.faults]
+        if names is None:
+            return [fault for pipeline in self.list() for fault in pipeline.faults]
+        checked = [self._checked(name) for name in names]
+        together = {pipeline.name: pipeline for pipeline in self.list()}
+        return [fault for pipeline in checked for fault in together.get(pipeline.name, pipeline).faults]
+
+    def look_at(self, name: str) -> Pipeline:
+        """As `get`, with what is wrong with it together with others among its faults."""
+        pipeline = self.get(name)
+        return next((one for one in self.list() if one.name == name), pipeline) if self._graph_judges else pipeline
+
+    def _judged(self, pipelines: Sequence[Pipeline]) -> Sequence[Pipeline]:
+        """The pipelines, with what is wrong with them together."""
+        found: dict[str, list[Fault]] = {}
+        for judge in self._graph_judges:
+            for name, faults in judge(pipelines).items():
+                found.setdefault(name, []).extend(faults)
+        if not found:
+            return pipelines
+        return [
+            replace(pipeline, faults=(*found[pipeline.name], *pipeline.faults)) if pipeline.name in found else pipeline
+            for pipeline in pipelines
+        ]
 
     def freeze(self, name: str) -> FrozenPipeline:
         """The pipeline with an immutable copy of its code as it is now. Well under a millisecond when nothing changed.

@@ -9,7 +9,7 @@ from fastflow.kernel.runs.domain.capsule import Capsule
 from fastflow.kernel.runs.domain.params import encode_environment
 from fastflow.kernel.runs.domain.run import Run
 from fastflow.kernel.runs.domain.scheduled import schedule_environment
-from fastflow.kernel.runs.ports import EnvironmentMaker, ReadyCode, RunFiles, SecretVersions
+from fastflow.kernel.runs.ports import EnvironmentMaker, Handing, ReadyCode, RunFiles, SecretVersions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,15 +28,22 @@ class SpecMaker:
         secrets: values for the launch.
         files: where log and artifacts are.
         log_max_bytes: size at which a log is cut; None means never.
+        handing: gathers what a run of a flow is given; None: nothing is.
     """
 
     def __init__(
-        self, maker: EnvironmentMaker, secrets: SecretVersions, files: RunFiles, log_max_bytes: int | None
+        self,
+        maker: EnvironmentMaker,
+        secrets: SecretVersions,
+        files: RunFiles,
+        log_max_bytes: int | None,
+        handing: Handing | None = None,
     ) -> None:
         self._maker = maker
         self._secrets = secrets
         self._files = files
         self._log_max_bytes = log_max_bytes
+        self._handing = handing
 
     async def make(self, run: Run, on_line: Callable[[str], None]) -> Launchable:
         """The run, ready to be launched; builds its environment when it has to, with the builder's words in its log.
@@ -60,6 +67,9 @@ class SpecMaker:
         if capsule.secrets:
             revealed = await asyncio.to_thread(self._secrets.reveal, run.pipeline_name, capsule.secrets)
             values, masked = revealed.values, tuple(revealed.masked)
+        handed = None
+        if self._handing is not None and capsule.flow is not None:
+            handed = await asyncio.to_thread(self._handing.of, run)
         spec = RunSpec(
             key=run.key,
             pipeline_name=run.pipeline_name,
@@ -87,5 +97,6 @@ class SpecMaker:
             grace=capsule.grace,
             network=capsule.network,
             warm_modules=capsule.modules,
+            handed=handed,
         )
         return Launchable(spec=spec, ready=ready)

@@ -1,9 +1,10 @@
 """Removes logs, artifacts and copies of code that have outlived their time; the runs themselves stay in the history."""
 
 import logging
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from fastflow.kernel.runs.ports import CodeCopies, RetentionStore, RunFiles
+from fastflow.kernel.runs.ports import CodeCopies, NeededCode, RetentionStore, RunFiles
 from fastflow.kit.clock import Clock
 
 logger = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ class Retention:
         clock: the time.
         code: the copies of pipelines' code; None: they are left alone.
         code_unused: how long a copy that no run needs stays after its last use.
+        also_needed: what something else than runs needs.
     """
 
     def __init__(
@@ -31,12 +33,14 @@ class Retention:
         *,
         code: CodeCopies | None = None,
         code_unused: timedelta = timedelta(days=30),
+        also_needed: NeededCode | None = None,
     ) -> None:
         self._store = store
         self._files = files
         self._clock = clock
         self._code = code
         self._code_unused = code_unused
+        self._also_needed = also_needed
         self._code_due_at: datetime | None = None
 
     def sweep(self, keep_runs: int | None, before: datetime | None) -> bool:
@@ -73,6 +77,10 @@ class Retention:
         if self._code is None or (self._code_due_at is not None and now < self._code_due_at):
             return
         self._code_due_at = now + _CODE_EVERY
-        removed = self._code.collect_snapshots(self._store.find_needed_code, self._code_unused.total_seconds())
+        removed = self._code.collect_snapshots(self._find_needed, self._code_unused.total_seconds())
         if removed:
             logger.info("code.removed", extra={"fields": {"count": len(removed)}})
+
+    def _find_needed(self, tree_hashes: Sequence[str]) -> Collection[str]:
+        needed = self._store.find_needed_code(tree_hashes)
+        return needed if self._also_needed is None else {*needed, *self._also_needed(tree_hashes)}

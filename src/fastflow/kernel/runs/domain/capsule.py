@@ -65,6 +65,7 @@ class Capsule:
         request_digest: identity of the submitted body, for idempotency keys.
         retry: the rules by which it is tried again (`pipelines.domain.retry.RetryPolicy`); None: it is not.
         schedule: the due time it stands for (`scheduled.Scheduled`); None when no schedule submitted it.
+        flow: where it stands in a flow: `id`, `step`, `element`, `attempt`, `key`; None when it is in none.
     """
 
     tree_hash: str
@@ -84,6 +85,7 @@ class Capsule:
     request_digest: str = ""
     retry: Mapping[str, Any] | None = None
     schedule: Mapping[str, str] | None = None
+    flow: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As the database keeps it."""

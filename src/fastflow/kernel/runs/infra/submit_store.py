@@ -16,7 +16,7 @@ from fastflow.kernel.runs.infra.at_end import ENDED_COLUMNS, AtEnd, Ends, ended_
 from fastflow.kernel.runs.infra.event_writer import record_state
 from fastflow.kernel.runs.infra.queueing import put_in_queue
 from fastflow.kernel.runs.infra.rows import PENDING, READY, RUN, RUN_COLUMNS, RUNNING, run_of
-from fastflow.kernel.runs.ports import Admission, Inserted
+from fastflow.kernel.runs.ports import Admission, Beside, Inserted
 from fastflow.kit.identity import Actor
 
 _BY_ID = select(*RUN_COLUMNS).where(RUN.c.id == bindparam("run_id"))
@@ -88,12 +88,21 @@ class SqlSubmitStore:
             return _find_same(connection, pipeline_name, key)
 
     def insert(
-        self, run: Run, *, admission: Admission | None, actor: Actor, action: str, detail: Mapping[str, Any]
+        self,
+        run: Run,
+        *,
+        admission: Admission | None,
+        actor: Actor,
+        action: str,
+        detail: Mapping[str, Any],
+        beside: Beside | None = None,
     ) -> Inserted:
         """See `SubmitStore.insert`."""
         try:
             with self._database.write() as connection:
-                return self._insert(connection, run, admission, actor, action, detail)
+                return self.insert_in(
+                    connection, run, admission=admission, actor=actor, action=action, detail=detail, beside=beside
+                )
         except IntegrityError:
             # On PostgreSQL another transaction inserted the same idempotency key after we had looked.
             if run.idempotency_key is None:
@@ -103,15 +112,18 @@ class SqlSubmitStore:
                 raise
             return Inserted(run=first, is_new=False)
 
-    def _insert(
+    def insert_in(
         self,
         connection: Connection,
         run: Run,
+        *,
         admission: Admission | None,
         actor: Actor,
         action: str,
         detail: Mapping[str, Any],
+        beside: Beside | None = None,
     ) -> Inserted:
+        """As `insert`, in the caller's write transaction; what raises may have written and must undo it."""
         if admission is not None:
             self._database.lock(connection, "claim")
         if run.idempotency_key is not None:
@@ -135,6 +147,8 @@ class SqlSubmitStore:
                         subject=holder.id,
                         detail={"reason": verdict.why},
                     )
+        if beside is not None:
+            beside(connection, run)
         put_in_queue(connection, run, actor=actor, action=action, detail=detail)
         if run.has_ended:
             self._ends.tell(connection, ended_on_arrival(run), run.queued_at)

@@ -18,14 +18,18 @@ from fastflow.kernel.runs.domain.errors import (
 )
 from fastflow.kernel.runs.domain.explain import Explanation, explain
 from fastflow.kernel.runs.domain.params import validate_params
+from fastflow.kernel.runs.domain.prepared import PreparedRun
 from fastflow.kernel.runs.domain.run import Artifact, Run, RunEvent, RunFilter, Runner
 from fastflow.kernel.runs.domain.scheduled import Overlap, Scheduled
 from fastflow.kernel.runs.domain.states import RunStatus
 from fastflow.kernel.runs.ports import (
+    Admission,
+    Beside,
     Catalogue,
     Comparison,
     EnvironmentCatalogue,
     Expect,
+    Follow,
     Inserted,
     ReadStore,
     SecretVersions,
@@ -35,13 +39,12 @@ from fastflow.kernel.runs.ports import (
 from fastflow.kernel.runs.service.admission import admission_for
 from fastflow.kernel.runs.service.comparing import compare_runs
 from fastflow.kernel.runs.service.freezing import (
-    check_executor,
-    freeze_capsule,
     new_run,
     repeat_exactly,
     request_digest,
 )
 from fastflow.kernel.runs.service.policy import RunPolicy
+from fastflow.kernel.runs.service.preparing import Preparing
 from fastflow.kernel.runs.service.repeating import Parts
 from fastflow.kit.clock import Clock
 from fastflow.kit.errors import InvalidInput
@@ -77,11 +80,13 @@ class RunService:
         self._environments = environments
         self._secrets = secrets
         self._comparison = comparison
+        self._preparing = Preparing(catalogue, environments, secrets, policy)
         self._parts = Parts(catalogue, environments, secrets, policy.executors)
         self._wakeup = wakeup
         self._expect = expect
         self._clock = clock
         self._policy = policy
+        self._follow: Follow | None = None
 
     # -- submit ---------------------------------------------------------------------------------------------------------
 
@@ -97,6 +102,7 @@ class RunService:
         executor: str | None = None,
         timeout: float | None = None,
         schedule: Scheduled | None = None,
+        alone: bool = False,
     ) -> Run:
         """Put a run of the pipeline, as its code is now, into the queue.
 
@@ -112,6 +118,7 @@ class RunService:
             executor: None takes the pipeline's, else the installation's.
             timeout: seconds the run may take; None takes the pipeline's, else the installation's.
             schedule: the due time it stands for.
+            alone: True: nothing follows it, whatever other pipelines declare.
 
         Raises:
             NotFound: no such pipeline, or no such secret.
@@ -134,7 +141,21 @@ class RunService:
             rerun_of=None,
             timeout=timeout,
             schedule=schedule,
+            following=None if alone or self._follow is None else self._follow(pipeline_name),
         )
+
+    def follow(self, follow: Follow) -> None:
+        """Let runs begin flows: `follow` says what comes after a pipeline's run."""
+        self._follow = follow
+
+    def prepare(self, pipeline_name: str, *, executor: str | None = None) -> PreparedRun:
+        """See `Preparing.prepare`."""
+        return self._preparing.prepare(pipeline_name, executor=executor)
+
+    def admission(self, run: Run) -> Admission | None:
+        """What the limits of its pipeline make of a run that something else submits; it always may queue."""
+        policy = cast("Any", run.capsule.get("policy", "queue"))
+        return admission_for(run, policy, max_concurrent=self._policy.max_concurrent_runs, queue_when_full=True)
 
     def _submit(
         self,
@@ -150,6 +171,7 @@ class RunService:
         schedule: Scheduled | None = None,
         due: Mapping[str, str] | None = None,
         not_before: datetime | None = None,
+        following: Beside | None = None,
     ) -> Run:
         digest = request_digest(params, executor, timeout)
         if idempotency_key is not None:
@@ -159,15 +181,9 @@ class RunService:
         frozen = self._catalogue.freeze(pipeline_name)
         pipeline = frozen.pipeline
         complete = validate_params(params, pipeline.params_schema)
-        kind = check_executor(executor or pipeline.executor or self._policy.default_executor, self._policy)
-        capsule = freeze_capsule(
+        capsule = self._preparing.freeze(
             frozen,
-            self._policy,
-            executor=kind,
-            environment=None
-            if kind in self._policy.image_executors  # only the runner knows the image of today
-            else self._environments.resolved_hash(frozen.environment),
-            secrets=self._secrets.current_versions(pipeline.name, pipeline.secrets) if pipeline.secrets else {},
+            executor,
             digest=digest,
             timeout=timeout,
             schedule=due if schedule is None else schedule.to_json(),
@@ -186,10 +202,13 @@ class RunService:
             not_before=not_before,
             policy=self._policy,
         )
-        inserted = self._insert(run, capsule, actor, "queue" if schedule is None else schedule.overlap)
+        overlap = "queue" if schedule is None else schedule.overlap
+        inserted = self._insert(run, capsule, actor, overlap, following)
         return inserted.run if inserted.is_new else _same_request(inserted.run, digest)
 
-    def _insert(self, run: Run, capsule: Capsule, actor: Actor, overlap: Overlap = "queue") -> Inserted:
+    def _insert(
+        self, run: Run, capsule: Capsule, actor: Actor, overlap: Overlap = "queue", following: Beside | None = None
+    ) -> Inserted:
         admission = admission_for(
             run,
             cast("Any", capsule.policy),
@@ -201,7 +220,9 @@ class RunService:
         detail: dict[str, Any] = {"pipeline": run.pipeline_name, "trigger": run.trigger}
         if run.rerun_of:
             detail.update(rerun_of=run.rerun_of, exact=capsule.exact)
-        inserted = self._submits.insert(run, admission=admission, actor=actor, action=action, detail=detail)
+        inserted = self._submits.insert(
+            run, admission=admission, actor=actor, action=action, detail=detail, beside=following
+        )
         if inserted.is_new:
             for holder in inserted.cancelled:
                 self._wakeup.wake_runner(f"cancel {holder}")

@@ -1,0 +1,75 @@
+"""Errors of the flows room."""
+
+from collections.abc import Mapping
+
+from fastflow.kit.errors import Conflict, InvalidInput, NotFound
+
+
+class FlowNotFound(NotFound):
+    """No flow has this id, or its roots are outside the asker's scope."""
+
+    default_code = "flow_not_found"
+    default_hint = "Take the id from `GET /flows`, or from `GET /backfills` for a backfill."
+
+    def __init__(self, flow_id: str) -> None:
+        super().__init__(f"There is no flow {flow_id}.")
+
+
+class StepNotFound(NotFound):
+    """The flow has no step of this name."""
+
+    default_code = "step_not_found"
+    default_hint = "`GET /flows/{id}` names the flow's steps."
+
+
+class FlowCycle(InvalidInput):
+    """Pipelines run after one another in a circle."""
+
+    default_code = "flow_cycle"
+    default_hint = "`fastflow pipelines check` names file and line; or run the pipeline alone (`alone`)."
+
+
+class InvalidFlow(InvalidInput):
+    """A flow that cannot be started as asked for."""
+
+    default_code = "invalid_flow"
+    default_hint = "Correct the named fields; `GET /flows/plan` shows what a flow would be made of."
+
+
+class FlowEnded(Conflict):
+    """The flow is over."""
+
+    default_code = "flow_ended"
+    default_hint = "Run what failed again with `POST /flows/{id}/rerun`, or begin a new flow."
+
+
+class FlowRuns(Conflict):
+    """The flow is not over."""
+
+    default_code = "flow_runs"
+    default_hint = "Wait for its end, or cancel it first with `POST /flows/{id}/cancel`."
+
+
+class NothingFailed(Conflict):
+    """There is nothing to run again."""
+
+    default_code = "nothing_failed"
+    default_hint = "Begin a new flow with `POST /flows`."
+
+
+class NoApproval(Conflict):
+    """The step does not wait for an approval: it has none, its turn has not come, or it was decided already."""
+
+    default_code = "no_approval"
+    default_hint = "`GET /flows/{id}` shows what each step waits for."
+
+
+class InvalidBackfill(InvalidInput):
+    """A backfill that cannot be made."""
+
+    default_code = "invalid_backfill"
+    default_hint = "Correct the named fields; with `dry_run` nothing is made and the elements are shown."
+
+    def __init__(self, problems: Mapping[str, str], *, hint: str | None = None) -> None:
+        named = "; ".join(f"{field}: {problem}" for field, problem in problems.items())
+        super().__init__(f"The backfill is not valid: {named}.", hint=hint, fields=problems)
