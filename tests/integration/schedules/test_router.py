@@ -77,7 +77,7 @@ async def test_job_when_wrong_then_the_problem_names_every_field(client: httpx.A
     answer = await client.post("/scheduler/jobs", json={**NIGHTLY, "trigger": "hourly", "overlapp": "skip"})
     fields = problem(answer, 422, "invalid_input")["fields"]
     assert fields["trigger"] == "'hourly' is none of cron, interval, once"
-    assert fields["overlapp"] == "is not a known field"
+    assert fields["overlapp"] == "is not a known field. Did you mean 'overlap'?"
     assert problem(
         await client.post("/scheduler/jobs", json={**NIGHTLY, "pipeline_name": "x"}), 404, "pipeline_not_found"
     )
