@@ -233,8 +233,8 @@ def _require_success(answer: httpx.Response) -> None:
 
 def _last_line(text: str) -> str:
     """Of the traceback that the dashboard answers: what it comes to."""
-    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
-    return lines[-1].rstrip(".")[:500] if lines else ""
+    lines = [line.strip().rstrip(".") for line in text.splitlines()]
+    return next((line[:500] for line in reversed(lines) if line), "")
 
 
 def _job(told: Mapping[str, Any]) -> Job:

@@ -184,6 +184,8 @@ def environment(environ: Mapping[str, str], token: str) -> dict[str, str]:
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": token,
         "RAY_USAGE_STATS_ENABLED": "0",
+        # A server started by `uv run` would have every node carry the server's folder into each job.
+        "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
         "RAY_prestart_worker_first_driver": "0",  # every job gets a worker of its own anyway
     }
 

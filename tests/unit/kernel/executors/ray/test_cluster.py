@@ -77,8 +77,9 @@ async def test_job_when_unknown_then_told_apart_from_a_wrong_address() -> None:
     assert await cluster.has_package("_ray_pkg_1.zip") is False
 
 
-async def test_traceback_when_answered_then_its_last_line_counts() -> None:
-    text = "Traceback (most recent call last):\n  File ...\nValueError: submission_id j exists."
+@pytest.mark.parametrize("end", [".", ".\n.", "\n.\n\n"])
+async def test_traceback_when_answered_then_its_last_line_with_words_counts(end: str) -> None:
+    text = f"Traceback (most recent call last):\n  File ...\nValueError: submission_id j exists{end}"
     cluster = _cluster(lambda _request: httpx.Response(500, text=text))
     with pytest.raises(ClusterError, match=r"^ValueError: submission_id j exists$"):
         await cluster.submit(JOB)

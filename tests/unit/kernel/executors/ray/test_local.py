@@ -22,7 +22,7 @@ def test_environment_when_handed_on_then_no_secret_of_the_server_is_in_it_and_a_
     told = environment(given, "token")
     assert "s3cret" not in str(told) and "RAY_ADDRESS" not in told
     assert (told["RAY_AUTH_MODE"], told["RAY_AUTH_TOKEN"], told["UV_INDEX_URL"]) == ("token", "token", "http://index")
-    assert told["RAY_USAGE_STATS_ENABLED"] == "0"
+    assert told["RAY_USAGE_STATS_ENABLED"] == told["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] == "0"
 
 
 def test_command_when_built_then_every_port_is_its_own_and_the_node_is_on_an_address_of_this_machine_alone() -> None:
