@@ -43,6 +43,9 @@ _SAID_OTHERWISE = {
     "run_memory": "size",
     "run_writable_paths": "paths separated by `:`",
     "run_readable_paths": "paths separated by `:`",
+    "git_protocols": "words separated by `,`",
+    "git_timeout": "duration",
+    "auto_sync_interval": "duration",
 }
 
 
@@ -82,6 +85,8 @@ def _default(field: FieldInfo) -> str:
         return f"`{str(field.default).lower()}`"
     if isinstance(field.default, float):
         return f"`{field.default:g}`"
+    if isinstance(field.default, tuple):
+        return f"`{','.join(field.default)}`"
     return f"`{field.default}`"
 
 

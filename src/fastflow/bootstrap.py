@@ -3,6 +3,7 @@
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import select
@@ -35,14 +36,14 @@ from fastflow.kernel.failures.wiring import FailuresRoom, build_failures
 from fastflow.kernel.flows.infra.engine import FlowEngine
 from fastflow.kernel.flows.service import FlowKeeper
 from fastflow.kernel.flows.wiring import FlowsRoom, build_flows, flows_at_end
-from fastflow.kernel.judges import GRAPH_JUDGES, JUDGES
+from fastflow.kernel.judges import GRAPH_JUDGES, JUDGES, find_followers
 from fastflow.kernel.notifications.infra.channel_store import SqlChannelStore
 from fastflow.kernel.notifications.infra.deciding import EndAlerts
 from fastflow.kernel.notifications.service import Notifier
 from fastflow.kernel.notifications.wiring import NotificationsRoom, build_notifications
 from fastflow.kernel.pipelines.domain.pipeline import Pipeline
 from fastflow.kernel.pipelines.service import PipelineCatalog, WarmUp
-from fastflow.kernel.pipelines.wiring import build_pipelines
+from fastflow.kernel.pipelines.wiring import build_pipelines, open_snapshots, preview_pipelines
 from fastflow.kernel.runs.dispatcher import Dispatcher
 from fastflow.kernel.runs.infra.at_end import AtEnd
 from fastflow.kernel.runs.infra.retrying import Retries
@@ -55,6 +56,10 @@ from fastflow.kernel.schedules.service import Scheduler
 from fastflow.kernel.schedules.wiring import SchedulesRoom, build_schedules
 from fastflow.kernel.secrets.service import SecretService
 from fastflow.kernel.secrets.wiring import build_secrets
+from fastflow.kernel.sync.domain.repository import SETTINGS_NAME, Auth, Definition
+from fastflow.kernel.sync.service import Syncer
+from fastflow.kernel.sync.service.repositories import require_usable
+from fastflow.kernel.sync.wiring import SyncRoom, SyncRules, build_sources, build_sync
 from fastflow.kernel.users.service import LoginService, TokenService, UserService
 from fastflow.kernel.users.wiring import build_users
 from fastflow.kernel.webhooks.infra.store import SqlWebhookStore
@@ -92,6 +97,7 @@ class Product:
     notifications: NotificationsRoom
     webhooks: WebhookService
     flows: FlowsRoom
+    sync: SyncRoom
     logs: LogService
     at_end: Sequence[AtEnd]
     made_key_file: Path | None
@@ -172,13 +178,17 @@ class Product:
         """What watches for alerts and sends them."""
         return self.notifications.make_notifier()
 
+    def make_syncer(self) -> Syncer:
+        """What makes commits of repositories active."""
+        return self.sync.make_syncer()
+
     def make_warm_up(self) -> WarmUp:
         """Builds environments ahead of runs."""
         return WarmUp(self.pipelines, self.environments, is_elsewhere=self.starts_from_image)
 
     def starts_from_image(self, pipeline: Pipeline) -> bool:
         """Whether the pipeline's runs start from an image, unless a run says otherwise."""
-        return (pipeline.executor or self.settings.executor) in image_kinds()
+        return _starts_from_image(self.settings, pipeline)
 
     def close(self) -> None:
         """Give back what the services hold."""
@@ -193,7 +203,7 @@ def build_product(settings: Settings, *, clock: Clock | None = None) -> Product:
         InvalidInput: a setting cannot be used.
         Unavailable: a folder cannot be made, or the database is away or of a newer schema.
     """
-    clock = clock or SystemClock()
+    clock, described = clock or SystemClock(), settings_repository(settings)
     _make_folders(settings)
     database = Database(settings.effective_database_url)
     migrate(database)
@@ -207,6 +217,7 @@ def build_product(settings: Settings, *, clock: Clock | None = None) -> Product:
         clock=clock,
     )
     environments = _environments(settings, database, clock)
+    sources, snapshots = build_sources(database), open_snapshots(database, settings.data_dir, clock)
     pipelines = build_pipelines(
         database,
         pipelines_dir=settings.pipelines_dir,
@@ -214,6 +225,8 @@ def build_product(settings: Settings, *, clock: Clock | None = None) -> Product:
         known_executors=kinds(),
         judges=JUDGES,
         graph_judges=GRAPH_JUDGES,
+        sources=sources,
+        snapshots=snapshots,
         clock=clock,
     )
     engine = FlowEngine()
@@ -259,6 +272,32 @@ def build_product(settings: Settings, *, clock: Clock | None = None) -> Product:
         artifacts_dir=settings.data_dir / "artifacts",
         clock=clock,
     )
+    sync = build_sync(
+        database,
+        sources=sources,
+        snapshots=snapshots,
+        pipelines=pipelines,
+        preview=partial(
+            preview_pipelines,
+            pipelines_dir=settings.pipelines_dir,
+            snapshots=snapshots,
+            known_executors=kinds(),
+            judges=JUDGES,
+        ),
+        environments=environments,
+        schedules=schedules.declared,
+        runs=runs.runs,
+        secrets=secrets.secrets,
+        wakeup=runs.sender,
+        expect=runs.signals.expect,
+        data_dir=settings.data_dir,
+        rules=_sync_rules(settings),
+        graph_judges=GRAPH_JUDGES,
+        followers=find_followers,
+        is_elsewhere=partial(_starts_from_image, settings),
+        clock=clock,
+    )
+    sync.adopt(described)
     return Product(
         settings=settings,
         database=database,
@@ -283,6 +322,7 @@ def build_product(settings: Settings, *, clock: Clock | None = None) -> Product:
         notifications=notifications,
         webhooks=build_webhooks(database, pipelines=pipelines, runs=runs.runs, cipher=secrets.cipher, clock=clock),
         flows=flows,
+        sync=sync,
         logs=build_log_service(
             database,
             logs_dir=settings.logs_dir,
@@ -359,6 +399,48 @@ def _policy(settings: Settings) -> RunPolicy:
         default_grace=settings.stop_grace,
         default_retries=settings.retry_attempts,
     )
+
+
+def _starts_from_image(settings: Settings, pipeline: Pipeline) -> bool:
+    return (pipeline.executor or settings.executor) in image_kinds()
+
+
+def _sync_rules(settings: Settings) -> SyncRules:
+    return SyncRules(
+        protocols=tuple(settings.git_protocols),
+        seconds=settings.git_timeout,
+        max_bytes=int(settings.git_max_mb * MEGABYTE),
+        interval=settings.auto_sync_interval,
+        preheat=settings.uv_pre_heat,
+        github_api_url=settings.github_api_url,
+        github_app_id=settings.github_app_id,
+        github_installation_id=settings.github_installation_id,
+        github_private_key_path=settings.github_private_key_path,
+    )
+
+
+def settings_repository(settings: Settings) -> Definition | None:
+    """The repository that the settings describe; None: none.
+
+    Raises:
+        InvalidInput: it cannot be used; names the variable.
+    """
+    if settings.git_url is None:
+        return None
+    implied: Auth = "password" if settings.git_secret else "github-app" if settings.github_app_id else "none"
+    described = Definition(
+        name=SETTINGS_NAME,
+        url=settings.git_url,
+        branch=settings.git_branch,
+        subfolder=settings.git_subfolder,
+        prefix=settings.git_prefix,
+        auth=settings.git_auth or implied,
+        username=settings.git_username,
+        secret=settings.git_secret,
+        host_keys=settings.git_host_keys,
+        webhook_secret=settings.git_webhook_secret,
+    )
+    return require_usable(described, tuple(settings.git_protocols))
 
 
 def docker_settings(settings: Settings) -> DockerSettings:

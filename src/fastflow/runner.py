@@ -30,6 +30,7 @@ from fastflow.kernel.notifications.service import Notifier
 from fastflow.kernel.pipelines.service import WarmUp
 from fastflow.kernel.runs.dispatcher import Dispatcher
 from fastflow.kernel.schedules.service import Scheduler
+from fastflow.kernel.sync.service import Syncer
 from fastflow.kit.errors import Conflict, FastFlowError, InvalidInput
 from fastflow.kit.log_lines import configure_logging
 from fastflow.serve import KEY_MADE, RUNNER_LOCK, Reporter
@@ -76,6 +77,10 @@ class RunnerProduct(Protocol):
         """What looks at flows that are due."""
         ...
 
+    def make_syncer(self) -> Syncer:
+        """What makes commits of repositories active."""
+        ...
+
     def make_warm_up(self) -> WarmUp:
         """Builds environments ahead of runs."""
         ...
@@ -111,11 +116,13 @@ async def run_forever(
         dispatcher = product.make_dispatcher(executors)
         scheduler = product.make_scheduler()
         keeper = product.make_flow_keeper()
+        syncer = product.make_syncer()
 
         def notify(message: str) -> None:
             dispatcher.notify(message)
             scheduler.notify(message)
             keeper.notify(message)
+            syncer.notify(message)
 
         receiver = make_receiver(product.database, run_dir, RUNNER_SOCKET, notify)
         loop = asyncio.get_running_loop()
@@ -131,6 +138,7 @@ async def run_forever(
                 _sort_failures(product, dispatcher),
                 _notify(product, dispatcher),
                 _keep_flows(keeper, dispatcher),
+                _sync(syncer, dispatcher),
             )
         ]
         try:
@@ -193,6 +201,12 @@ async def _keep_flows(keeper: FlowKeeper, dispatcher: Dispatcher) -> None:
         await keeper.run()
     finally:
         keeper.stop()
+
+
+async def _sync(syncer: Syncer, dispatcher: Dispatcher) -> None:
+    """Once the queue is served, follow the repositories."""
+    await dispatcher.ready.wait()
+    await syncer.run()
 
 
 async def _preheat(product: RunnerProduct, dispatcher: Dispatcher) -> None:

@@ -125,6 +125,45 @@ class Settings(BaseSettings):
         1024.0, gt=0, description="Size above which no further artifact of a run is taken from a node."
     )
 
+    # Code from Git
+    git_url: str | None = Field(
+        None,
+        description="Repository to sync pipelines from, as the repository `default`; unset: none, or those added later.",
+    )
+    git_branch: str = Field("main", min_length=1, description="Branch of that repository.")
+    git_subfolder: str = Field("", description="Where the pipelines are in it; empty: at its top.")
+    git_prefix: str = Field("", description="Put before the names of its pipelines.")
+    git_auth: Literal["none", "password", "ssh", "github-app"] | None = Field(
+        None,
+        description="How its host is convinced; unset: password if GIT_SECRET is set, github-app if GITHUB_APP_ID is, else none.",
+    )
+    git_username: str = Field("", description="Beside the password; empty: what GitHub expects beside a token.")
+    git_secret: str | None = Field(
+        None, description="Key of the secret that is the password or token, the SSH key, or the App's private key."
+    )
+    git_host_keys: str | None = Field(None, description="Keys of an SSH host, as `ssh-keyscan HOST` prints them.")
+    git_webhook_secret: str | None = Field(None, description="Key of the secret that its host signs webhooks with.")
+    auto_sync_interval: float | None = Field(
+        None, description="Seconds between two looks at a repository that has no interval of its own; unset: never."
+    )
+    git_protocols: Annotated[tuple[Literal["https", "ssh", "http", "file"], ...], NoDecode] = Field(
+        ("https", "ssh"),
+        min_length=1,
+        description="Schemes, separated by commas, that repositories are fetched by: https, ssh, http, file.",
+    )
+    git_timeout: float = Field(300.0, description="Seconds one command of Git may take.")
+    git_max_mb: float = Field(
+        500.0, gt=0, description="Size above which a repository, or the files of one commit, are refused."
+    )
+    github_app_id: str | None = Field(None, description="Id of the GitHub App that repositories are read as.")
+    github_installation_id: str | None = Field(
+        None, description="Id of its installation; unset: GitHub is asked which one has the repository."
+    )
+    github_private_key_path: Path | None = Field(None, description="File with its private key (.pem).")
+    github_api_url: str = Field(
+        "https://api.github.com", description="GitHub's API; another one for GitHub Enterprise."
+    )
+
     # Logs
     log_retention_runs: int | None = Field(
         None, ge=1, description="Finished runs per pipeline whose logs are kept; unset means all."
@@ -174,7 +213,11 @@ class Settings(BaseSettings):
     )
     max_body_mb: float = Field(10.0, gt=0, description="Size of a request body above which it is refused.")
 
-    @field_validator("container_timeout", "stop_grace", "warm_idle", "lost_after", "schedule_grace", mode="before")
+    @field_validator(
+        *("container_timeout", "stop_grace", "warm_idle", "lost_after", "schedule_grace", "git_timeout"),
+        "auto_sync_interval",
+        mode="before",
+    )
     @classmethod
     def _duration(cls, value: Any) -> Any:
         return value if value is None else _taken(lambda: parse_duration(value, "this"))
@@ -195,6 +238,25 @@ class Settings(BaseSettings):
     def _dashboard(cls, value: str | None) -> str | None:
         if value is not None and re.fullmatch(r"https?://[^/@?#\s]+(/[^@?#\s]*)?", value) is None:
             raise ValueError("must be the address of the dashboard, such as http://head:8265")
+        return value
+
+    @field_validator("auto_sync_interval")
+    @classmethod
+    def _not_too_often(cls, value: float | None) -> float | None:
+        if value is not None and value < 10:
+            raise ValueError("must be at least 10 seconds")
+        return value
+
+    @field_validator("git_protocols", mode="before")
+    @classmethod
+    def _words(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("github_api_url")
+    @classmethod
+    def _api_address(cls, value: str) -> str:
+        if not value.startswith(("https://", "http://127.0.0.1:")):
+            raise ValueError("must be an https URL")
         return value
 
     @field_validator("docker_host")

@@ -43,6 +43,7 @@ from fastflow.kernel.runs.router import build_router as runs_router
 from fastflow.kernel.runs.wiring import read_host_id
 from fastflow.kernel.schedules.router import build_router as schedules_router
 from fastflow.kernel.secrets.router import build_router as secrets_router
+from fastflow.kernel.sync.router import build_router as sync_router
 from fastflow.kernel.users.router import Authenticator
 from fastflow.kernel.users.router import build_router as users_router
 from fastflow.kernel.webhooks.router import build_router as webhooks_router
@@ -127,6 +128,7 @@ def _routers(product: Product) -> list[APIRouter]:
         webhooks_router(product.webhooks),
         schedules_router(product.schedules.schedules, product.schedules.pauses, product.schedules.simulations),
         flows_router(product.flows.flows, product.flows.backfills, product.clock),
+        sync_router(product.sync.repositories, product.sync.syncs, product.sync.webhooks),
         secrets_router(product.secrets),
         users_router(product.users, product.logins, product.tokens, cookie_secure=settings.cookie_secure),
         audit_router(product.audit),

@@ -21,7 +21,7 @@ EXAMPLES = 12
 """Per operation and phase; `make torture` and longer campaigns may raise it."""
 BEYOND_THE_SCHEMA = [checks.positive_data_acceptance]
 """Rules that a schema cannot tell (a name that is reserved, a cursor of another list) refuse data it allows, with 422."""
-ENDLESS = ["/runs/{run_id}/logs/stream", "/logs/stream"]
+ENDLESS = ["/runs/{run_id}/logs/stream", "/logs/stream", "/sync/history/{sync_id}/events"]
 """Streams that end with their run or never; tests/integration/logs reads them."""
 
 

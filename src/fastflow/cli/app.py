@@ -20,6 +20,7 @@ from fastflow.cli import (
     secrets,
     server,
     serving,
+    sync,
     users,
     webhooks,
 )
@@ -76,6 +77,7 @@ app.add_typer(channels.app, name="channels")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(flows.app, name="flows")
 app.add_typer(backfill.app, name="backfill")
+app.add_typer(sync.app, name="sync")
 app.add_typer(environments.app, name="environments")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(users.app, name="users")

@@ -20,6 +20,7 @@ from fastflow.cli.channel_check import check_channels
 from fastflow.cli.cluster_check import check_cluster
 from fastflow.cli.engine_check import check_engine
 from fastflow.cli.findings import Finding, judge_executor, judge_pipelines
+from fastflow.cli.git_check import check_git
 from fastflow.cli.output import size
 from fastflow.cli.running import is_runner_at_work
 from fastflow.cli.schedule_check import check_schedules
@@ -54,6 +55,7 @@ def check_machine() -> list[Finding]:
     findings.append(_guard("database", lambda: _check_database(settings)))
     findings.append(_guard("schedules", lambda: _check_schedules(settings)))
     findings.append(_guard("alerts", lambda: _check_alerts(settings)))
+    findings.append(_guard("git", lambda: _check_git(settings)))
     findings.append(_guard("encryption key", lambda: _check_key(settings)))
     findings += _check_executor(settings)
     findings.append(_guard("containers", lambda: check_engine(settings)))
@@ -180,6 +182,11 @@ def _check_alerts(settings: Settings) -> Finding:
         if database is not None and current_revision(database) == head_revision():
             return check_channels(database)
     return Finding(name="alerts", level="ok", text="no rules yet")
+
+
+def _check_git(settings: Settings) -> Finding:
+    with _database(settings) as database:
+        return check_git(settings, database if database and current_revision(database) == head_revision() else None)
 
 
 def _check_key(settings: Settings) -> Finding:

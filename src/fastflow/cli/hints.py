@@ -38,6 +38,12 @@ COMMANDS: Mapping[str, str] = {
     "POST /flows/{id}/cancel": "fastflow flows cancel {id}",
     "POST /flows/{id}/rerun": "fastflow flows rerun {id} --from-failed",
     "GET /backfills": "fastflow backfill list",
+    "POST /sync": "fastflow sync run",
+    "POST /sync/rollback": "fastflow sync rollback",
+    "GET /sync/status": "fastflow sync status",
+    "GET /sync/history": "fastflow sync history",
+    "GET /sync/repositories": "fastflow sync list",
+    "POST /sync/repositories": "fastflow sync add NAME URL",
     "GET /environments": "fastflow environments list",
     "POST /environments/gc": "fastflow environments gc",
     "GET /secrets": "fastflow secrets list",
@@ -60,10 +66,14 @@ WORDS: Mapping[str, str] = {
     "`exact`": "`--exact`",
     "`cursor`": "`--cursor`",
     "`idempotency_key`": "`--idempotency-key`",
+    "`pipelines`: []": "`--server-only`",
     "`pipelines`": "`--pipeline`",
     "`dry_run`": "`--dry-run`",
     "`maximum`": "`--maximum`",
     "`alone`": "`--alone`",
+    "`host_keys`": "`--host-keys`",
+    "`webhook_secret`": "`--webhook-secret`",
+    "`subfolder`": "`--subfolder`",
 }
 """Members of bodies and queries -> options."""
 

@@ -29,13 +29,19 @@ def list_secrets(ctx: typer.Context, limit: Limit = 100, cursor: Cursor = None, 
             ("key", lambda one: one["key"]),
             ("kind", lambda one: "parameter" if one["is_parameter"] else "secret"),
             ("value", lambda one: one["value"] if one["is_parameter"] else "********"),
-            ("pipelines", lambda one: "all" if one["pipelines"] is None else one["pipelines"]),
+            ("pipelines", lambda one: _readers(one["pipelines"])),
             ("version", lambda one: one["version"]),
             ("changed", lambda one: local_time(one["updated_at"])),
         ],
         empty="No secrets.",
     )
     tell_next(page)
+
+
+def _readers(pipelines: list[str] | None) -> str:
+    if pipelines is None:
+        return "all"
+    return ", ".join(pipelines) or "none: the server's own"
 
 
 @app.command("set")
@@ -53,25 +59,29 @@ def set_secret(
         list[str] | None, typer.Option(help="Only this pipeline may read it; may be repeated. Left away: all.")
     ] = None,
     all_pipelines: Annotated[bool, typer.Option("--all-pipelines", help="Every pipeline may read it (again).")] = False,
+    server_only: Annotated[
+        bool,
+        typer.Option("--server-only", help="No pipeline may read it: for the server itself, such as a Git token."),
+    ] = False,
 ) -> None:
     """Make a secret, or give it a new value. Without --value the value is read from stdin (a terminal asks for it
     without showing it; one newline at the end is left away)."""
     from fastflow.cli.client import part
     from fastflow.cli.errors import ServerProblem, WrongUsage
 
-    if pipeline and all_pipelines:
-        raise WrongUsage("--pipeline and --all-pipelines exclude each other.", hint="Give one of them.")
+    if sum((bool(pipeline), all_pipelines, server_only)) > 1:
+        raise WrongUsage("--pipeline, --all-pipelines and --server-only exclude each other.", hint="Give one of them.")
     text = _read_value(key) if value is None else value
     with open_api(ctx) as api:
         change: dict[str, Any] = {"value": text}
-        if pipeline or all_pipelines:
-            change["pipelines"] = pipeline or None
+        if pipeline or all_pipelines or server_only:
+            change["pipelines"] = [] if server_only else pipeline or None
         try:
             secret = api.put(f"/secrets/{part(key)}", change)
         except ServerProblem as error:
             if error.code != "unknown_secret":
                 raise
-            body = {"key": key, "value": text, "is_parameter": parameter, "pipelines": pipeline or None}
+            body = {"key": key, "value": text, "is_parameter": parameter, "pipelines": change.get("pipelines")}
             secret = api.post("/secrets", body)
         else:
             if parameter != secret["is_parameter"] and parameter:

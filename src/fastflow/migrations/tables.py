@@ -9,6 +9,7 @@ from fastflow.kernel.pipelines.infra import tables as pipeline_tables
 from fastflow.kernel.runs.infra import tables as run_tables
 from fastflow.kernel.schedules.infra import tables as schedule_tables
 from fastflow.kernel.secrets.infra import tables as secret_tables
+from fastflow.kernel.sync.infra import tables as sync_tables
 from fastflow.kernel.users.infra import tables as user_tables
 from fastflow.kernel.webhooks.infra import tables as webhook_tables
 
@@ -22,6 +23,7 @@ __all__ = [
     "run_tables",
     "schedule_tables",
     "secret_tables",
+    "sync_tables",
     "user_tables",
     "webhook_tables",
 ]

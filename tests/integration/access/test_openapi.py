@@ -18,8 +18,14 @@ from fastflow.settings import Settings
 from fastflow.testing.http import client_of
 from fastflow.web import create_app
 
-OPEN = {("get", "/health"), ("get", "/ready"), ("post", "/auth/login"), ("post", "/webhooks/{pipeline_name}/{key}")}
-"""What answers without credentials; of a webhook the key is one."""
+OPEN = {
+    ("get", "/health"),
+    ("get", "/ready"),
+    ("post", "/auth/login"),
+    ("post", "/webhooks/{pipeline_name}/{key}"),
+    ("post", "/sync/webhook/{repository}"),
+}
+"""What answers without credentials; of a webhook the key or the signature is one."""
 
 
 @pytest.fixture

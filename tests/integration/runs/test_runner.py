@@ -23,6 +23,7 @@ from fastflow.kernel.flows.infra.store import SqlFlowStore
 from fastflow.kernel.flows.service import FlowKeeper
 from fastflow.kernel.notifications.service import Notifier
 from fastflow.kernel.notifications.wiring import build_notifications
+from fastflow.kernel.pipelines.infra.snapshots import DiskSnapshots
 from fastflow.kernel.pipelines.service import WarmUp
 from fastflow.kernel.runs.dispatcher import Dispatcher
 from fastflow.kernel.runs.domain.run import Run
@@ -30,6 +31,8 @@ from fastflow.kernel.runs.domain.states import RunStatus
 from fastflow.kernel.runs.wiring import read_host_id
 from fastflow.kernel.schedules.infra.ledger_store import SqlLedger
 from fastflow.kernel.schedules.service import Scheduler, SchedulerRules
+from fastflow.kernel.sync.service import Syncer
+from fastflow.kernel.sync.wiring import SyncRules, build_sources, build_sync
 from fastflow.kit.clock import SystemClock
 from fastflow.runner import RunnerBusy, run_forever
 from fastflow.settings import Settings
@@ -78,6 +81,24 @@ class Product:
             self.bench.wakeup,
             SystemClock(),
         )
+
+    def make_syncer(self) -> Syncer:
+        nothing: Any = None  # without a repository, nothing else is asked
+        return build_sync(
+            self.database,
+            sources=build_sources(self.database),
+            snapshots=DiskSnapshots(self.settings.data_dir / "code"),
+            pipelines=nothing,
+            preview=nothing,
+            environments=nothing,
+            schedules=nothing,
+            runs=nothing,
+            secrets=nothing,
+            wakeup=self.bench.wakeup,
+            expect=nothing,
+            data_dir=self.settings.data_dir,
+            rules=SyncRules(),
+        ).make_syncer()
 
     def make_warm_up(self) -> WarmUp:
         raise AssertionError("these runners do not preheat")

@@ -177,6 +177,21 @@ class EnvironmentService:
             return card
         return await asyncio.to_thread(self._card, holds) or card  # another machine was quicker
 
+    async def lock(self, request: EnvironmentRequest, on_line: OnLine | None = None) -> EnvironmentCard:
+        """What the request leads to, resolved and remembered but not built; as it was resolved before, if it was.
+
+        Raises:
+            SetupFailed: it cannot be resolved; the message is uv's own.
+        """
+        key = self._key(request)
+        async with self._builder.exclusive(_lock_name(key)):
+            return await self._lock(key, request, on_line)
+
+    def lock_text(self, environment: str) -> str | None:
+        """The lock of an environment, built or not; None when it is not known (any more)."""
+        card = self._card(environment)
+        return None if card is None else card.lock
+
     def get(self, environment: str) -> Environment:
         """A built environment by its hash.
 

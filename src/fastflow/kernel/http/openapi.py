@@ -18,6 +18,7 @@ TAGS: tuple[tuple[str, str], ...] = (
     ("flows", "Pipelines that run after one another, and backfills."),
     ("alerts", "Where messages go, what is worth one, what was told."),
     ("webhooks", "Runs that other systems start with a call of their own."),
+    ("sync", "Pipelines from Git: plans, syncs, rollbacks, webhooks."),
     ("environments", "The content-addressed environments that runs execute in."),
     ("secrets", "Secrets and parameters handed to runs."),
     ("auth", "Logging in and out."),

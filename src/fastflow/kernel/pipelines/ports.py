@@ -1,4 +1,4 @@
-"""What the catalogue of pipelines needs of the outside: files, snapshots, Git, and what is remembered."""
+"""What the catalogue of pipelines needs of the outside: files, sources of code, snapshots, Git, what is remembered."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,12 +15,15 @@ AskNeeded = Callable[[Sequence[str]], Collection[str]]
 
 @dataclass(frozen=True, kw_only=True)
 class Located:
-    """A pipeline's place in PIPELINES_DIR.
+    """A pipeline's place in PIPELINES_DIR or in the checkout of a repository.
 
     Attributes:
         path: its folder or file.
         script: the file to run, relative to the snapshot.
         twin: the entry that has the same name, which is a fault.
+        repository: the repository it comes from; None: PIPELINES_DIR.
+        commit: of the checkout; None in PIPELINES_DIR.
+        shown: put before the names of its files when they are told: the repository's subfolder, with a slash.
     """
 
     name: str
@@ -28,6 +31,44 @@ class Located:
     path: Path
     script: str
     twin: str | None = None
+    repository: str | None = None
+    commit: str | None = None
+    shown: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeSource:
+    """The version of a repository whose pipelines are in the catalogue.
+
+    Attributes:
+        repository: its name.
+        commit: which version.
+        tree_hash: of the copy of its files.
+        prefix: put before the names of its pipelines.
+        subfolder: where in the repository the copy was taken from; empty: at its top.
+    """
+
+    repository: str
+    commit: str
+    tree_hash: str
+    prefix: str = ""
+    subfolder: str = ""
+
+
+class Sources(Protocol):
+    """Where pipelines come from beside PIPELINES_DIR."""
+
+    def active(self) -> Sequence[CodeSource]:
+        """The version of each repository that is active now, by name; changes take effect with the next call.
+
+        Raises:
+            Unavailable: that cannot be found out.
+        """
+        ...
+
+    def kept(self) -> Collection[str]:
+        """Hashes of the copies that must stay: the active ones, and those that may become active again."""
+        ...
 
 
 class PipelineTree(Protocol):
@@ -59,7 +100,7 @@ class PipelineTree(Protocol):
 
 
 class PipelineFiles(Protocol):
-    """PIPELINES_DIR."""
+    """PIPELINES_DIR, and the checkouts beside it."""
 
     def locate_all(self) -> Sequence[Located]:
         """Every pipeline, by name; hidden entries and what is no pipeline are left out.
@@ -93,6 +134,14 @@ class Snapshots(Protocol):
 
     def identify(self, tree: PipelineTree) -> str:
         """The hash that a copy of the tree would have. Reads every file.
+
+        Raises:
+            UnreadableFile: a file vanished or cannot be read.
+        """
+        ...
+
+    def digests(self, tree: PipelineTree) -> Mapping[str, str]:
+        """Path -> what tells the file's content and mode from another's. Reads every file.
 
         Raises:
             UnreadableFile: a file vanished or cannot be read.

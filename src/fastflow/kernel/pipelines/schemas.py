@@ -15,7 +15,7 @@ class FaultOut(BaseModel):
     """One thing that is wrong with a pipeline."""
 
     pipeline: str
-    file: str = Field(description="Relative to PIPELINES_DIR.")
+    file: str = Field(description="Relative to PIPELINES_DIR, or to the top of the repository.")
     line: int | None
     column: int | None
     message: str
@@ -66,6 +66,8 @@ class PipelineOut(BaseModel):
 
     name: str
     kind: Literal["folder", "file"]
+    repository: str | None = Field(description="The repository it is synced from; null: it is in PIPELINES_DIR.")
+    commit: str | None = Field(description="The active commit of that repository.")
     description: str
     tags: list[str]
     healthy: bool = Field(description="False: it has errors and cannot run.")
@@ -166,6 +168,8 @@ def _summary(pipeline: Pipeline, memory: PipelineMemory | None, readiness: Readi
     return {
         "name": pipeline.name,
         "kind": pipeline.kind,
+        "repository": pipeline.repository,
+        "commit": pipeline.commit,
         "description": pipeline.description,
         "tags": list(pipeline.tags),
         "healthy": pipeline.is_healthy,

@@ -3,6 +3,7 @@
 import os
 import platform
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -16,8 +17,9 @@ from fastflow.kernel.pipelines.infra.archives import SharedSnapshots, SqlArchive
 from fastflow.kernel.pipelines.infra.folder import PipelinesFolder
 from fastflow.kernel.pipelines.infra.git import GitRevisions
 from fastflow.kernel.pipelines.infra.snapshots import DiskSnapshots
+from fastflow.kernel.pipelines.infra.sources import NoSources, SourcedFiles
 from fastflow.kernel.pipelines.infra.store import SqlPipelineStore
-from fastflow.kernel.pipelines.ports import Located, PipelineTree, Snapshots
+from fastflow.kernel.pipelines.ports import Located, PipelineTree, Snapshots, Sources
 from fastflow.kernel.pipelines.service import PipelineCatalog
 from fastflow.kernel.pipelines.service.catalog import GraphJudge
 from fastflow.kit.clock import Clock, SystemClock
@@ -31,6 +33,8 @@ def build_pipelines(
     known_executors: Collection[str] | None = None,
     judges: Sequence[Judge] = (),
     graph_judges: Sequence[GraphJudge] = (),
+    sources: Sources | None = None,
+    snapshots: Snapshots | None = None,
     clock: Clock | None = None,
 ) -> PipelineCatalog:
     """The catalogue of `pipelines_dir`, with its copies of code in `data_dir/code`, opened.
@@ -42,17 +46,17 @@ def build_pipelines(
         known_executors: names a pipeline may choose from; None: any.
         judges: look at the settings of pipelines as well.
         graph_judges: look at all pipelines together.
+        sources: where pipelines come from beside `pipelines_dir`.
+        snapshots: the copies of code, opened; None: opened here.
         clock: None: the machine's own.
     """
-    clock = clock or SystemClock()
-    disk = DiskSnapshots(data_dir / "code")
-    disk.open()
-    disk.sweep()
-    snapshots: Snapshots = disk if database.is_sqlite else SharedSnapshots(disk, SqlArchives(database, clock))
+    clock, sources = clock or SystemClock(), sources or NoSources()
+    snapshots = snapshots or open_snapshots(database, data_dir, clock)
     path_variable = os.environ.get("PATH", os.defpath)  # noqa: TID251 - where Git is found
     return PipelineCatalog(
-        files=PipelinesFolder(pipelines_dir),
+        files=SourcedFiles(PipelinesFolder(pipelines_dir), sources, snapshots),
         snapshots=snapshots,
+        sources=sources,
         revisions=GitRevisions(pipelines_dir, path_variable),
         store=SqlPipelineStore(database),
         read=partial(_read, known_executors, judges),
@@ -61,12 +65,42 @@ def build_pipelines(
     )
 
 
+def preview_pipelines(
+    sources: Sources,
+    *,
+    pipelines_dir: Path,
+    snapshots: Snapshots,
+    known_executors: Collection[str] | None = None,
+    judges: Sequence[Judge] = (),
+) -> PipelineCatalog:
+    """The catalogue as it would be with these sources; it copies code but remembers nothing. Arguments as in
+    `build_pipelines`."""
+    return PipelineCatalog(
+        files=SourcedFiles(PipelinesFolder(pipelines_dir), sources, snapshots),
+        snapshots=snapshots,
+        sources=sources,
+        revisions=GitRevisions(pipelines_dir, os.defpath),
+        store=_NothingRemembered(),
+        read=partial(_read, known_executors, judges),
+        clock=SystemClock(),
+    )
+
+
+def open_snapshots(database: Database, data_dir: Path, clock: Clock) -> DiskSnapshots | SharedSnapshots:
+    """The copies of code in `data_dir/code`, opened; with several servers, those of the others as well."""
+    disk = DiskSnapshots(data_dir / "code")
+    disk.open()
+    disk.sweep()
+    return disk if database.is_sqlite else SharedSnapshots(disk, SqlArchives(database, clock))
+
+
 def _read(
     known_executors: Collection[str] | None, judges: Sequence[Judge], located: Located, tree: PipelineTree
 ) -> Pipeline:
     source = Source(name=located.name, kind=located.kind, script=located.script, files=tree, faults=tree.faults)
     python = platform.python_version()
-    return read_pipeline(source, server_python=python, known_executors=known_executors, judges=judges)
+    pipeline = read_pipeline(source, server_python=python, known_executors=known_executors, judges=judges)
+    return replace(pipeline, repository=located.repository, commit=located.commit)
 
 
 def check_folder(
@@ -106,6 +140,7 @@ def look_at_folder(
     return PipelineCatalog(
         files=PipelinesFolder(pipelines_dir),
         snapshots=DiskSnapshots(pipelines_dir),  # never opened: nothing is copied
+        sources=NoSources(),
         revisions=GitRevisions(pipelines_dir, os.defpath),
         store=_NothingRemembered(),
         read=partial(_read, known_executors, judges),

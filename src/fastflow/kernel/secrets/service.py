@@ -140,6 +140,28 @@ class SecretService:
         masked = tuple(values[key] for key in versions if not known[key].is_parameter)
         return Revealed(values=values, masked=masked)
 
+    def reveal_to_server(self, key: str) -> SecretText:
+        """The current value of a secret that is the server's own: one that no pipeline may read.
+
+        Raises:
+            UnknownSecret: there is no such secret.
+            SecretNotAllowed: pipelines may read it, and with it what the server alone is to be trusted with.
+            WrongEncryptionKey: it cannot be decrypted.
+        """
+        known = self._get(key)
+        if known.is_parameter or known.pipelines != ():
+            raise SecretNotAllowed(
+                f"Pipelines may read {key}, so it cannot be the server's own.",
+                hint=f"Keep it from them: `PUT /secrets/{key}` with `pipelines`: [], or delete it and set it with "
+                "`fastflow secrets set KEY --server-only`.",
+                fields={"key": "may be read by pipelines"},
+            )
+        text = self._store.load_ciphertexts({key: known.version}).get(key)
+        value = None if text is None else self._cipher.decrypt(text)
+        if value is None:
+            raise self._wrong_key([key], 1)
+        return value
+
     def verify_key(self) -> None:
         """Prove, at the start, that the current value of every secret can be decrypted.
 

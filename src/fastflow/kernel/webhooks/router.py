@@ -1,4 +1,4 @@
-"""`/webhooks`: making them, and `POST /webhooks/{pipeline}/{key}`, which other systems call."""
+"""`/webhooks`: making them, and the calls that other systems make to start runs."""
 
 from typing import Annotated
 

@@ -59,6 +59,13 @@ class PipelinesDirUnavailable(Unavailable):
     default_hint = "Create the folder, correct its rights, or point PIPELINES_DIR to where the pipelines are."
 
 
+class CodeNotHere(Unavailable):
+    """The files of a repository's active version are not on this machine."""
+
+    default_code = "code_not_here"
+    default_hint = "Sync the repository again: `POST /sync`; with several servers, see that they share one database."
+
+
 class SnapshotFailed(Unavailable):
     """The copy of the code could not be written."""
 

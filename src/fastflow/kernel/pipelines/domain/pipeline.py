@@ -77,6 +77,8 @@ class Pipeline(PipelineSettings):
         modules: what its code imports at the top, dotted; worth loading ahead.
         faults: everything that is wrong, errors and warnings.
         notes: what is worth knowing but not wrong.
+        repository: the repository it comes from; None: PIPELINES_DIR.
+        commit: the repository's active commit; None in PIPELINES_DIR, where a run's own tells.
     """
 
     name: str
@@ -88,6 +90,8 @@ class Pipeline(PipelineSettings):
     modules: tuple[str, ...] = ()
     faults: Sequence[Fault] = ()
     notes: Sequence[str] = ()
+    repository: str | None = None
+    commit: str | None = None
 
     @property
     def is_healthy(self) -> bool:

@@ -8,7 +8,7 @@ import io
 import logging
 import os
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import cast
@@ -68,6 +68,12 @@ class SqlArchives:
         except IntegrityError:
             _log.debug("code.stored_by_another", extra={"fields": {"tree_hash": tree_hash}})
 
+    def has(self, tree_hash: str) -> bool:
+        """Whether the packed copy is there."""
+        with self._database.read() as connection:
+            wanted = select(_ARCHIVE.c.tree_hash).where(_ARCHIVE.c.tree_hash == tree_hash)
+            return connection.execute(wanted).first() is not None
+
     def load(self, tree_hash: str) -> bytes | None:
         """The packed copy, if it is there."""
         with self._database.read() as connection:
@@ -121,6 +127,14 @@ class SharedSnapshots:
     def identify(self, tree: PipelineTree) -> str:
         """See the port."""
         return self._disk.identify(tree)
+
+    def digests(self, tree: PipelineTree) -> Mapping[str, str]:
+        """See the port."""
+        return self._disk.digests(tree)
+
+    def is_shared(self, tree_hash: str) -> bool:
+        """Whether the other servers can get the copy."""
+        return self._archives.has(tree_hash)
 
     def sweep(self) -> None:
         """See the port."""

@@ -3,24 +3,33 @@
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from fastflow.kernel.pipelines.domain.errors import PipelinesDirUnavailable
 from fastflow.kernel.pipelines.domain.faults import FaultList
 from fastflow.kernel.pipelines.domain.names import name_problem
 from fastflow.kernel.pipelines.domain.reading import SETTINGS_FILE
 from fastflow.kernel.pipelines.infra.tree import Tree, scan_file, scan_folder
-from fastflow.kernel.pipelines.ports import Located
+from fastflow.kernel.pipelines.ports import CodeSource, Located
 
 MAIN = "main.py"
 
 
 class PipelinesFolder:
-    """See `ports.PipelineFiles`."""
+    """See `ports.PipelineFiles`.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        root: PIPELINES_DIR, or the copy of a repository's files.
+        source: the repository's version; None: PIPELINES_DIR.
+    """
+
+    def __init__(self, root: Path, source: CodeSource | None = None) -> None:
         self.root = root
         self._root = f"{root}/"
+        self._source = source
+        self._prefix = "" if source is None else source.prefix
 
     def locate_all(self) -> Sequence[Located]:
         """See the port."""
@@ -31,8 +40,11 @@ class PipelinesFolder:
 
     def locate(self, name: str) -> Located | None:
         """See the port."""
-        folder = self._folder(name, self._root + name)
-        file = self._file(name, f"{self._root}{name}.py")
+        if not name.startswith(self._prefix):
+            return None
+        entry = name[len(self._prefix) :]
+        folder = self._folder(entry, self._root + entry)
+        file = self._file(entry, f"{self._root}{entry}.py")
         if file is None:
             return folder
         return _merged(folder, file)
@@ -41,12 +53,12 @@ class PipelinesFolder:
         """See the port."""
         root = os.path.realpath(self.root)
         if located.kind == "folder":
-            faults = FaultList(located.name, f"{located.path.name}/")
+            faults = FaultList(located.name, f"{located.shown}{located.path.name}/")
             tree = scan_folder(located.path, root, faults)
             if MAIN not in tree.paths and not faults.has_errors:
                 faults.error(MAIN, f"There is no {MAIN}.", f"Add {MAIN}, or remove {SETTINGS_FILE}.")
         else:
-            faults = FaultList(located.name)
+            faults = FaultList(located.name, located.shown)
             tree = scan_file(located.path, root, faults)
             if located.script not in tree.paths and not faults.has_errors:
                 faults.error(located.script, "This is no file, or it is gone.", "Put the script back.")
@@ -85,25 +97,39 @@ class PipelinesFolder:
             is_pipeline = is_pipeline or not os.access(path, os.R_OK | os.X_OK)  # the scan will say why
         except (OSError, ValueError):
             return None
-        return Located(name=name, kind="folder", path=Path(path), script=MAIN) if is_pipeline else None
+        return self._located(name, "folder", Path(path), MAIN) if is_pipeline else None
 
     def _file(self, name: str, path: str) -> Located | None:
         if not os.path.lexists(path) or os.path.isdir(path):  # noqa: PTH112
             return None
         located = Path(path)
-        return Located(name=name, kind="file", path=located, script=located.name)
+        return self._located(name, "file", located, located.name)
+
+    def _located(self, entry: str, kind: Literal["folder", "file"], path: Path, script: str) -> Located:
+        source = self._source
+        if source is None:
+            return Located(name=entry, kind=kind, path=path, script=script)
+        return Located(
+            name=self._prefix + entry,
+            kind=kind,
+            path=path,
+            script=script,
+            repository=source.repository,
+            commit=source.commit,
+            shown=f"{source.subfolder}/" if source.subfolder else "",
+        )
 
 
 def _merged(first: Located | None, second: Located) -> Located:
     """One name, found twice, is one broken pipeline."""
     if first is None:
         return second
-    return Located(name=first.name, kind=first.kind, path=first.path, script=first.script, twin=second.path.name)
+    return replace(first, twin=second.path.name)
 
 
 def _add_own_faults(located: Located, faults: FaultList) -> None:
     """Faults of the name itself: of the folder or file as an entry of PIPELINES_DIR."""
-    own = FaultList(located.name)
+    own = FaultList(located.name, located.shown)
     problem = name_problem(located.name)
     entry = os.fsencode(located.path.name).decode("utf-8", "replace")
     if problem is not None:
@@ -114,6 +140,6 @@ def _add_own_faults(located: Located, faults: FaultList) -> None:
         own.error(
             entry,
             f"{entry} and {located.twin} both are the pipeline {located.name!r}.",
-            "Rename or remove one of them.",
+            "Rename or remove one of them, or give the pipelines of a repository a prefix.",
         )
     faults.found += own.found

@@ -5,7 +5,7 @@ import os
 import shutil
 import tarfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
@@ -68,9 +68,13 @@ class DiskSnapshots:
         assert isinstance(tree, Tree)
         tree_hash = hashlib.sha256(_BEGINNING)
         for file in tree.files:
-            with _opened(file) as source:
-                tree_hash.update(_entry(file, hashlib.file_digest(source, "sha256").hexdigest()))
+            tree_hash.update(_entry(file, _digest(file)))
         return tree_hash.hexdigest()
+
+    def digests(self, tree: PipelineTree) -> Mapping[str, str]:
+        """See the port."""
+        assert isinstance(tree, Tree)
+        return {file.path: f"{'x' if file.is_executable else '-'} {_digest(file)}" for file in tree.files}
 
     def find(self, tree_hash: str) -> Path | None:
         """See the port. Costs one system call; the folder's time notes the use, once an hour."""
@@ -171,6 +175,11 @@ def _copy_file(file: TreeFile, target: Path) -> str:
         os.fchmod(copy.fileno(), 0o755 if file.is_executable else 0o644)
         os.fsync(copy.fileno())  # a copy that is visible under its hash must survive a power cut whole
     return digest.hexdigest()
+
+
+def _digest(file: TreeFile) -> str:
+    with _opened(file) as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()
 
 
 def _opened(file: TreeFile) -> BufferedReader:

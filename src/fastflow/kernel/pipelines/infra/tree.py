@@ -98,6 +98,13 @@ def scan_folder(folder: Path, root: str, faults: FaultList) -> Tree:
     return Tree(files, faults)
 
 
+def scan_checkout(folder: Path, faults: FaultList) -> Tree:
+    """The files of a repository's checkout; nothing outside it is taken. Its size is for others to judge."""
+    real = os.path.realpath(folder)
+    walk = _Walk(root=real, faults=faults, ignored=(), outside="the repository's files that are taken")
+    return Tree(sorted(walk.below(real, "", (real,)), key=lambda file: file.path), faults)
+
+
 def scan_file(path: Path, root: str, faults: FaultList) -> Tree:
     """The one file of a file pipeline, and the lock of its header that lies beside it (`name.py.lock`)."""
     walk = _Walk(root=root, faults=faults, ignored=())
@@ -112,6 +119,7 @@ class _Walk:
     root: str
     faults: FaultList
     ignored: Sequence[str]
+    outside: str = "PIPELINES_DIR"
 
     def below(self, folder: str, prefix: str, parents: tuple[str, ...]) -> Iterator[TreeFile]:
         try:
@@ -175,8 +183,8 @@ class _Walk:
             self.faults.error(path, "The symbolic link leads nowhere.", "Remove the link or restore what it leads to.")
             return False
         if target != self.root and not target.startswith(self.root + os.sep):
-            hint = "Copy what it leads to into PIPELINES_DIR."
-            self.faults.error(path, "The symbolic link leads outside PIPELINES_DIR.", hint)
+            hint = f"Copy what it leads to into {self.outside}."
+            self.faults.error(path, f"The symbolic link leads outside {self.outside}.", hint)
             return False
         return True
 

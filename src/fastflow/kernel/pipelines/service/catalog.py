@@ -26,6 +26,7 @@ from fastflow.kernel.pipelines.ports import (
     PipelineTree,
     Revisions,
     Snapshots,
+    Sources,
 )
 from fastflow.kit.clock import Clock
 from fastflow.kit.errors import InvalidInput
@@ -69,6 +70,7 @@ class PipelineCatalog:
     Args:
         files: PIPELINES_DIR.
         snapshots: the copies of code.
+        sources: where pipelines come from beside PIPELINES_DIR.
         revisions: the Git work tree.
         store: what is remembered.
         read: makes the pipeline of its files.
@@ -81,6 +83,7 @@ class PipelineCatalog:
         *,
         files: PipelineFiles,
         snapshots: Snapshots,
+        sources: Sources,
         revisions: Revisions,
         store: PipelineStore,
         read: ReadTree,
@@ -89,6 +92,7 @@ class PipelineCatalog:
     ) -> None:
         self._files = files
         self._snapshots = snapshots
+        self._sources = sources
         self._revisions = revisions
         self._store = store
         self._read = read
@@ -119,6 +123,10 @@ class PipelineCatalog:
             PipelineNotFound: there is none; names near ones.
         """
         return self._look(self._locate(name))[1].pipeline
+
+    def look(self, name: str) -> Pipeline:
+        """As `get`, but a pipeline whose very name is its fault is found as well."""
+        return self._checked(name)
 
     def check(self, names: Collection[str] | None = None) -> Sequence[Fault]:
         """Every fault of the named pipelines, or of all; errors first within each.
@@ -171,7 +179,9 @@ class PipelineCatalog:
                 tree, known, code_dir = self._copy(located)
         assert known.tree_hash is not None
         assert known.environment is not None
-        commit, dirty = self._revisions.state_of(located.path, tree.signature)
+        commit, dirty = located.commit, False
+        if commit is None:
+            commit, dirty = self._revisions.state_of(located.path, tree.signature)
         self._remember_one(known.pipeline)
         return FrozenPipeline(
             pipeline=known.pipeline,
@@ -227,8 +237,23 @@ class PipelineCatalog:
 
     def collect_snapshots(self, needed: AskNeeded, unused_seconds: float) -> Sequence[str]:
         """Remove copies of code that were not used for so long (at least two hours, because a run may be on its way to
-        its row) and that are not `needed`. Answers their hashes."""
-        return self._snapshots.remove_unused(needed, unused_seconds)
+        its row) and that neither are `needed` nor belong to a repository's versions. Answers their hashes."""
+
+        def needed_here_too(tree_hashes: Sequence[str]) -> Collection[str]:
+            return {*needed(tree_hashes), *self._sources.kept()}
+
+        return self._snapshots.remove_unused(needed_here_too, unused_seconds)
+
+    def places(self) -> Sequence[Located]:
+        """Where every pipeline is, by name; raises as `list`."""
+        return self._files.locate_all()
+
+    def digests(self, located: Located) -> Mapping[str, str]:
+        """Path -> content and mode, of each of the pipeline's files; of one that is just changing, what could be read."""
+        try:
+            return self._snapshots.digests(self._files.scan(located))
+        except UnreadableFile:
+            return {}
 
     # --- finding -----------------------------------------------------------------------------------------------------
 

@@ -10,15 +10,17 @@ from fastflow.kernel.pipelines.domain.pipeline import Pipeline
 from fastflow.kernel.schedules.domain.declared import read_declared
 from fastflow.kernel.schedules.domain.errors import ScheduleNameTaken
 from fastflow.kernel.schedules.domain.schedule import Definition, Schedule
-from fastflow.kernel.schedules.ports import Pipelines, ScheduleStore
+from fastflow.kernel.schedules.ports import Pipelines, ScheduleFilter, ScheduleStore
 from fastflow.kernel.schedules.service.making import make_schedule, remake
 from fastflow.kernel.schedules.service.rules import SchedulerRules
 from fastflow.kit.clock import Clock
 from fastflow.kit.errors import Unavailable
-from fastflow.kit.identity import SYSTEM
+from fastflow.kit.identity import SYSTEM, Actor
 
 logger = logging.getLogger(__name__)
 
+_PAGE = 500
+_NAMES_AT_ONCE = 500
 Key = tuple[str, str]
 """Pipeline and name."""
 
@@ -54,6 +56,22 @@ class DeclaredSchedules:
         """What `keep_in_step` would do, for the pipelines as they are now or, before they become active, as given."""
         found = self._pipelines.list() if pipelines is None else pipelines
         return list(compare(found, self._store.load_declared()))
+
+    def present(self, pipelines: Sequence[str]) -> Sequence[Schedule]:
+        """The schedules of these pipelines, whoever made them, in the order of their ids."""
+        found: list[Schedule] = []
+        for start in range(0, len(pipelines), _NAMES_AT_ONCE):
+            wanted = ScheduleFilter(pipelines=tuple(pipelines[start : start + _NAMES_AT_ONCE]))
+            after = ""
+            while page := self._store.load_page(wanted, after_id=after, limit=_PAGE):
+                found += page
+                after = page[-1].id
+        return found
+
+    def drop(self, pipelines: Sequence[str], *, actor: Actor) -> Sequence[Schedule]:
+        """Remove what these pipelines declared: their code was taken away on purpose. Idempotent; what was removed."""
+        declared = [schedule for schedule in self.present(pipelines) if schedule.origin == "code"]
+        return [one for one in declared if self._store.delete(one.id, actor=actor, at=self._clock.now())]
 
     def keep_in_step(self) -> Sequence[DeclaredChange]:
         """Add, change and remove until the due-table says what the code says. Returns what was done."""

@@ -1,0 +1,98 @@
+"""PIPELINES_DIR and the active versions of repositories as one set of pipelines."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+
+from fastflow.kernel.pipelines.domain.errors import CodeNotHere, PipelinesDirUnavailable
+from fastflow.kernel.pipelines.infra.folder import PipelinesFolder
+from fastflow.kernel.pipelines.infra.tree import Tree
+from fastflow.kernel.pipelines.ports import CodeSource, Located, Snapshots, Sources
+
+
+class NoSources:
+    """A `Sources` for a catalogue of PIPELINES_DIR alone."""
+
+    def active(self) -> Sequence[CodeSource]:
+        """See `Sources.active`."""
+        return ()
+
+    def kept(self) -> Collection[str]:
+        """See `Sources.kept`."""
+        return ()
+
+
+class SourcedFiles:
+    """See `ports.PipelineFiles`. One name in two of the places is one broken pipeline.
+
+    Args:
+        folder: PIPELINES_DIR; need not exist as long as a repository is active.
+        sources: the repositories.
+        snapshots: have the copies of their files.
+    """
+
+    def __init__(self, folder: PipelinesFolder, sources: Sources, snapshots: Snapshots) -> None:
+        self._folder = folder
+        self._sources = sources
+        self._snapshots = snapshots
+
+    def locate_all(self) -> Sequence[Located]:
+        """See the port.
+
+        Raises:
+            CodeNotHere: the files of a repository's version are not on this machine.
+        """
+        sources = self._sources.active()
+        if not sources:
+            return self._folder.locate_all()
+        found: dict[str, Located] = {}
+        for place in self._places(sources):
+            for located in self._entries(place):
+                found[located.name] = _merged(found.get(located.name), located)
+        return [found[name] for name in sorted(found)]
+
+    def locate(self, name: str) -> Located | None:
+        """See the port; raises as `locate_all`."""
+        sources = self._sources.active()
+        if not sources:
+            return self._folder.locate(name)
+        found: Located | None = None
+        for place in self._places(sources):
+            located = place.locate(name)
+            if located is not None:
+                found = _merged(found, located)
+        return found
+
+    def scan(self, located: Located) -> Tree:
+        """See the port."""
+        if located.repository is None:
+            return self._folder.scan(located)
+        return PipelinesFolder(located.path.parent).scan(located)
+
+    def _places(self, sources: Sequence[CodeSource]) -> Iterator[PipelinesFolder]:
+        yield self._folder
+        for source in sources:
+            copy = self._snapshots.find(source.tree_hash)
+            if copy is None:
+                raise CodeNotHere(
+                    f"The files of commit {source.commit[:12]} of the repository {source.repository!r} are not on this "
+                    "machine."
+                )
+            yield PipelinesFolder(copy, source)
+
+    def _entries(self, place: PipelinesFolder) -> Sequence[Located]:
+        try:
+            return place.locate_all()
+        except PipelinesDirUnavailable:
+            if place.root.exists():
+                raise
+            return ()  # all code comes from repositories
+
+
+def _merged(first: Located | None, second: Located) -> Located:
+    if first is None:
+        return second
+    return replace(first, twin=f"{second.path.name} of {_place(second)}")
+
+
+def _place(located: Located) -> str:
+    return "PIPELINES_DIR" if located.repository is None else f"the repository {located.repository}"
