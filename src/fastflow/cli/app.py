@@ -7,6 +7,7 @@ import typer
 from fastflow.cli import (
     alerts,
     backfill,
+    backup,
     channels,
     doctor,
     engine_gate,
@@ -73,6 +74,8 @@ app.add_typer(failures.letters_app, name="dead-letters")
 app.add_typer(pipelines.app, name="pipelines")
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(backup.app, name="backup")
+app.command("restore")(backup.restore)
 app.add_typer(channels.app, name="channels")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(flows.app, name="flows")
