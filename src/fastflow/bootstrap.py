@@ -10,6 +10,8 @@ from sqlalchemy import select
 
 from fastflow.kernel.audit.service import AuditLog
 from fastflow.kernel.audit.wiring import build_audit
+from fastflow.kernel.daemons.service import DaemonKeeper
+from fastflow.kernel.daemons.wiring import DaemonsRoom, build_daemons
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.migrate import migrate
 from fastflow.kernel.environments.infra.uv_builder import LinkMode
@@ -94,6 +96,7 @@ class Product:
     runs_room: RunsRoom
     schedules: SchedulesRoom
     failures: FailuresRoom
+    daemons: DaemonsRoom
     notifications: NotificationsRoom
     webhooks: WebhookService
     flows: FlowsRoom
@@ -169,6 +172,10 @@ class Product:
     def make_scheduler(self) -> Scheduler:
         """What starts runs at their schedules' due times."""
         return self.schedules.make_scheduler()
+
+    def make_daemon_keeper(self) -> DaemonKeeper:
+        """What keeps daemons running."""
+        return self.daemons.make_keeper()
 
     def make_failure_sorter(self) -> FailureSorter:
         """What puts failed runs into groups."""
@@ -311,6 +318,14 @@ def build_product(settings: Settings, *, clock: Clock | None = None) -> Product:
         runs=runs.runs,
         runs_room=runs,
         schedules=schedules,
+        daemons=build_daemons(
+            database,
+            runs=runs.runs,
+            pipelines=pipelines,
+            wakeup=runs.sender,
+            host=read_host_id(settings.data_dir),
+            clock=clock,
+        ),
         failures=build_failures(
             database,
             runs=runs.runs,

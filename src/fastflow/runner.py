@@ -21,6 +21,7 @@ from typing import IO, Any, Protocol
 
 import uvloop
 
+from fastflow.kernel.daemons.service import DaemonKeeper
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.wakeups import RUNNER_SOCKET, make_receiver
 from fastflow.kernel.executors.port import Executor
@@ -67,6 +68,10 @@ class RunnerProduct(Protocol):
 
     def make_scheduler(self) -> Scheduler:
         """What starts runs at their schedules' due times."""
+        ...
+
+    def make_daemon_keeper(self) -> DaemonKeeper:
+        """What keeps daemons running."""
         ...
 
     def make_failure_sorter(self) -> FailureSorter:
@@ -117,12 +122,14 @@ async def run_forever(
         scheduler = product.make_scheduler()
         keeper = product.make_flow_keeper()
         syncer = product.make_syncer()
+        daemons = product.make_daemon_keeper()
 
         def notify(message: str) -> None:
             dispatcher.notify(message)
             scheduler.notify(message)
             keeper.notify(message)
             syncer.notify(message)
+            daemons.notify(message)
 
         receiver = make_receiver(product.database, run_dir, RUNNER_SOCKET, notify)
         loop = asyncio.get_running_loop()
@@ -136,6 +143,7 @@ async def run_forever(
                 _preheat(product, dispatcher),
                 _schedule(scheduler, dispatcher),
                 _sort_failures(product, dispatcher),
+                _keep_daemons(daemons, dispatcher),
                 _notify(product, dispatcher),
                 _keep_flows(keeper, dispatcher),
                 _sync(syncer, dispatcher),
@@ -180,6 +188,12 @@ async def _schedule(scheduler: Scheduler, dispatcher: Dispatcher) -> None:
         await scheduler.run()
     finally:
         scheduler.stop()
+
+
+async def _keep_daemons(keeper: DaemonKeeper, dispatcher: Dispatcher) -> None:
+    """Once the queue is served, keep daemons running."""
+    await dispatcher.ready.wait()
+    await keeper.run()
 
 
 async def _sort_failures(product: RunnerProduct, dispatcher: Dispatcher) -> None:

@@ -20,6 +20,7 @@ from fastapi import APIRouter, FastAPI
 from fastflow import __version__
 from fastflow.bootstrap import Product, build_product, uv_binary
 from fastflow.kernel.audit.router import build_router as audit_router
+from fastflow.kernel.daemons.router import build_router as daemons_router
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.migrate import current_revision, head_revision
 from fastflow.kernel.environments.router import build_router as environments_router
@@ -123,6 +124,7 @@ def _routers(product: Product) -> list[APIRouter]:
             in_use=product.environments_in_use,
             retention_days=settings.environment_retention_days,
         ),
+        daemons_router(product.daemons.daemons),
         failures_router(product.failures.failures, product.failures.letters),
         notifications_router(product.notifications.channels, product.notifications.rules, product.notifications.alerts),
         webhooks_router(product.webhooks),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fastflow import __version__
+from fastflow.kernel.daemons.domain.declared import DAEMON_KEYS
 from fastflow.kernel.notifications.domain.declared import NOTIFY_KEYS
 from fastflow.kernel.pipelines.domain import settings as pipeline_settings
 from fastflow.kernel.schedules.domain.declared import SCHEDULE_KEYS
@@ -78,6 +79,11 @@ def test_schedule_keys_when_read_then_each_is_in_the_reference() -> None:
 def test_notify_keys_when_read_then_each_is_in_the_reference() -> None:
     page = (DOCS / "reference" / "pipeline-toml.md").read_text()
     assert [key for key in NOTIFY_KEYS if f"`{key}`" not in page] == []
+
+
+def test_daemon_keys_when_read_then_each_is_in_the_reference() -> None:
+    page = (DOCS / "reference" / "pipeline-toml.md").read_text()
+    assert [key for key in DAEMON_KEYS if f"`{key}`" not in page] == []
 
 
 def test_documentation_when_listed_then_every_page_is_reachable_from_the_index() -> None:

@@ -9,6 +9,7 @@ from fastflow.cli import (
     backfill,
     backup,
     channels,
+    daemons,
     doctor,
     engine_gate,
     environments,
@@ -69,6 +70,7 @@ def root(
 app.command("serve")(serving.serve)
 app.command("run")(run.run)
 app.add_typer(runs.app, name="runs")
+app.add_typer(daemons.app, name="daemons")
 app.add_typer(failures.app, name="failures")
 app.add_typer(failures.letters_app, name="dead-letters")
 app.add_typer(pipelines.app, name="pipelines")

@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, str] = {
     "POST /runs/{id}/hurry": "fastflow runs hurry {id}",
     "POST /runs/{id}/rerun": "fastflow runs rerun {id}",
     "GET /runs/{id}/why": "fastflow runs why {id}",
+    "GET /daemons": "fastflow daemons list",
     "GET /failures": "fastflow failures list",
     "GET /dead-letters": "fastflow dead-letters list",
     "GET /scheduler/jobs": "fastflow schedules list",

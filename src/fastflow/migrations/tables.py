@@ -1,6 +1,7 @@
 """Imports the tables of every room, so that `metadata` is complete for Alembic and for the models-equal-migrations test."""
 
 from fastflow.kernel.audit.infra import tables as audit_tables
+from fastflow.kernel.daemons.infra import tables as daemon_tables
 from fastflow.kernel.environments.infra import tables as environment_tables
 from fastflow.kernel.failures.infra import tables as failure_tables
 from fastflow.kernel.flows.infra import tables as flow_tables
@@ -15,6 +16,7 @@ from fastflow.kernel.webhooks.infra import tables as webhook_tables
 
 __all__ = [
     "audit_tables",
+    "daemon_tables",
     "environment_tables",
     "failure_tables",
     "flow_tables",

@@ -42,7 +42,8 @@ class MemoryCatalogue:
     def __init__(self, code_dir: Path = Path("/nowhere")) -> None:
         self._code_dir = code_dir
         self._pipelines: dict[str, Pipeline] = {}
-        self.snapshots = {"t" * 64}
+        self.tree_hash = "t" * 64
+        self.snapshots = {self.tree_hash}
 
     def add(self, name: str = "demo", **values: Any) -> Pipeline:
         """A pipeline, replaced if it is there; `concurrency` may be a mapping."""
@@ -57,6 +58,10 @@ class MemoryCatalogue:
         """Delete the pipeline; its snapshots stay."""
         del self._pipelines[name]
 
+    def list(self) -> Sequence[Pipeline]:
+        """Every pipeline."""
+        return tuple(self._pipelines.values())
+
     def freeze(self, name: str) -> FrozenPipeline:
         """See `Catalogue.freeze`."""
         if name not in self._pipelines:
@@ -64,7 +69,7 @@ class MemoryCatalogue:
         pipeline = self._pipelines[name]
         return FrozenPipeline(
             pipeline=pipeline,
-            tree_hash="t" * 64,
+            tree_hash=self.tree_hash,
             code_dir=self._code_dir,
             commit="c" * 40,
             dirty=False,

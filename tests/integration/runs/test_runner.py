@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 from tests.integration.runs.conftest import Bench
 
+from fastflow.kernel.daemons.infra.probes import PortProbe
+from fastflow.kernel.daemons.infra.store import SqlDaemonStore
+from fastflow.kernel.daemons.service import DaemonKeeper
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.wakeups import Signals, make_receiver, open_sender
 from fastflow.kernel.executors.port import Executor
@@ -58,6 +61,17 @@ class Product:
         ledger = SqlLedger(self.database, host="host-1", process="1")
         return Scheduler(
             ledger=ledger, runs=self.bench.service, declared=None, rules=SchedulerRules(), clock=SystemClock()
+        )
+
+    def make_daemon_keeper(self) -> DaemonKeeper:
+        return DaemonKeeper(
+            store=SqlDaemonStore(self.database),
+            runs=self.bench.service,
+            pipelines=self.bench.catalogue,
+            probe=PortProbe(),
+            clock=SystemClock(),
+            host="host-1",
+            owner="1",
         )
 
     def make_failure_sorter(self) -> FailureSorter:

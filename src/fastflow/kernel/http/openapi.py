@@ -14,6 +14,7 @@ TAGS: tuple[tuple[str, str], ...] = (
     ("logs", "What runs print, stored and live."),
     ("artifacts", "Files that runs leave."),
     ("scheduler", "When runs are due, and what became of every due time."),
+    ("daemons", "Pipelines that are supervised services."),
     ("failures", "Failed runs in groups, what changed, and runs that failed for good."),
     ("flows", "Pipelines that run after one another, and backfills."),
     ("alerts", "Where messages go, what is worth one, what was told."),

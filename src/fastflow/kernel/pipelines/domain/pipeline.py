@@ -39,6 +39,7 @@ class PipelineSettings:
         params_schema: JSON Schema of the parameters; None: any parameters are taken.
         retry: how failed runs are tried again; None: the installation's default.
         schedules: as written, for the room that will judge it.
+        daemon: as written, for the room that will judge it.
         notify: as written, for the room that will judge it.
         after: as written, for the room that will judge it.
         after_at: where that stands: file and line.
@@ -59,6 +60,7 @@ class PipelineSettings:
     python: str | None = None
     retry: RetryPolicy | None = None
     schedules: Any = None
+    daemon: Any = None
     notify: Any = None
     after: Any = None
     after_at: tuple[str, int | None] | None = None

@@ -18,7 +18,7 @@ from fastflow.kit.words import did_you_mean
 
 KEYS = (
     "description", "tags", "timeout", "idle_timeout", "wait_timeout", "grace", "python", "network", "executor", "secrets",
-    "retries", "retry", "limits", "concurrency", "params", "schedules", "notify", "after",
+    "retries", "retry", "limits", "concurrency", "params", "schedules", "daemon", "notify", "after",
 )  # fmt: skip
 _LIMIT_KEYS = ("cpus", "memory", "pids", "file_size")
 _CONCURRENCY_KEYS = ("limit", "key", "per_key", "policy")
@@ -103,6 +103,7 @@ def read_settings(
         python=reader.take("python", _python, None),
         retry=_retry(reader),
         schedules=reader.take("schedules", _table_or_list, None),
+        daemon=reader.take("daemon", _table, None),
         notify=reader.take("notify", _table_or_list, None),
         after=reader.take("after", _table_or_list, None),
         after_at=(toml.file, toml.line("after")) if "after" in toml.table else None,

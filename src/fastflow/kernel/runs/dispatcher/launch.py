@@ -85,6 +85,7 @@ class SpecMaker:
                 "FASTFLOW_PIPELINE": run.pipeline_name,
                 "FASTFLOW_ATTEMPT": str(run.attempt),
                 **schedule_environment(capsule.schedule),
+                **{f"FASTFLOW_{name.upper()}": str(value) for name, value in (capsule.daemon or {}).items()},
             },
             secrets=masked,
             params=run.params,

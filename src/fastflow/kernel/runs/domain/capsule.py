@@ -64,6 +64,7 @@ class Capsule:
         policy: what happened to runs over the concurrency limit.
         request_digest: identity of the submitted body, for idempotency keys.
         retry: the rules by which it is tried again (`pipelines.domain.retry.RetryPolicy`); None: it is not.
+        daemon: of a daemon's instance: its number and port; None: it is none.
         schedule: the due time it stands for (`scheduled.Scheduled`); None when no schedule submitted it.
         flow: where it stands in a flow: `id`, `step`, `element`, `attempt`, `key`; None when it is in none.
     """
@@ -84,6 +85,7 @@ class Capsule:
     policy: str = "queue"
     request_digest: str = ""
     retry: Mapping[str, Any] | None = None
+    daemon: Mapping[str, int] | None = None
     schedule: Mapping[str, str] | None = None
     flow: Mapping[str, Any] | None = None
 

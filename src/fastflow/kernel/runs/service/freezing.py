@@ -29,9 +29,11 @@ def freeze_capsule(
     digest: str,
     timeout: float | None = None,
     schedule: Mapping[str, str] | None = None,
+    daemon: Mapping[str, int] | None = None,
 ) -> Capsule:
     """All that decides what the run does: what the caller asks for, else the pipeline, else the installation."""
     pipeline, request = frozen.pipeline, frozen.environment
+    default_timeout = policy.default_run_timeout if daemon is None else None  # a daemon is not meant to end
     return Capsule(
         tree_hash=frozen.tree_hash,
         script=pipeline.script,
@@ -48,9 +50,7 @@ def freeze_capsule(
         secrets=dict(secrets),
         limits=_with_defaults(pipeline.limits, policy.default_limits),
         timeouts=Timeouts(
-            run=next(
-                (each for each in (timeout, pipeline.run_timeout, policy.default_run_timeout) if each is not None), None
-            ),
+            run=next((each for each in (timeout, pipeline.run_timeout, default_timeout) if each is not None), None),
             idle=pipeline.idle_timeout,
             wait=pipeline.wait_timeout,
         ),
@@ -60,7 +60,8 @@ def freeze_capsule(
         modules=tuple(pipeline.modules),
         policy=pipeline.concurrency.policy,
         request_digest=digest,
-        retry=_retry(pipeline.retry or RetryPolicy(max_retries=policy.default_retries)),
+        retry=_retry(pipeline.retry or RetryPolicy(max_retries=policy.default_retries)) if daemon is None else None,
+        daemon=daemon,
         schedule=schedule,
     )
 

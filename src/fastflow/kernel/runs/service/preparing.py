@@ -36,6 +36,7 @@ class Preparing:
         digest: str,
         timeout: float | None = None,
         schedule: Mapping[str, str] | None = None,
+        daemon: Mapping[str, int] | None = None,
     ) -> Capsule:
         """The capsule of a run of the frozen pipeline; raises as `RunService.submit`."""
         pipeline = frozen.pipeline
@@ -51,6 +52,7 @@ class Preparing:
             digest=digest,
             timeout=timeout,
             schedule=schedule,
+            daemon=daemon,
         )
 
     def prepare(self, pipeline_name: str, *, executor: str | None = None) -> PreparedRun:

@@ -103,6 +103,7 @@ class RunService:
         timeout: float | None = None,
         schedule: Scheduled | None = None,
         alone: bool = False,
+        daemon: Mapping[str, int] | None = None,
     ) -> Run:
         """Put a run of the pipeline, as its code is now, into the queue.
 
@@ -119,6 +120,7 @@ class RunService:
             timeout: seconds the run may take; None takes the pipeline's, else the installation's.
             schedule: the due time it stands for.
             alone: True: nothing follows it, whatever other pipelines declare.
+            daemon: number and port of the daemon's instance that it is; such a run is not tried again by itself.
 
         Raises:
             NotFound: no such pipeline, or no such secret.
@@ -141,7 +143,8 @@ class RunService:
             rerun_of=None,
             timeout=timeout,
             schedule=schedule,
-            following=None if alone or self._follow is None else self._follow(pipeline_name),
+            following=None if alone or daemon is not None or self._follow is None else self._follow(pipeline_name),
+            daemon=daemon,
         )
 
     def follow(self, follow: Follow) -> None:
@@ -172,6 +175,7 @@ class RunService:
         due: Mapping[str, str] | None = None,
         not_before: datetime | None = None,
         following: Beside | None = None,
+        daemon: Mapping[str, int] | None = None,
     ) -> Run:
         digest = request_digest(params, executor, timeout)
         if idempotency_key is not None:
@@ -187,6 +191,7 @@ class RunService:
             digest=digest,
             timeout=timeout,
             schedule=due if schedule is None else schedule.to_json(),
+            daemon=daemon,
         )
         run = new_run(
             frozen,
@@ -246,6 +251,10 @@ class RunService:
             raise RunNotFound(run_id)
         actor.require_pipeline(run.pipeline_name)
         return run
+
+    def find_by_key(self, pipeline_name: str, idempotency_key: str) -> Run | None:
+        """The run that was submitted with the key; for the product's own parts, no scope is asked."""
+        return self._submits.find_by_idempotency_key(pipeline_name, idempotency_key)
 
     def list(
         self,

@@ -132,6 +132,7 @@ def test_settings_when_all_are_given_then_all_are_read(read: Read) -> None:
         ('[concurrency]\nkey = "{CITY!r}"\n[params]\nCITY = "string"', 2, "is no parameter"),
         ('[concurrency]\nkey = "{}"\n[params]\nCITY = "string"', 2, "is no parameter"),
         ('[concurrency]\nkey = "always"', 2, "names no parameter"),
+        ('daemon = "yes"', 1, "is no table"),
         ('schedules = "daily"', 1, "neither a table nor a list"),
         ("after = 3", 1, "neither a table nor a list"),
         ('"odd key" = 1', 1, "'odd key'"),
