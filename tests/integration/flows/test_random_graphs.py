@@ -113,7 +113,7 @@ def made(desk: FlowDesk, flow: FlowView) -> list[str]:
 
 @given(data=st.data(), graph=graphs())
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 def test_flow_when_servers_crash_then_each_step_ends_once_as_declared(
     desk: FlowDesk, data: st.DataObject, graph: Graph

@@ -46,7 +46,7 @@ async def test_runner_when_it_preheats_then_no_run_waits_for_it_and_all_see_how_
     with closing(build_product(settings)) as product, closing(build_product(settings)) as web:
         house = House(product)
         assert states(web) == {"gated": "not built", "quick": "not built"}
-        with caplog.at_level(logging.INFO):
+        with caplog.at_level(logging.DEBUG):
             async with house.runner():
                 await asyncio.to_thread(gate.told.read_text)
                 assert states(web)["gated"] == "building"
