@@ -225,6 +225,20 @@ def test_fan_out_when_long_then_the_keeper_spreads_it_and_every_element_runs_onc
         desk.room.flows.list_elements(flow.flow.id, "clan", actor=OPERATOR)
 
 
+def test_step_when_it_was_left_to_the_keeper_and_another_run_ends_then_it_is_not_forgotten(desk: FlowDesk) -> None:
+    desk.add("find")
+    desk.add("other")
+    desk.add("each", {"pipelines": ["find"], "foreach": "find.files", "limit": 3})
+    flow = desk.start("find", "other")
+    find, other = desk.active()
+    desk.end(find, outputs={"files": list(range(60))})
+    assert desk.state(flow, "each") == "WAITING"
+    desk.end(other)  # before the keeper has looked
+    desk.keeper.tick()
+    assert desk.state(flow, "each") == "RUNNING"
+    assert len(desk.active("each")) == 3
+
+
 def test_parameters_when_they_do_not_fit_then_the_element_says_so(desk: FlowDesk) -> None:
     desk.add("extract")
     desk.add(

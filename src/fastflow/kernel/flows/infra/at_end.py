@@ -58,11 +58,11 @@ class FlowsAtEnd:
         is_wanted = False
         run = ended.load(connection)
         for flow_id in flow_ids:
-            self._engine.lock(connection, flow_id)
+            flow = self._engine.lock(connection, flow_id)
             rows = connection.execute(_ELEMENTS_OF, {"of_run": ended.id, "of_flow": flow_id})
             for element in [element_of(row) for row in rows]:
                 save(connection, settle(element, run.status.value, run.reason, run.reason_text, run.id))
-            done = self._engine.advance(connection, flow_id, now, is_inline=True)
+            done = self._engine.advance(connection, flow_id, now, is_inline=True, locked=flow)
             is_wanted = is_wanted or done.queued or done.has_more
         return is_wanted
 

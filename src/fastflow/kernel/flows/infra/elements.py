@@ -32,7 +32,7 @@ _OF_STEP = and_(ELEMENT.c.flow_id == bindparam("of_flow"), ELEMENT.c.step == bin
 _COUNT = select(ELEMENT.c.state, func.count()).where(_OF_STEP).group_by(ELEMENT.c.state)
 _IN_STATE = and_(_OF_STEP, ELEMENT.c.state == bindparam("in_state"))
 _NEXT = select(*ELEMENT_COLUMNS).where(_IN_STATE).order_by(ELEMENT.c.element).limit(bindparam("count"))
-_SAY = select(ELEMENT.c.why).where(_OF_STEP).limit(1)
+_SAY = select(ELEMENT.c.state, ELEMENT.c.why).where(_OF_STEP).limit(1)
 _THIS = and_(
     ELEMENT.c.flow_id == bindparam("of_flow"),
     ELEMENT.c.step == bindparam("of_step"),
@@ -76,9 +76,10 @@ def load_waiting(connection: Connection, step: Step, limit: int) -> Sequence[Ele
     return [element_of(row) for row in connection.execute(_NEXT, values)]
 
 
-def say_of_single(connection: Connection, step: Step) -> str:
-    """What the one element of a plain step says."""
-    return str(connection.execute(_SAY, _of(step)).scalar() or "")
+def look_at_single(connection: Connection, step: Step) -> tuple[Counts, str]:
+    """The one element of a plain step: its state, and what it says."""
+    row = connection.execute(_SAY, _of(step)).first()
+    return (Counts(), "") if row is None else (Counts(**{row.state.lower(): 1}), row.why)
 
 
 def skip_waiting(connection: Connection, step: Step, why: str) -> int:

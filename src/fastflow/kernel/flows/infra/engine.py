@@ -8,7 +8,7 @@ nothing to do. What would make an ending transaction slow is left to the keeper 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,11 +17,11 @@ from sqlalchemy import Connection, bindparam, select, update
 from fastflow.kernel.flows.domain.after import DEFAULT_LIMIT, MAX_ELEMENTS, After, allowed_failures
 from fastflow.kernel.flows.domain.deciding import Told, decide, judge_elements, judge_flow, make_resolver
 from fastflow.kernel.flows.domain.expressions import MISSING
-from fastflow.kernel.flows.domain.flow import Element, ElementState, Flow, FlowStatus, Step, StepState
+from fastflow.kernel.flows.domain.flow import Counts, Element, ElementState, Flow, FlowStatus, Step, StepState
 from fastflow.kernel.flows.domain.references import ReferenceProblem, fill
 from fastflow.kernel.flows.infra import elements as elements_of
 from fastflow.kernel.flows.infra.elements import MAX_KEY, Admit, Later
-from fastflow.kernel.flows.infra.rows import FLOW, FLOW_COLUMNS, STEP, STEP_COLUMNS, flow_of, step_of, values_of_step
+from fastflow.kernel.flows.infra.rows import FLOW, FLOW_COLUMNS, STEP, STEP_COLUMNS, flow_of, step_of
 from fastflow.kernel.flows.infra.telling import tell
 from fastflow.kernel.runs.domain.params import encode_value
 from fastflow.kernel.runs.domain.prepared import PreparedRun
@@ -67,7 +67,14 @@ class FlowEngine:
         return found
 
     def advance(
-        self, connection: Connection, flow_id: str, now: datetime, *, is_inline: bool, admit: Admit | None = None
+        self,
+        connection: Connection,
+        flow_id: str,
+        now: datetime,
+        *,
+        is_inline: bool,
+        admit: Admit | None = None,
+        locked: Flow | None = None,
     ) -> Advance:
         """Bring the flow to where its rows let it be.
 
@@ -77,10 +84,11 @@ class FlowEngine:
             now: aware.
             is_inline: True: in somebody else's transaction, which must stay short.
             admit: see `elements.submit`.
+            locked: the flow, if the transaction has locked it and not changed it since.
         """
         done = Advance()
         with self._alone(flow_id) as is_alone:
-            flow = self.lock(connection, flow_id)
+            flow = locked or self.lock(connection, flow_id)
             if not is_alone or flow is None or flow.status is not FlowStatus.RUNNING:
                 return done  # not alone: we were called from within, and the call outside looks once more
             while True:
@@ -123,26 +131,17 @@ def load_steps(connection: Connection, flow_id: str) -> Mapping[str, Step]:
 
 
 def save_step(connection: Connection, before: Step, after: Step) -> None:
-    """Keep what has changed of a step."""
-    old, new = values_of_step(before), values_of_step(after)
-    changes = {name: value for name, value in new.items() if old[name] != value}
+    """Keep what has changed of a step; where it stands never does."""
+    changes = {name: value for name, value in vars(after).items() if value != getattr(before, name)}
     if changes:
         keys = {"of_flow": before.flow_id, "of_step": before.name}
+        if "state" in changes:
+            changes["state"] = after.state.value  # drivers know plain text
         connection.execute(update(STEP).where(*_OF_STEP).values(**changes), keys)
 
 
-@dataclass
 class _Moving:
     """One look at a flow whose row is locked."""
-
-    connection: Connection
-    flow: Flow
-    now: datetime
-    is_inline: bool
-    admit: Admit | None
-    done: Advance
-    steps: dict[str, Step] = field(default_factory=dict)
-    is_later: bool = False
 
     def __init__(
         self, connection: Connection, flow: Flow, now: datetime, *, is_inline: bool, admit: Admit | None, done: Advance
@@ -154,17 +153,25 @@ class _Moving:
         self.admit = admit
         self.done = done
         self.steps = dict(load_steps(connection, flow.id))
+        self.moved: set[str] = set()
         self.is_later = False
 
     def move(self) -> None:
         for step in list(self.steps.values()):
             if step.state is StepState.WAITING:
-                self._waiting(step)
+                if self._has_news(step):
+                    self._waiting(step)
             elif step.state is StepState.APPROVAL:
                 self._approval(step)
             elif step.state is StepState.RUNNING:
                 self._pump(step)
         self._conclude()
+
+    def _has_news(self, step: Step) -> bool:
+        """Whether anything a waiting step waits for may have changed: at the end of a run, only what that end moved."""
+        if not self.is_inline or step.is_root or self.flow.cancel_requested_at is not None:
+            return True
+        return not self.moved.isdisjoint(step.upstreams)
 
     # -- the steps ------------------------------------------------------------------------------------------------------
 
@@ -261,8 +268,8 @@ class _Moving:
             elements_of.skip_waiting(self.connection, step, self._cancelled())
         budget = _INLINE_SUBMITS if self.is_inline else _KEEPER_SUBMITS
         while True:
-            counts = elements_of.count(self.connection, step)
-            end = judge_elements(counts, step.allowed_failures, single_why=self._single_why(step))
+            counts, single_why = self._count(step)
+            end = judge_elements(counts, step.allowed_failures, single_why=single_why)
             if end.state is not None:
                 if counts.waiting:
                     elements_of.skip_waiting(self.connection, step, "more elements had failed than may")
@@ -285,8 +292,11 @@ class _Moving:
                     self._later()
                     return
 
-    def _single_why(self, step: Step) -> str:
-        return elements_of.say_of_single(self.connection, step) if step.total == 1 and not step.is_fan_out else ""
+    def _count(self, step: Step) -> tuple[Counts, str]:
+        """The step's elements by state, and, of a plain step, what its one element says."""
+        if step.total == 1 and not step.is_fan_out:
+            return elements_of.look_at_single(self.connection, step)
+        return elements_of.count(self.connection, step), ""
 
     def _submit(self, step: Step, element: Element, template: PreparedRun) -> Element:
         try:
@@ -380,7 +390,9 @@ class _Moving:
             return self.now
         if self.flow.cancel_requested_at is not None:
             return self.now + _CANCEL_AGAIN
-        asked = (step.expires_at for step in self.steps.values() if step.state is StepState.APPROVAL)
+        asked = [step.expires_at for step in self.steps.values() if step.state is StepState.APPROVAL]
+        if self.is_inline:  # not every step was looked at: what was left to the keeper before still is
+            asked.append(self.flow.due_at)
         return min((instant for instant in asked if instant is not None), default=None)
 
     def _later(self) -> None:
@@ -395,6 +407,8 @@ class _Moving:
         self._save(before or self.steps[step.name], after)
 
     def _save(self, before: Step, after: Step) -> None:
+        if before.state is not after.state:
+            self.moved.add(after.name)
         save_step(self.connection, before, after)
         self.steps[after.name] = after
 
