@@ -102,9 +102,9 @@ class Api:
         """PATCH; raises as `get`."""
         return self.run(self.call("PATCH", path, body=body))
 
-    def delete(self, path: str) -> None:
+    def delete(self, path: str, **query: Any) -> None:
         """DELETE; raises as `get`."""
-        self.run(self.call("DELETE", path))
+        self.run(self.call("DELETE", path, query=query))
 
     async def call(self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None) -> Any:
         """One call; None when the answer has no body. Raises as `get`."""

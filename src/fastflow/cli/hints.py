@@ -54,6 +54,7 @@ COMMANDS: Mapping[str, str] = {
     "POST /secrets/rotate": "fastflow secrets rotate",
     "GET /users": "fastflow users list",
     "PATCH /users/{name}": "fastflow users --help",
+    "GET /users/{name}/grants": "fastflow users grants {name}",
     "GET /tokens": "fastflow tokens list",
     "POST /tokens": "fastflow tokens create NAME --role ROLE",
     "GET /audit": "fastflow audit",

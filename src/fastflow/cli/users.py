@@ -14,7 +14,13 @@ app = typer.Typer(help="People who may log in.", no_args_is_help=True)
 tokens_app = typer.Typer(help="Bearer tokens for programs.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.", show_default=False)]
-RoleWord = Annotated[str, typer.Argument(metavar="ROLE", help="viewer, operator or admin.", show_default=False)]
+RoleWord = Annotated[str, typer.Argument(metavar="ROLE", help="none, viewer, operator or admin.", show_default=False)]
+Pattern = Annotated[
+    str,
+    typer.Argument(
+        metavar="PIPELINES", help="A pipeline's name, or a pattern such as 'billing-*'.", show_default=False
+    ),
+]
 PasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from stdin instead of making one.")
 ]
@@ -36,6 +42,7 @@ def list_users(ctx: typer.Context, limit: Limit = 100, cursor: Cursor = None, as
         [
             ("name", lambda one: one["name"]),
             ("role", lambda one: one["role"]),
+            ("grants", lambda one: _told(one["grants"])),
             ("state", _state),
             ("made", lambda one: local_time(one["created_at"])),
         ],
@@ -50,11 +57,52 @@ def _state(user: Any) -> str:
     return "must change the password" if user["must_change_password"] else "active"
 
 
+def _told(grants: Any) -> str:
+    return ", ".join(f"{grant['role']} on {grant['pipelines']}" for grant in grants)
+
+
+@app.command("grants")
+def list_grants(ctx: typer.Context, name: Name, as_json: AsJson = False) -> None:
+    """What a user may do: the role everywhere, and roles on some pipelines."""
+    from fastflow.cli.client import part
+
+    with open_api(ctx) as api:
+        found = api.get(f"/users/{part(name)}/grants")
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        [{"role": found["role"], "pipelines": "all"}, *found["items"]],
+        [("role", lambda one: one["role"]), ("pipelines", lambda one: one["pipelines"])],
+        empty="",
+    )
+
+
+@app.command("grant")
+def grant_role(ctx: typer.Context, name: Name, role: RoleWord, pipelines: Pattern) -> None:
+    """Give a user a role on a pipeline, or on all that a pattern stands for: grant ann operator 'billing-*'."""
+    from fastflow.cli.client import part
+
+    with open_api(ctx) as api:
+        api.put(f"/users/{part(name)}/grants", {"role": role, "pipelines": pipelines})
+    typer.echo(f"{name} is {role} on {pipelines} now.")
+
+
+@app.command("revoke")
+def revoke_role(ctx: typer.Context, name: Name, pipelines: Pattern) -> None:
+    """Take back what was granted on a pipeline or pattern."""
+    from fastflow.cli.client import part
+
+    with open_api(ctx) as api:
+        api.delete(f"/users/{part(name)}/grants", pipelines=pipelines)
+    typer.echo(f"{name} has no grant on {pipelines} any more.")
+
+
 @app.command("add")
 def add_user(
     ctx: typer.Context,
     name: Name,
-    role: Annotated[str, typer.Option(help="viewer, operator or admin.")] = "viewer",
+    role: Annotated[str, typer.Option(help="none, viewer, operator or admin.")] = "viewer",
     password_stdin: PasswordStdin = False,
 ) -> None:
     """Add a user. Prints the one-time password, alone on stdout, which has to be replaced at the first login."""
@@ -128,6 +176,7 @@ def list_tokens(ctx: typer.Context, limit: Limit = 100, cursor: Cursor = None, a
             ("id", lambda one: one["id"]),
             ("role", lambda one: one["role"]),
             ("pipelines", lambda one: "all" if one["pipelines"] is None else one["pipelines"]),
+            ("grants", lambda one: _told(one["grants"])),
             ("expires", lambda one: local_time(one["expires_at"]) if one["expires_at"] else "never"),
             ("last used", lambda one: local_time(one["last_used_at"])),
             ("made by", lambda one: one["created_by"]),
@@ -141,9 +190,18 @@ def list_tokens(ctx: typer.Context, limit: Limit = 100, cursor: Cursor = None, a
 def create_token(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for.", show_default=False)],
-    role: Annotated[str, typer.Option(help="viewer, operator or admin.", show_default=False)],
+    role: Annotated[str, typer.Option(help="none, viewer, operator or admin.", show_default=False)],
     pipeline: Annotated[
-        list[str] | None, typer.Option(help="The only pipeline it may touch; may be repeated.", show_default=False)
+        list[str] | None,
+        typer.Option(help="The only pipeline, or pattern, that the role is for; may be repeated.", show_default=False),
+    ] = None,
+    grant: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ROLE:PIPELINES",
+            help="A role on a pipeline or pattern, added to the role: operator:billing-*; may be repeated.",
+            show_default=False,
+        ),
     ] = None,
     expires: Annotated[
         str | None, typer.Option(help="How long it is valid, such as 90d or 12h; left away: without end.")
@@ -151,10 +209,30 @@ def create_token(
     as_json: AsJson = False,
 ) -> None:
     """Make a token and print it, alone, on stdout: it is shown this once."""
-    body = {"name": name, "role": role, "pipelines": pipeline or None, "expires_at": _expiry(expires)}
+    body = {
+        "name": name,
+        "role": role,
+        "pipelines": pipeline or None,
+        "grants": [_grant(text) for text in grant or ()] or None,
+        "expires_at": _expiry(expires),
+    }
     with open_api(ctx) as api:
         token = api.post("/tokens", body)
     print_json(token) if as_json else typer.echo(token["token"])
+
+
+def _grant(text: str) -> dict[str, str]:
+    from fastflow.kit.errors import InvalidInput
+
+    role, colon, pipelines = text.partition(":")
+    if not colon:
+        raise InvalidInput(
+            f"{text!r} is no grant.",
+            code="invalid_grant",
+            hint="Write the role, a colon, and the pipeline or pattern: --grant 'operator:billing-*'.",
+            fields={"--grant": "must be ROLE:PIPELINES"},
+        )
+    return {"role": role, "pipelines": pipelines}
 
 
 def _expiry(text: str | None) -> str | None:

@@ -36,7 +36,13 @@ async def test_login_when_right_sets_a_cookie_that_scripts_cannot_read_and_that_
     assert "SameSite=strict" in cookie
     assert anonymous.cookies[SESSION_COOKIE] not in answer.text
     me = (await anonymous.get("/auth/me")).json()
-    assert me == {"name": "user:ann", "role": "operator", "pipelines": None, "must_change_password": False}
+    assert me == {
+        "name": "user:ann",
+        "role": "operator",
+        "pipelines": None,
+        "grants": [],
+        "must_change_password": False,
+    }
     assert await _count(rooms, "user.login") == 1
 
 

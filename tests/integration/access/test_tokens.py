@@ -30,7 +30,13 @@ async def test_token_when_made_is_shown_once_and_works(
     assert token not in listed.text
     async with client_of(rooms.app, token=token) as client:
         me = (await client.get("/auth/me")).json()
-    assert me == {"name": "token:ci", "role": "operator", "pipelines": ["rfm"], "must_change_password": False}
+    assert me == {
+        "name": "token:ci",
+        "role": "operator",
+        "pipelines": ["rfm"],
+        "grants": [],
+        "must_change_password": False,
+    }
     with database.read() as connection:
         kept = connection.execute(text("SELECT * FROM api_token")).all()
     assert token not in str(kept)

@@ -68,7 +68,7 @@ class FlowFilter:
 
     Attributes:
         pipeline_name: with a step of this pipeline.
-        pipelines: the only pipelines the asker may see: every root is one of them.
+        pipelines: names and patterns of the only pipelines the asker may see: every root is one of them.
     """
 
     kind: Kind = "flow"

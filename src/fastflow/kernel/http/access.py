@@ -47,12 +47,17 @@ _Caller = Annotated[Actor, Depends(authenticated)]
 
 
 async def _viewer(actor: _Caller) -> Actor:
-    actor.require(Role.VIEWER)
+    actor.require_somewhere(Role.VIEWER)
     return actor
 
 
 async def _operator(actor: _Caller) -> Actor:
-    actor.require(Role.OPERATOR)
+    actor.require_somewhere(Role.OPERATOR)
+    return actor
+
+
+async def _pipeline_admin(actor: _Caller) -> Actor:
+    actor.require_somewhere(Role.ADMIN)
     return actor
 
 
@@ -67,12 +72,16 @@ async def _admin(actor: _Caller) -> Actor:
     return actor
 
 
+Anyone = Annotated[Actor, Depends(authenticated)]
+"""The caller, whatever the role: for what concerns nobody but the caller."""
 Viewer = Annotated[Actor, Depends(_viewer)]
-"""The caller, who may read."""
+"""The caller, who may read something: what is of a pipeline, the service decides by the role on it."""
 Operator = Annotated[Actor, Depends(_operator)]
-"""The caller, who may also submit and cancel."""
+"""The caller, who may also submit and cancel somewhere: on which pipeline, the service decides."""
+PipelineAdmin = Annotated[Actor, Depends(_pipeline_admin)]
+"""The caller, who administers some pipelines or everything: which, the service decides."""
 Admin = Annotated[Actor, Depends(_admin)]
-"""The caller, who may also administer."""
+"""The caller, who may administer everything."""
 
 
 def refuse_forgery(request: Request) -> None:

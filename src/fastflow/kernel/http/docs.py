@@ -127,5 +127,5 @@ async def _page(request: Request, text: str) -> Response:
         if "text/html" not in request.headers.get("accept", ""):
             raise
         return HTMLResponse(_LOCKED_PAGE, 401, headers={**_HEADERS, "WWW-Authenticate": 'Bearer realm="fastflow"'})
-    actor.require(Role.VIEWER)
+    actor.require_somewhere(Role.VIEWER)
     return HTMLResponse(text, headers=_HEADERS)

@@ -62,7 +62,7 @@ class RuleFilter:
     """Which rules a list shows; None means any.
 
     Attributes:
-        pipelines: the only pipelines the asker may see.
+        pipelines: names and patterns of the only pipelines the asker may see.
     """
 
     pipeline_name: str | None = None
@@ -113,7 +113,7 @@ class AlertFilter:
 
     Attributes:
         is_open: neither acknowledged nor over.
-        pipelines: the only pipelines the asker may see.
+        pipelines: names and patterns of the only pipelines the asker may see.
     """
 
     pipeline_name: str | None = None

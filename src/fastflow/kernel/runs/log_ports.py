@@ -14,7 +14,7 @@ class LoggedRuns(Protocol):
         ...
 
     def load_running(self, pipelines: Collection[str] | None, limit: int) -> Sequence[LoggedRun]:
-        """RUNNING runs, newest first; only those of the pipelines, if given."""
+        """RUNNING runs, newest first; only those of the pipelines (names or patterns), if given."""
         ...
 
     def load_artifacts(self, run_id: str) -> Sequence[StoredArtifact]:

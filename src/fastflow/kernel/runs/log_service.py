@@ -116,7 +116,7 @@ class LogService:
 
     def list_live(self, actor: Actor, *, lines: int, limit: int) -> Sequence[LiveLog]:
         """Running runs, newest first, with their last lines."""
-        return [self._files.last_lines(run, lines) for run in self._runs.load_running(actor.pipelines, limit)]
+        return [self._files.last_lines(run, lines) for run in self._runs.load_running(actor.reach(), limit)]
 
     def listen(
         self, actor: Actor, *, since: int | None, kinds: Collection[str] | None = None

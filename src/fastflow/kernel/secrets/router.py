@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from fastflow.kernel.http.access import Admin, Viewer
+from fastflow.kernel.http.access import Admin, PipelineAdmin, Viewer
 from fastflow.kernel.http.params import Cursor, Limit
 from fastflow.kernel.http.problems import PROBLEM_RESPONSES
 from fastflow.kernel.secrets.domain.records import SecretChange
@@ -25,7 +25,8 @@ Key = Annotated[str, Path(max_length=200, description="The secret's key.")]
 
 
 def build_router(secrets: SecretService) -> APIRouter:
-    """The operations on secrets; reading the list needs the role viewer, everything else admin."""
+    """The operations on secrets; reading the list needs the role viewer, everything else admin: of
+    everything, or of each pipeline that may read the secret."""
     router = APIRouter(prefix="/secrets", tags=["secrets"], responses=PROBLEM_RESPONSES)
 
     @router.get("")
@@ -34,7 +35,7 @@ def build_router(secrets: SecretService) -> APIRouter:
         return SecretPage.of(secrets.list(cursor=cursor, limit=limit, actor=actor))
 
     @router.post("", status_code=201)
-    def create_secret(actor: Admin, body: SecretIn, response: Response) -> SecretOut:
+    def create_secret(actor: PipelineAdmin, body: SecretIn, response: Response) -> SecretOut:
         """A new secret or parameter."""
         secret = secrets.create(
             body.key,
@@ -52,7 +53,7 @@ def build_router(secrets: SecretService) -> APIRouter:
         return RotationOut.of(secrets.rotate(actor=actor))
 
     @router.put("/{key}")
-    def set_secret(actor: Admin, key: Key, body: SecretChangeIn) -> SecretOut:
+    def set_secret(actor: PipelineAdmin, key: Key, body: SecretChangeIn) -> SecretOut:
         """A new value, a new list of pipelines, or both."""
         change = SecretChange(
             value=None if body.value is None else SecretText(body.value.get_secret_value()),
@@ -62,7 +63,7 @@ def build_router(secrets: SecretService) -> APIRouter:
         return SecretOut.of(secrets.change(key, change, actor=actor))
 
     @router.delete("/{key}", status_code=204)
-    def delete_secret(actor: Admin, key: Key) -> None:
+    def delete_secret(actor: PipelineAdmin, key: Key) -> None:
         """Remove it with every version; runs that had it can no longer be repeated exactly."""
         secrets.delete(key, actor=actor)
 

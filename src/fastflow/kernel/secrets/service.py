@@ -8,8 +8,8 @@ from fastflow.kernel.secrets.domain.records import Revealed, Rotation, Secret, S
 from fastflow.kernel.secrets.domain.rules import check_key, check_pipelines, check_value
 from fastflow.kernel.secrets.ports import Cipher, CiphertextHolder, SecretStore
 from fastflow.kit.clock import Clock
-from fastflow.kit.errors import InvalidInput
-from fastflow.kit.identity import Actor
+from fastflow.kit.errors import Forbidden, InvalidInput
+from fastflow.kit.identity import Actor, Role
 from fastflow.kit.pages import DEFAULT_PAGE_SIZE, Page, decode_cursor, encode_cursor
 from fastflow.kit.secret_text import SecretText
 
@@ -37,7 +37,7 @@ class SecretService:
         after = str(decode_cursor(cursor, (str,))[0]) if cursor else ""
         found = self._store.load(after_key=after, limit=limit + 1)
         next_cursor = encode_cursor(found[limit - 1].key) if len(found) > limit else None
-        seen = [secret for secret in found[:limit] if _is_seen_by(actor, secret)]
+        seen = [_as_seen_by(actor, secret) for secret in found[:limit] if _is_seen_by(actor, secret)]
         return Page(items=self._with_parameter_values(seen), next_cursor=next_cursor)
 
     def create(
@@ -53,9 +53,11 @@ class SecretService:
 
         Raises:
             InvalidInput: the key, the value or the list of pipelines is not usable.
+            Forbidden: the actor does not administer every pipeline that may read it.
             SecretExists: the key is taken.
             WrongEncryptionKey: the secrets there are were encrypted with another key, such as another server's.
         """
+        _require_admin_of(actor, pipelines)
         self._prove_key()
         now = self._clock.now()
         secret = Secret(
@@ -75,11 +77,15 @@ class SecretService:
 
         Raises:
             InvalidInput: the value or the list is not usable, or nothing is to be changed.
+            Forbidden: the actor does not administer every pipeline that may read it, before and after.
             UnknownSecret: there is no such secret.
         """
         if change.value is None and not change.sets_pipelines:
             raise _nothing_to_change()
         known = self._get(key)
+        _require_admin_of(actor, known.pipelines)
+        if change.sets_pipelines:
+            _require_admin_of(actor, change.pipelines)
         check_pipelines(change.pipelines)
         ciphertext = None
         if change.value is not None:
@@ -92,8 +98,9 @@ class SecretService:
 
         Raises:
             UnknownSecret: there is no such secret.
+            Forbidden: the actor does not administer every pipeline that may read it.
         """
-        self._get(key)
+        _require_admin_of(actor, self._get(key).pipelines)
         self._store.delete(key, actor=actor, at=self._clock.now())
 
     def versions(self, key: str, *, actor: Actor) -> Sequence[SecretVersion]:
@@ -264,7 +271,27 @@ class SecretService:
 
 
 def _is_seen_by(actor: Actor, secret: Secret) -> bool:
-    return actor.pipelines is None or secret.pipelines is None or any(map(actor.may_touch, secret.pipelines))
+    return actor.reach() is None or secret.pipelines is None or any(map(actor.may_touch, secret.pipelines))
+
+
+def _as_seen_by(actor: Actor, secret: Secret) -> Secret:
+    """Without the names of pipelines that the actor may not know."""
+    if secret.pipelines is None or actor.reach() is None:
+        return secret
+    return replace(secret, pipelines=tuple(filter(actor.may_touch, secret.pipelines)))
+
+
+def _require_admin_of(actor: Actor, pipelines: Collection[str] | None) -> None:
+    """Whoever administers some pipelines decides about what these alone may read."""
+    if actor.reach(Role.ADMIN) is None:
+        return
+    if pipelines and all(actor.may_touch(name, Role.ADMIN) for name in pipelines):
+        return
+    raise Forbidden(
+        f"{actor.name} does not administer every pipeline that may read this secret.",
+        code="secret_beyond_grant",
+        hint="Limit it (`pipelines`) to pipelines that you administer, or ask an administrator of everything.",
+    )
 
 
 def _unknown(key: str) -> UnknownSecret:

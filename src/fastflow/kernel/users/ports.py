@@ -1,6 +1,6 @@
 """What users, logins and tokens need of their surroundings."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -51,8 +51,16 @@ class UserStore(Protocol):
         """At most `limit` users by name, after the given one."""
         ...
 
-    def change(self, name: str, change: UserChange, *, actor: Actor, at: datetime) -> User:
+    def change(
+        self, name: str, decide: UserChange | Callable[[User], UserChange], *, actor: Actor, at: datetime
+    ) -> User:
         """The user afterwards; sessions are ended when the change asks for it.
+
+        Args:
+            name: of the user.
+            decide: the change, or what makes it of the user as they are inside the transaction.
+            actor: who changes it.
+            at: now.
 
         Raises:
             NotFound: there is no such user.

@@ -1,5 +1,6 @@
 """Users, logins and tokens on the wire."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Annotated, Literal, cast
 
@@ -7,11 +8,12 @@ from pydantic import BaseModel, Field, SecretStr
 
 from fastflow.kernel.http.params import Instant
 from fastflow.kernel.http.schemas import PageOut, PipelineNames, RequestBody
-from fastflow.kernel.users.domain.accounts import MAX_PASSWORD, Token, User
-from fastflow.kit.identity import Role
+from fastflow.kernel.users.domain.accounts import MAX_PASSWORD, Token, User, parse_role
+from fastflow.kit.identity import Grant, Role
 from fastflow.kit.secret_text import SecretText
 
-RoleWord = Literal["viewer", "operator", "admin"]
+RoleWord = Literal["none", "viewer", "operator", "admin"]
+GrantedRole = Literal["viewer", "operator", "admin"]
 Password = Annotated[SecretStr, Field(max_length=MAX_PASSWORD)]
 Name = Annotated[str, Field(max_length=100)]
 
@@ -56,13 +58,63 @@ class UserChangeIn(RequestBody):
     password: Password | None = Field(None, description="The user has to replace it at the next login.")
 
 
+class GrantIn(RequestBody):
+    """A role on some pipelines."""
+
+    role: GrantedRole
+    pipelines: str = Field(
+        max_length=200, description="A pipeline's name, or a pattern in which `*` stands for any text: `billing-*`."
+    )
+
+    def record(self) -> Grant:
+        """As the services take it."""
+        return Grant(role=parse_role(self.role), pipelines=self.pipelines)
+
+
+class GrantOut(BaseModel):
+    """A role on some pipelines."""
+
+    role: GrantedRole
+    pipelines: str
+
+    @classmethod
+    def of(cls, grant: Grant) -> "GrantOut":
+        """The grant as the API shows it."""
+        return cls(role=cast("GrantedRole", grant.role.word), pipelines=grant.pipelines)
+
+
+def grants_out(grants: Collection[Grant]) -> list[GrantOut]:
+    """The grants as the API shows them."""
+    return [GrantOut.of(grant) for grant in grants]
+
+
+class GrantList(BaseModel):
+    """What a user may do: the role everywhere, and roles on some pipelines."""
+
+    name: str
+    role: RoleWord
+    items: list[GrantOut]
+
+    @classmethod
+    def of(cls, user: User) -> "GrantList":
+        """The user's grants as the API shows them."""
+        return cls(name=user.name, role=role_word(user.role), items=grants_out(user.grants))
+
+
 class TokenIn(RequestBody):
     """A new token."""
 
     name: Name
     role: RoleWord
     pipelines: PipelineNames | None = Field(
-        None, max_length=1000, description="The only pipelines it may touch; null means all."
+        None,
+        max_length=1000,
+        description="Names and patterns (`billing-*`) of the only pipelines that the role is for; null means all.",
+    )
+    grants: list[GrantIn] | None = Field(
+        None,
+        max_length=200,
+        description="Roles on some pipelines, which add to the role; with the role none, all it has.",
     )
     expires_at: Instant | None = Field(None, description="When it ends; null means never.")
 
@@ -75,11 +127,12 @@ class UserOut(BaseModel):
     must_change_password: bool
     disabled: bool
     created_at: datetime
+    grants: list[GrantOut]
 
     @classmethod
     def of(cls, user: User) -> "UserOut":
         """The user as the API shows it."""
-        return cls.model_validate({**vars(user), "role": user.role.word})
+        return cls.model_validate({**vars(user), "role": user.role.word, "grants": grants_out(user.grants)})
 
 
 class UserPage(PageOut[UserOut]):
@@ -100,7 +153,10 @@ class MeOut(BaseModel):
 
     name: str = Field(description="`user:NAME`, `token:NAME` or `cli:OSUSER`.")
     role: RoleWord
-    pipelines: list[str] | None = Field(description="The only pipelines the caller may touch; null means all.")
+    pipelines: list[str] | None = Field(
+        description="Names and patterns of the only pipelines that the role is for; null means all."
+    )
+    grants: list[GrantOut] = Field(description="Roles on some pipelines, which add to the role.")
     must_change_password: bool
 
 
@@ -115,11 +171,12 @@ class TokenOut(BaseModel):
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
+    grants: list[GrantOut]
 
     @classmethod
     def of(cls, token: Token) -> "TokenOut":
         """The token as the API shows it."""
-        return cls.model_validate({**vars(token), "role": token.role.word})
+        return cls.model_validate({**vars(token), "role": token.role.word, "grants": grants_out(token.grants)})
 
 
 class NewTokenOut(TokenOut):

@@ -17,7 +17,7 @@ class WebhookFilter:
     """Which webhooks a list shows; None means any.
 
     Attributes:
-        pipelines: the only pipelines the asker may see.
+        pipelines: names and patterns of the only pipelines the asker may see.
     """
 
     pipeline_name: str | None = None

@@ -85,8 +85,7 @@ class WebhookService:
             InvalidWebhook: names every field that is wrong.
             Forbidden: role, or outside the actor's scope.
         """
-        actor.require(Role.OPERATOR)
-        actor.require_pipeline(definition.pipeline_name)
+        actor.require_pipeline(definition.pipeline_name, Role.OPERATOR)
         self._check(definition)
         signing, shown = _secret_for(definition, secret)
         key, now, by = _new_key(), self._clock.now(), actor.name[:200]
@@ -109,8 +108,7 @@ class WebhookService:
             WebhookNotFound: there is none.
             InvalidWebhook: names every field that is wrong.
         """
-        actor.require(Role.OPERATOR)
-        before = self._find(webhook_id, actor)
+        before = self._find(webhook_id, actor, Role.OPERATOR)
         after = replace(before, **changes, updated_at=self._clock.now(), updated_by=actor.name[:200])
         self._check(after)
         if not self._store.change(after, actor=actor):
@@ -130,8 +128,7 @@ class WebhookService:
             WebhookNotFound: there is none.
             InvalidWebhook: the time is none.
         """
-        actor.require(Role.OPERATOR)
-        before = self._find(webhook_id, actor)
+        before = self._find(webhook_id, actor, Role.OPERATOR)
         if not 0 <= grace_seconds <= _MAX_GRACE:
             raise InvalidWebhook({"grace_seconds": f"{grace_seconds:g} is not from 0 to {_MAX_GRACE:g}"})
         shown: str | None = None
@@ -152,8 +149,7 @@ class WebhookService:
         Raises:
             WebhookNotFound: there is none.
         """
-        actor.require(Role.OPERATOR)
-        webhook = self._find(webhook_id, actor)
+        webhook = self._find(webhook_id, actor, Role.OPERATOR)
         if not self._store.delete(webhook, actor=actor, at=self._clock.now()):
             raise WebhookNotFound
 
@@ -178,9 +174,8 @@ class WebhookService:
         """
         if pipeline_name is not None:
             actor.require_pipeline(pipeline_name)
-        within = None if actor.pipelines is None else tuple(sorted(actor.pipelines))
         after = parse_id(str(decode_cursor(cursor, (str,))[0]), "cursor") if cursor else ""
-        wanted = WebhookFilter(pipeline_name=pipeline_name, pipelines=within)
+        wanted = WebhookFilter(pipeline_name=pipeline_name, pipelines=actor.reach())
         found = self._store.load_page(wanted, after_id=after, limit=limit + 1)
         next_cursor = encode_cursor(found[limit - 1].id) if len(found) > limit else None
         return Page(items=found[:limit], next_cursor=next_cursor)
@@ -240,11 +235,12 @@ class WebhookService:
         pipeline = self._pipelines.get(definition.pipeline_name)
         check(definition, pipeline.params_schema)
 
-    def _find(self, webhook_id: str, actor: Actor) -> Webhook:
+    def _find(self, webhook_id: str, actor: Actor, role: Role = Role.VIEWER) -> Webhook:
+        actor.require_somewhere(role)
         webhook = self._store.find(parse_id(webhook_id, "webhook_id"))
         if webhook is None:
             raise WebhookNotFound
-        actor.require_pipeline(webhook.pipeline_name)
+        actor.require_pipeline(webhook.pipeline_name, role)
         return webhook
 
     def _encrypt(self, secret: SecretText | None) -> str | None:

@@ -87,8 +87,7 @@ class DaemonService:
         return Page(items=items, next_cursor=encode_cursor(items[-1].id) if len(found) > limit else None)
 
     def _change(self, name: str, wish: Wish, actor: Actor, *, is_restart: bool) -> DaemonView:
-        actor.require(Role.OPERATOR)
-        actor.require_pipeline(name)
+        actor.require_pipeline(name, Role.OPERATOR)
         now = self._clock.now()
         self._store.declare([each for each in self._specs() if each == name], now)
         if not self._store.wish(name, wish, is_restart=is_restart, actor=actor, at=now):

@@ -49,7 +49,7 @@ class LetterFilter:
     Attributes:
         since: failed at or after.
         until: failed before.
-        pipelines: the only pipelines the asker may see; None means all.
+        pipelines: names and patterns of the only pipelines the asker may see; None means all.
     """
 
     pipeline_name: str | None = None
@@ -87,7 +87,7 @@ class GroupFilter:
     Attributes:
         since: seen at or after.
         new_since: seen for the first time at or after.
-        pipelines: the only pipelines the asker may see; None means all.
+        pipelines: names and patterns of the only pipelines the asker may see; None means all.
     """
 
     pipeline_name: str | None = None

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, fu
 from sqlalchemy.dialects import postgresql, sqlite
 
 from fastflow.kernel.db.engine import Database
+from fastflow.kernel.db.scope import in_scope
 from fastflow.kernel.failures.domain.fingerprint import Failure
 from fastflow.kernel.failures.domain.records import FailureGroup, GroupFilter
 from fastflow.kernel.failures.infra.rows import GROUP, SIGHT
@@ -162,7 +163,7 @@ def _sights(wanted: GroupFilter) -> Any:
 def _within(wanted: GroupFilter, column: ColumnElement[str]) -> list[ColumnElement[bool]]:
     if wanted.pipeline_name is not None:
         return [column == wanted.pipeline_name]
-    return [] if wanted.pipelines is None else [column.in_(wanted.pipelines)]
+    return [] if wanted.pipelines is None else [in_scope(column, wanted.pipelines)]
 
 
 def _groups(

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Select, bindparam, select, update
 
 from fastflow.kernel.audit import record
 from fastflow.kernel.db.engine import Database
+from fastflow.kernel.db.scope import in_scope
 from fastflow.kernel.failures.domain.records import DeadLetter, LetterFilter, LetterState
 from fastflow.kernel.failures.infra.rows import LETTER
 from fastflow.kernel.runs.infra.rows import RUN, RUN_COLUMNS, run_of
@@ -82,7 +83,7 @@ def _filtered(query: Select[Any], wanted: LetterFilter) -> Select[Any]:
     if wanted.pipeline_name is not None:
         query = query.where(LETTER.c.pipeline_name == wanted.pipeline_name)
     elif wanted.pipelines is not None:
-        query = query.where(LETTER.c.pipeline_name.in_(wanted.pipelines))
+        query = query.where(in_scope(LETTER.c.pipeline_name, wanted.pipelines))
     if wanted.state is not None:
         query = query.where(LETTER.c.state == wanted.state.value)
     if wanted.failure_group is not None:

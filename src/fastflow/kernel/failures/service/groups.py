@@ -108,4 +108,4 @@ def _scoped(wanted: GroupFilter, actor: Actor) -> GroupFilter:
     if wanted.pipeline_name is not None:
         actor.require_pipeline(wanted.pipeline_name)
         return wanted
-    return wanted if actor.pipelines is None else replace(wanted, pipelines=tuple(sorted(actor.pipelines)))
+    return replace(wanted, pipelines=actor.reach())

@@ -46,19 +46,20 @@ class LetterService:
         self._runs = runs
         self._clock = clock
 
-    def get(self, run_id: str, *, actor: Actor) -> DeadLetter:
-        """The dead letter.
+    def get(self, run_id: str, *, actor: Actor, role: Role = Role.VIEWER) -> DeadLetter:
+        """The dead letter, when the actor has the role on its pipeline.
 
         Raises:
             InvalidInput: not an id.
             LetterNotFound: the run is none.
-            Forbidden: its pipeline is outside the actor's scope.
+            Forbidden: role, or its pipeline is outside the actor's scope.
         """
+        actor.require_somewhere(role)
         run_id = parse_id(run_id, "run_id")
         letter = self._store.find(run_id)
         if letter is None:
             raise LetterNotFound(run_id)
-        actor.require_pipeline(letter.run.pipeline_name)
+        actor.require_pipeline(letter.run.pipeline_name, role)
         return letter
 
     def list(
@@ -97,8 +98,7 @@ class LetterService:
             LetterSettled: it was dismissed, or replayed with other parameters.
             CapsuleIncomplete, InvalidInput, NotFound, Forbidden: as `RunService.rerun` and `get`.
         """
-        actor.require(Role.OPERATOR)
-        letter = self.get(run_id, actor=actor)
+        letter = self.get(run_id, actor=actor, role=Role.OPERATOR)
         if letter.state is LetterState.DISMISSED:
             raise LetterSettled(f"The dead letter {letter.run.id} was dismissed by {letter.settled_by}.")
         if letter.replayed_by is not None:
@@ -130,8 +130,8 @@ class LetterService:
         Returns:
             What became of each; one that was refused does not keep the others.
         """
-        actor.require(Role.OPERATOR)
-        scoped = _scoped(replace(wanted, state=LetterState.OPEN), actor)
+        actor.require_somewhere(Role.OPERATOR)
+        scoped = _scoped(replace(wanted, state=LetterState.OPEN), actor, Role.OPERATOR)
         letters = self._store.load_page(scoped, before_id=None, limit=limit)[::-1]
         if dry_run:
             return [Replay(letter=letter) for letter in letters]
@@ -152,8 +152,7 @@ class LetterService:
             LetterSettled: it was replayed.
             LetterNotFound, InvalidInput, Forbidden: as `get`.
         """
-        actor.require(Role.OPERATOR)
-        letter = self.get(run_id, actor=actor)
+        letter = self.get(run_id, actor=actor, role=Role.OPERATOR)
         after, _ = self._store.settle(
             letter.run.id, LetterState.DISMISSED, replayed_by=None, note=note, at=self._clock.now(), actor=actor
         )
@@ -187,8 +186,8 @@ class LetterService:
         return run
 
 
-def _scoped(wanted: LetterFilter, actor: Actor) -> LetterFilter:
+def _scoped(wanted: LetterFilter, actor: Actor, role: Role = Role.VIEWER) -> LetterFilter:
     if wanted.pipeline_name is not None:
-        actor.require_pipeline(wanted.pipeline_name)
+        actor.require_pipeline(wanted.pipeline_name, role)
         return wanted
-    return wanted if actor.pipelines is None else replace(wanted, pipelines=tuple(sorted(actor.pipelines)))
+    return replace(wanted, pipelines=actor.reach(role))

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from fastflow.kernel.audit import record
 from fastflow.kernel.db.engine import Database
+from fastflow.kernel.db.scope import in_scope
 from fastflow.kernel.flows.domain.errors import FlowNotFound, FlowRuns, NoApproval, NothingFailed, StepNotFound
 from fastflow.kernel.flows.domain.flow import Counts, Element, ElementState, Flow, FlowStatus, Step, StepState
 from fastflow.kernel.flows.infra.at_end import find_overlooked, take_overlooked
@@ -115,7 +116,7 @@ class SqlFlowStore:
         if wanted.pipeline_name is not None:
             query = query.where(select(STEP.c.name).where(of_flow, STEP.c.name == wanted.pipeline_name).exists())
         if wanted.pipelines is not None:
-            hidden = and_(of_flow, STEP.c.is_root, STEP.c.name.not_in(wanted.pipelines))
+            hidden = and_(of_flow, STEP.c.is_root, ~in_scope(STEP.c.name, wanted.pipelines))
             query = query.where(~select(STEP.c.name).where(hidden).exists())
         with self._database.read() as connection:
             return _views(connection, [flow_of(row) for row in connection.execute(query)])

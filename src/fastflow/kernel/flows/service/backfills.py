@@ -94,8 +94,7 @@ class BackfillService:
         return view
 
     def _plan(self, request: BackfillRequest, actor: Actor) -> tuple[BackfillPlan, PreparedRun]:
-        actor.require(Role.OPERATOR)
-        actor.require_pipeline(request.pipeline_name)
+        actor.require_pipeline(request.pipeline_name, Role.OPERATOR)
         template = self._runs.prepare(request.pipeline_name)
         slots = plan_backfill(request)
         complete = [Slot(key=slot.key, params=template.complete(slot.params)) for slot in slots]

@@ -51,7 +51,7 @@ class FlowService:
         Args:
             roots: pipelines; what they run after does not count.
             params: of the roots; of several roots each takes those that its schema has.
-            actor: needs the role operator and the roots in scope.
+            actor: needs the role operator on the roots.
             trigger: what begins it.
             priority: of every run.
             idempotency_key: a second start with it returns the first flow.
@@ -63,8 +63,7 @@ class FlowService:
             InvalidParams: names every wrong parameter.
             Forbidden: role or scope.
         """
-        actor.require(Role.OPERATOR)
-        planned = self.plan(roots, actor=actor)
+        planned = self._planner.plan(self._checked(roots, actor, Role.OPERATOR))
         templates = self._templates(planned)
         given = self._params_of_roots([step.name for step in planned if step.is_root], templates, params or {})
         flow = Flow(
@@ -87,13 +86,13 @@ class FlowService:
             self._wake()
         return self.get(kept.id, actor=actor)
 
-    def _checked(self, roots: Sequence[str], actor: Actor) -> Sequence[str]:
+    def _checked(self, roots: Sequence[str], actor: Actor, role: Role = Role.VIEWER) -> Sequence[str]:
         names = list(dict.fromkeys(roots))
         if not 1 <= len(names) <= MAX_ROOTS:
             problem = f"names {len(names)} pipelines; 1 to {MAX_ROOTS} are allowed"
             raise InvalidFlow(f"The flow cannot begin: roots {problem}.", fields={"roots": problem})
         for name in names:
-            actor.require_pipeline(name)
+            actor.require_pipeline(name, role)
         return names
 
     def _templates(self, planned: Sequence[PlannedStep]) -> Mapping[str, PreparedRun]:
@@ -157,8 +156,7 @@ class FlowService:
         wanted = wanted or FlowFilter()
         if wanted.pipeline_name is not None:
             actor.require_pipeline(wanted.pipeline_name)
-        if actor.pipelines is not None:
-            wanted = replace(wanted, pipelines=tuple(sorted(actor.pipelines)))
+        wanted = replace(wanted, pipelines=actor.reach())
         before = parse_id(str(decode_cursor(cursor, (str,))[0]), "cursor") if cursor else None
         found = self._store.load_page(wanted, before_id=before, limit=limit + 1)
         items = found[:limit]
@@ -178,10 +176,11 @@ class FlowService:
 
         Raises:
             StepNotFound: the flow has no such step.
+            Forbidden: the step's pipeline, or a root, is outside the actor's scope.
             Others: as `get` and `list`.
         """
         view = self.get(flow_id, actor=actor)
-        _step_of(view, step)
+        actor.require_pipeline(_step_of(view, step).name)
         after = (-1, 0)
         if cursor:
             place, attempt = cast("tuple[int, int]", decode_cursor(cursor, (int, int)))
@@ -203,9 +202,7 @@ class FlowService:
             FlowEnded: it is over.
             Others: as `get`.
         """
-        actor.require(Role.OPERATOR)
-        view = self.get(flow_id, actor=actor)
-        flow = view.flow
+        flow = self._operated(flow_id, actor).flow
         is_new = self._store.cancel(flow.id, actor=actor, reason=reason, now=self._clock.now())
         after = self.get(flow.id, actor=actor)
         if not is_new and after.flow.status is not FlowStatus.RUNNING:
@@ -221,10 +218,10 @@ class FlowService:
             Forbidden: role, scope, or the actor is none of those who may decide.
             Others: as `get`.
         """
-        actor.require(Role.OPERATOR)
+        actor.require_somewhere(Role.OPERATOR)
         view = self.get(flow_id, actor=actor)
         found = _step_of(view, step)
-        actor.require_pipeline(step)
+        actor.require_pipeline(step, Role.OPERATOR)
         if found.after is None or found.after.approval is None:
             raise NoApproval(f"The step {step} needs no approval.")
         users = found.after.approval.users
@@ -239,7 +236,7 @@ class FlowService:
 
         Args:
             flow_id: of a flow that is over.
-            actor: needs the role operator.
+            actor: needs the role operator on the roots.
             exact: True: with the code of its beginning. False: with the code as it is now.
 
         Raises:
@@ -248,8 +245,7 @@ class FlowService:
             InvalidFlow: a step cannot run now; names it.
             Others: as `get`.
         """
-        actor.require(Role.OPERATOR)
-        view = self.get(flow_id, actor=actor)
+        view = self._operated(flow_id, actor)
         steps = [step for step in view.steps if step.state is not StepState.SUCCESS]
         templates: dict[str, NewStep] = {}
         if not exact and view.flow.status is FlowStatus.FAILED:
@@ -258,6 +254,14 @@ class FlowService:
         self._store.rerun(view.flow.id, templates, actor=actor, now=self._clock.now())
         self._wake()
         return self.get(flow_id, actor=actor)
+
+    def _operated(self, flow_id: str, actor: Actor) -> FlowView:
+        """The flow, which the actor may change."""
+        actor.require_somewhere(Role.OPERATOR)
+        view = self.get(flow_id, actor=actor)
+        for root in view.roots:
+            actor.require_pipeline(root, Role.OPERATOR)
+        return view
 
     def _wake(self) -> None:
         self._wakeup.wake_runner("wake")

@@ -7,6 +7,7 @@ from sqlalchemy import func, or_, select, update
 
 from fastflow.kernel.audit import record
 from fastflow.kernel.db.engine import Database
+from fastflow.kernel.db.scope import in_scope
 from fastflow.kernel.notifications.domain.outbox import Alert, Notification
 from fastflow.kernel.notifications.infra.outbox_store import WAITING
 from fastflow.kernel.notifications.infra.rows import ALERT, NOTIFICATION, alert_of, notification_of
@@ -34,7 +35,7 @@ class SqlAlertStore:
         elif wanted.is_open is False:
             query = query.where(or_(ALERT.c.resolved_at.is_not(None), ALERT.c.acknowledged_at.is_not(None)))
         if wanted.pipelines is not None:
-            query = query.where(ALERT.c.pipeline_name.in_(wanted.pipelines))
+            query = query.where(in_scope(ALERT.c.pipeline_name, wanted.pipelines))
         with self._database.read() as connection:
             return [alert_of(row) for row in connection.execute(query).mappings()]
 
@@ -58,7 +59,7 @@ class SqlAlertStore:
         if wanted.alert_id is not None:
             query = query.where(NOTIFICATION.c.alert_id == wanted.alert_id)
         if wanted.pipelines is not None:
-            seen = select(ALERT.c.id).where(ALERT.c.pipeline_name.in_(wanted.pipelines))
+            seen = select(ALERT.c.id).where(in_scope(ALERT.c.pipeline_name, wanted.pipelines))
             query = query.where(NOTIFICATION.c.alert_id.in_(seen))
         with self._database.read() as connection:
             found = [notification_of(row) for row in connection.execute(query).mappings()]

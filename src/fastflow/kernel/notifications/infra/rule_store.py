@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from fastflow.kernel.audit import record
 from fastflow.kernel.db.engine import Database
+from fastflow.kernel.db.scope import in_scope
 from fastflow.kernel.notifications.domain.errors import RuleNameTaken
 from fastflow.kernel.notifications.domain.rule import Rule
 from fastflow.kernel.notifications.infra.rows import RULE, rule_of, values_of_rule
@@ -69,7 +70,7 @@ class SqlRuleStore:
         if wanted.origin is not None:
             query = query.where(RULE.c.origin == wanted.origin)
         if wanted.pipelines is not None:
-            query = query.where(or_(RULE.c.pipeline_name.in_(wanted.pipelines), RULE.c.pipeline_name == ""))
+            query = query.where(or_(in_scope(RULE.c.pipeline_name, wanted.pipelines), RULE.c.pipeline_name == ""))
         if wanted.channel is None:
             query = query.limit(limit)
         with self._database.read() as connection:

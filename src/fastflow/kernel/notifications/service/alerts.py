@@ -58,8 +58,8 @@ class AlertService:
         wanted = wanted or AlertFilter()
         if wanted.pipeline_name is not None:
             actor.require_pipeline(wanted.pipeline_name)
-        elif actor.pipelines is not None:
-            wanted = replace(wanted, pipelines=tuple(sorted(actor.pipelines)))
+        else:
+            wanted = replace(wanted, pipelines=actor.reach())
         found = self._store.load_alerts(wanted, before_id=_before(cursor), limit=limit + 1)
         next_cursor = encode_cursor(found[limit - 1].id) if len(found) > limit else None
         return Page(items=[self._view(alert) for alert in found[:limit]], next_cursor=next_cursor)
@@ -76,8 +76,8 @@ class AlertService:
 
     def acknowledge(self, alert_id: str, *, actor: Actor) -> AlertView:
         """Say that it is known: it is not told again. The first one who says so stays; raises as `get`."""
-        actor.require(Role.OPERATOR)
-        alert = self._find(alert_id, actor)
+        actor.require_somewhere(Role.OPERATOR)
+        alert = self._find(alert_id, actor, Role.OPERATOR)
         after = self._store.acknowledge(alert.id, actor=actor, at=self._clock.now())
         if after is None:
             raise AlertNotFound(alert.id)
@@ -93,8 +93,7 @@ class AlertService:
     ) -> Page[SentView]:
         """One page of the outbox, latest first: what was sent, what waits, what was given up, and why."""
         wanted = wanted or NotificationFilter()
-        if actor.pipelines is not None:
-            wanted = replace(wanted, pipelines=tuple(sorted(actor.pipelines)))
+        wanted = replace(wanted, pipelines=actor.reach())
         found: Sequence[tuple[Notification, Alert]] = self._store.load_notifications(
             wanted, before_id=_before(cursor), limit=limit + 1
         )
@@ -106,13 +105,15 @@ class AlertService:
         """How much waits to be sent."""
         return self._store.count_waiting(self._clock.now())
 
-    def _find(self, alert_id: str, actor: Actor) -> Alert:
+    def _find(self, alert_id: str, actor: Actor, role: Role = Role.VIEWER) -> Alert:
         alert_id = parse_id(alert_id, "alert_id")
         alert = self._store.find(alert_id)
-        if alert is None or (alert.pipeline_name is None and actor.pipelines is not None):
+        if alert is None or (alert.pipeline_name is None and actor.reach() is not None):
             raise AlertNotFound(alert_id)
         if alert.pipeline_name is not None:
-            actor.require_pipeline(alert.pipeline_name)
+            actor.require_pipeline(alert.pipeline_name, role)
+        elif actor.reach(role) is not None:
+            actor.require(role)
         return alert
 
     def _view(self, alert: Alert) -> AlertView:

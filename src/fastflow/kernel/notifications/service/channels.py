@@ -59,7 +59,7 @@ class ChannelService:
         Raises:
             InvalidInput: the cursor was not given out by this list.
         """
-        actor.require(Role.VIEWER)
+        actor.require_somewhere(Role.VIEWER)
         after = str(decode_cursor(cursor, (str,))[0]) if cursor else ""
         found = self._store.load_page(after_name=after, limit=limit + 1)
         next_cursor = encode_cursor(found[limit - 1].name) if len(found) > limit else None
@@ -71,7 +71,7 @@ class ChannelService:
         Raises:
             ChannelNotFound: there is none.
         """
-        actor.require(Role.VIEWER)
+        actor.require_somewhere(Role.VIEWER)
         return self._get(name)
 
     def create(self, name: str, urls: Sequence[SecretText], settings: ChannelSettings, *, actor: Actor) -> Channel:
@@ -143,7 +143,7 @@ class ChannelService:
             ChannelNotFound: there is none.
             AddressesUnreadable: its addresses cannot be decrypted.
         """
-        actor.require(Role.OPERATOR)
+        actor.require_somewhere(Role.OPERATOR)
         self._get(name)
         where = f"\nServer: {self._url}" if self._url else ""
         body = f"This is a test of the channel {name}, asked for by {actor.name}.{where}\n\nNothing needs to be done."

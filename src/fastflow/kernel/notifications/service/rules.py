@@ -49,8 +49,7 @@ class RuleService:
             RuleNameTaken: the pipeline has a rule of that name.
             Forbidden: role, or outside the actor's scope.
         """
-        actor.require(Role.OPERATOR)
-        _require_scope(actor, definition.pipeline_name)
+        _require_operator(actor, definition.pipeline_name)
         checked = self._check(definition)
         rule = make_rule(checked, "user", actor, self._clock.now(), is_enabled=is_enabled)
         return self._view([self._store.add(rule, actor=actor)])[0]
@@ -65,9 +64,7 @@ class RuleService:
             RuleDeclared: the code declares it.
             Others: as `create`.
         """
-        actor.require(Role.OPERATOR)
-        before = self._find(rule_id, actor)
-        _require_scope(actor, before.pipeline_name)
+        before = self._operated(rule_id, actor)
         if before.origin == "code":
             raise _declared(before)
         if definition.pipeline_name != before.pipeline_name:
@@ -88,9 +85,7 @@ class RuleService:
             RuleDeclared: the code declares it, and would bring it back.
             Forbidden: role, or outside the actor's scope.
         """
-        actor.require(Role.OPERATOR)
-        rule = self._find(rule_id, actor)
-        _require_scope(actor, rule.pipeline_name)
+        rule = self._operated(rule_id, actor)
         if rule.origin == "code" and self._has_pipeline(rule):
             raise _declared(rule)
         if not self._store.delete(rule, actor=actor, at=self._clock.now()):
@@ -123,8 +118,8 @@ class RuleService:
         wanted = wanted or RuleFilter()
         if wanted.pipeline_name is not None:
             actor.require_pipeline(wanted.pipeline_name)
-        elif actor.pipelines is not None:
-            wanted = replace(wanted, pipelines=tuple(sorted(actor.pipelines)))
+        else:
+            wanted = replace(wanted, pipelines=actor.reach())
         after = parse_id(str(decode_cursor(cursor, (str,))[0]), "cursor") if cursor else ""
         found = self._store.load_page(wanted, after_id=after, limit=limit + 1)
         next_cursor = encode_cursor(found[limit - 1].id) if len(found) > limit else None
@@ -154,6 +149,13 @@ class RuleService:
             raise RuleNotFound(rule_id)
         if rule.pipeline_name is not None:
             actor.require_pipeline(rule.pipeline_name)
+        return rule
+
+    def _operated(self, rule_id: str, actor: Actor) -> Rule:
+        """The rule, which the actor may change."""
+        actor.require_somewhere(Role.OPERATOR)
+        rule = self._find(rule_id, actor)
+        _require_operator(actor, rule.pipeline_name)
         return rule
 
     def _view(self, rules: Sequence[Rule]) -> Sequence[RuleView]:
@@ -207,12 +209,13 @@ def _problem(missing: Sequence[str]) -> str | None:
     return f"There is no channel {', '.join(missing)}." if missing else None
 
 
-def _require_scope(actor: Actor, pipeline_name: str | None) -> None:
+def _require_operator(actor: Actor, pipeline_name: str | None) -> None:
     if pipeline_name is not None:
-        actor.require_pipeline(pipeline_name)
-    elif actor.pipelines is not None:
+        actor.require_pipeline(pipeline_name, Role.OPERATOR)
+    elif actor.reach(Role.OPERATOR) is not None:
         raise Forbidden(
-            f"{actor.name} may not make rules for every pipeline.", hint="Name a pipeline that is in your scope."
+            f"{actor.name} may not make rules for every pipeline.",
+            hint="Name a pipeline that you may operate.",
         )
 
 

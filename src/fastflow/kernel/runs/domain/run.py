@@ -206,7 +206,7 @@ class RunFilter:
     Attributes:
         since: submitted at or after.
         until: submitted before.
-        pipelines: the only pipelines the asker may see; None means all.
+        pipelines: names and patterns of the only pipelines the asker may see; None means all.
         root_id: only the attempts of this run, itself included.
         failure_group: only failures with this in common.
         id_tail: what the id ends with, in its canonical form.

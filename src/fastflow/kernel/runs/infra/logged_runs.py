@@ -9,6 +9,7 @@ from sqlalchemy import Select, bindparam, func, select
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.runs.domain.logged_run import FeedEvent, LoggedRun, StoredArtifact
 from fastflow.kernel.runs.domain.states import TERMINAL, RunStatus
+from fastflow.kernel.runs.infra.names import names_in_scope
 from fastflow.kernel.runs.infra.rows import ARTIFACT, EVENT, RUN, RUNNING
 
 _COLUMNS: Final = (
@@ -67,9 +68,9 @@ class SqlLoggedRuns:
     def load_running(self, pipelines: Collection[str] | None, limit: int) -> Sequence[LoggedRun]:
         """See `LoggedRuns.load_running`."""
         query: Select[Any] = select(*_COLUMNS).where(RUNNING).order_by(RUN.c.id.desc()).limit(limit)
-        if pipelines is not None:
-            query = query.where(RUN.c.pipeline_name.in_(pipelines))
         with self._database.read() as connection:
+            if pipelines is not None:
+                query = query.where(RUN.c.pipeline_name.in_(names_in_scope(connection, pipelines)))
             return [self._run_of(row) for row in connection.execute(query)]
 
     def load_artifacts(self, run_id: str) -> Sequence[StoredArtifact]:

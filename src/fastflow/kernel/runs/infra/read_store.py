@@ -13,6 +13,7 @@ from fastflow.kernel.db.engine import Database
 from fastflow.kernel.runs.domain.explain import QueueView
 from fastflow.kernel.runs.domain.queue import Load
 from fastflow.kernel.runs.domain.run import Artifact, Run, RunEvent, RunFilter, Runner
+from fastflow.kernel.runs.infra.names import names_in_scope
 from fastflow.kernel.runs.infra.rows import ARTIFACT, EVENT, PENDING, READY, RUN, RUN_COLUMNS, RUNNER, RUNNING, run_of
 
 _BY_ID = select(*RUN_COLUMNS).where(RUN.c.id == bindparam("run_id"))
@@ -121,7 +122,7 @@ def _ids_in_scope(connection: Connection, wanted: RunFilter, before_id: str | No
         list(
             connection.execute(_page(select(RUN.c.id), replace(wanted, pipeline_name=name), before_id, limit)).scalars()
         )
-        for name in wanted.pipelines or ()
+        for name in names_in_scope(connection, wanted.pipelines or ())
     ]
     return list(islice(heapq.merge(*found, reverse=True), limit))
 

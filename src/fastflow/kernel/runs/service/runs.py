@@ -130,8 +130,7 @@ class RunService:
             QueueFull: every slot is taken and runs do not queue here.
             IdempotencyMismatch: the key was used for another request.
         """
-        actor.require(Role.OPERATOR)
-        actor.require_pipeline(pipeline_name)
+        actor.require_pipeline(pipeline_name, Role.OPERATOR)
         return self._submit(
             pipeline_name,
             params or {},
@@ -273,8 +272,8 @@ class RunService:
         wanted = wanted or RunFilter()
         if wanted.pipeline_name is not None:
             actor.require_pipeline(wanted.pipeline_name)
-        elif actor.pipelines is not None:
-            wanted = RunFilter(**{**vars(wanted), "pipelines": tuple(sorted(actor.pipelines))})
+        else:
+            wanted = replace(wanted, pipelines=actor.reach())
         before = parse_id(str(decode_cursor(cursor, (str,))[0]), "cursor") if cursor else None
         found = self._reads.load_page(wanted, before_id=before, limit=limit + 1)
         items = found[:limit]
@@ -318,6 +317,13 @@ class RunService:
         """How many runs wait and how many run, for health and metrics."""
         return self._reads.count_active()
 
+    def _operated(self, run_id: str, actor: Actor) -> Run:
+        """The run, which the actor may change."""
+        actor.require_somewhere(Role.OPERATOR)
+        run = self.get(run_id, actor=actor)
+        actor.require_pipeline(run.pipeline_name, Role.OPERATOR)
+        return run
+
     # -- change ---------------------------------------------------------------------------------------------------------
 
     def cancel(self, run_id: str, *, actor: Actor, reason: str | None = None) -> Run:
@@ -327,8 +333,7 @@ class RunService:
             RunEnded: it has ended already.
             InvalidInput, RunNotFound, Forbidden: as `get`.
         """
-        actor.require(Role.OPERATOR)
-        run = self.get(run_id, actor=actor)
+        run = self._operated(run_id, actor)
         why = f"cancelled by {actor.name}" + (f": {reason}" if reason else "")
         after = None if run.has_ended else self._submits.cancel(run.id, at=self._clock.now(), actor=actor, why=why)
         if after is None or (after.has_ended and after.cancel_requested_at is None):
@@ -351,8 +356,7 @@ class RunService:
             RunNotQueued: it runs already.
             InvalidInput, RunNotFound, Forbidden: as `get`.
         """
-        actor.require(Role.OPERATOR)
-        run = self.get(run_id, actor=actor)
+        run = self._operated(run_id, actor)
         after, changed = self._submits.set_priority(
             run.id, _check_priority(priority), at=self._clock.now(), actor=actor
         )
@@ -373,8 +377,7 @@ class RunService:
             RunNotDelayed: it waits for no time.
             InvalidInput, RunNotFound, Forbidden: as `get`.
         """
-        actor.require(Role.OPERATOR)
-        run = self.get(run_id, actor=actor)
+        run = self._operated(run_id, actor)
         after, changed = self._submits.hurry(run.id, at=self._clock.now(), actor=actor)
         if after is None:
             raise RunNotFound(run.id)
@@ -412,8 +415,7 @@ class RunService:
             CapsuleIncomplete: exact, and parts are gone; names each.
             Others: as `submit` and `get`.
         """
-        actor.require(Role.OPERATOR)
-        run = self.get(run_id, actor=actor)
+        run = self._operated(run_id, actor)
         if not exact:
             return self._submit(
                 run.pipeline_name,

@@ -24,6 +24,7 @@ from fastflow.kernel.schedules.infra.rows import (
 )
 from fastflow.kernel.schedules.ports import Counts, Decide, ScheduleFilter
 from fastflow.kit.identity import Actor
+from fastflow.kit.name_patterns import expand
 
 _BY_ID = select(*SCHEDULE_COLUMNS).where(SCHEDULE.c.id == bindparam("schedule_id"))
 _NAMES = select(SCHEDULE.c.name).where(
@@ -100,9 +101,10 @@ class SqlScheduleStore:
             value = getattr(wanted, name)
             if value is not None:
                 query = query.where(SCHEDULE.c[name] == value)
-        if wanted.pipelines is not None:
-            query = query.where(SCHEDULE.c.pipeline_name.in_(wanted.pipelines))
         with self._database.read() as connection:
+            if wanted.pipelines is not None:
+                known = connection.execute(select(SCHEDULE.c.pipeline_name).distinct()).scalars()
+                query = query.where(SCHEDULE.c.pipeline_name.in_(expand(wanted.pipelines, known)))
             return [schedule_of(row) for row in connection.execute(query)]
 
     def load_declared(self) -> Sequence[Schedule]:

@@ -80,18 +80,17 @@ class PauseService:
         return lifted
 
     def _find(self, schedule_id: str, actor: Actor) -> Schedule:
-        actor.require(Role.OPERATOR)
+        actor.require_somewhere(Role.OPERATOR)
         schedule_id = parse_id(schedule_id, "schedule_id")
         schedule = self._schedules.find(schedule_id)
         if schedule is None:
             raise ScheduleNotFound(schedule_id)
-        actor.require_pipeline(schedule.pipeline_name)
+        actor.require_pipeline(schedule.pipeline_name, Role.OPERATOR)
         return schedule
 
     def _require_pipeline(self, pipeline_name: str, actor: Actor) -> None:
         """A pipeline that is gone can be resumed, and paused, as long as it has schedules."""
-        actor.require(Role.OPERATOR)
-        actor.require_pipeline(pipeline_name)
+        actor.require_pipeline(pipeline_name, Role.OPERATOR)
         try:
             self._pipelines.get(pipeline_name)
         except NotFound:

@@ -33,6 +33,7 @@ from fastflow.kit.clock import Clock
 from fastflow.kit.errors import FastFlowError, InvalidInput
 from fastflow.kit.identity import Actor, Role
 from fastflow.kit.ids import parse_id
+from fastflow.kit.name_patterns import expand
 from fastflow.kit.pages import DEFAULT_PAGE_SIZE, Page, decode_cursor, encode_cursor
 
 _TIMING_FIELDS = frozenset({"trigger", "expression", "timezone", "start_at", "end_at"})
@@ -123,8 +124,7 @@ class ScheduleService:
             ScheduleNameTaken: the pipeline has a schedule of that name.
             Forbidden: role, or outside the actor's scope.
         """
-        actor.require(Role.OPERATOR)
-        actor.require_pipeline(definition.pipeline_name)
+        actor.require_pipeline(definition.pipeline_name, Role.OPERATOR)
         now = self._clock.now()
         checked = self.check(definition, now)
         schedule = make_schedule(checked, "user", actor, now)
@@ -148,8 +148,7 @@ class ScheduleService:
             ScheduleDeclared: the code declares it.
             Others: as `create`.
         """
-        actor.require(Role.OPERATOR)
-        schedule = self._find(schedule_id, actor)
+        schedule = self._find(schedule_id, actor, Role.OPERATOR)
         if schedule.origin == "code":
             raise _declared(schedule)
         now = self._clock.now()
@@ -179,8 +178,7 @@ class ScheduleService:
             ScheduleDeclared: the code declares it, and would bring it back.
             Forbidden: role, or outside the actor's scope.
         """
-        actor.require(Role.OPERATOR)
-        schedule = self._find(schedule_id, actor)
+        schedule = self._find(schedule_id, actor, Role.OPERATOR)
         if schedule.origin == "code" and self._is_still_declared(schedule):
             raise _declared(schedule)
         if not self._store.delete(schedule.id, actor=actor, at=self._clock.now()):
@@ -307,12 +305,13 @@ class ScheduleService:
 
     # -- inside -----------------------------------------------------------------------------------------------------------
 
-    def _find(self, schedule_id: str, actor: Actor) -> Schedule:
+    def _find(self, schedule_id: str, actor: Actor, role: Role = Role.VIEWER) -> Schedule:
+        actor.require_somewhere(role)
         schedule_id = parse_id(schedule_id, "schedule_id")
         schedule = self._store.find(schedule_id)
         if schedule is None:
             raise ScheduleNotFound(schedule_id)
-        actor.require_pipeline(schedule.pipeline_name)
+        actor.require_pipeline(schedule.pipeline_name, role)
         return schedule
 
     def _view(self, schedules: Sequence[Schedule]) -> Sequence[ScheduleView]:
@@ -344,11 +343,13 @@ class ScheduleService:
     def _troubled(self, actor: Actor) -> Sequence[ScheduleView]:
         """Looks at every pipeline and zone once, whatever the number of their schedules."""
         pipelines, zones = self._store.load_names()
+        reach = actor.reach()
+        within = None if reach is None else expand(reach, pipelines)
         found = self._store.load_troubled(
             pipelines=[name for name in pipelines if self._pipeline_problem(name)],
             timezones=[name for name in zones if zone_problem(name)],
             decided_after=self._clock.now() + _CLOCK_SLACK,
-            within=None if actor.pipelines is None else sorted(actor.pipelines),
+            within=within,
             limit=_TROUBLES,
         )
         return self._view(found)
@@ -378,9 +379,8 @@ def _scoped(wanted: ScheduleFilter | None, actor: Actor) -> ScheduleFilter:
     wanted = wanted or ScheduleFilter()
     if wanted.pipeline_name is not None:
         actor.require_pipeline(wanted.pipeline_name)
-    elif actor.pipelines is not None:
-        return replace(wanted, pipelines=tuple(sorted(actor.pipelines)))
-    return wanted
+        return wanted
+    return replace(wanted, pipelines=actor.reach())
 
 
 def _own_problem(schedule: Schedule, now: datetime) -> str | None:

@@ -130,7 +130,7 @@ class RepositoryService:
         Raises:
             RepositoryNotFound: there is none; names near ones.
         """
-        actor.require(Role.VIEWER)
+        actor.require_somewhere(Role.VIEWER)
         found = self._store.find(name)
         if found is None:
             names = [one.name for one in self._store.load_page(after="", limit=_NAMES)]
@@ -146,7 +146,7 @@ class RepositoryService:
         Raises:
             InvalidInput: the cursor was not given out by this list.
         """
-        actor.require(Role.VIEWER)
+        actor.require_somewhere(Role.VIEWER)
         after = str(decode_cursor(cursor, (str,))[0]) if cursor else ""
         found = self._store.load_page(after=after, limit=limit + 1)
         items = found[:limit]

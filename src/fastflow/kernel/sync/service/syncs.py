@@ -267,7 +267,7 @@ class SyncService:
 
     def status(self, *, actor: Actor) -> Sequence[RepositoryStatus]:
         """How every repository stands."""
-        actor.require(Role.VIEWER)
+        actor.require_somewhere(Role.VIEWER)
         active = {one.repository: one for one in self._store.load_active()}
         current = self._store.load_current()
         found = self._repository_store.load_page(after="", limit=_MANY)
@@ -276,7 +276,7 @@ class SyncService:
                 repository=one,
                 active=active.get(one.name),
                 sync=_scoped(current[one.name], actor) if one.name in current else None,
-                events=self._progress(current.get(one.name)),
+                events=[event for event in self._progress(current.get(one.name)) if _is_shown(event.data, actor)],
             )
             for one in found
         ]
@@ -298,7 +298,7 @@ class SyncService:
             InvalidInput: not an id.
             SyncNotFound: there is none.
         """
-        actor.require(Role.VIEWER)
+        actor.require_somewhere(Role.VIEWER)
         return _scoped(self._find(parse_id(sync_id, "sync_id")), actor)
 
     def list(
@@ -309,7 +309,7 @@ class SyncService:
         Raises:
             InvalidInput: the cursor was not given out by this list.
         """
-        actor.require(Role.VIEWER)
+        actor.require_somewhere(Role.VIEWER)
         before = parse_id(str(decode_cursor(cursor, (str,))[0]), "cursor") if cursor else None
         found = self._store.load_page(repository, before_id=before, limit=limit + 1)
         items = [_scoped(sync, actor) for sync in found[:limit]]
@@ -381,16 +381,13 @@ def _require_all(actor: Actor) -> None:
 def _is_shown(data: Mapping[str, Any], actor: Actor) -> bool:
     name = data.get("pipeline")
     return (
-        actor.pipelines is None
-        or (isinstance(name, str) and actor.may_touch(name))
-        or "step" in data
-        or "state" in data
+        actor.reach() is None or (isinstance(name, str) and actor.may_touch(name)) or "step" in data or "state" in data
     )
 
 
 def _scoped(sync: Sync, actor: Actor) -> Sync:
     """Without what concerns pipelines outside the actor's scope."""
-    if actor.pipelines is None:
+    if actor.reach() is None:
         return sync
     plan = None if sync.plan is None else dict(sync.plan)
     if plan is not None:

@@ -5,8 +5,9 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 
+from fastflow.kernel.users.domain.grants import check_pattern
 from fastflow.kit.errors import InvalidInput
-from fastflow.kit.identity import Role
+from fastflow.kit.identity import Grant, Role
 from fastflow.kit.secret_text import SecretText
 
 MIN_PASSWORD = 10
@@ -15,7 +16,6 @@ MAX_PASSWORD = 200
 _MIN_DISTINCT = 4
 _USER_NAME = re.compile(r"[a-z][a-z0-9._-]{0,62}")
 _TOKEN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._@-]{0,79}")
-_PIPELINE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,7 @@ class User:
     Attributes:
         must_change_password: the password was set by somebody else; nothing but changing it is allowed.
         disabled: may not log in; ends every session.
+        grants: roles on some pipelines, beside `role`.
     """
 
     id: str
@@ -33,6 +34,7 @@ class User:
     must_change_password: bool
     disabled: bool
     created_at: datetime
+    grants: tuple[Grant, ...] = ()
 
     @property
     def can_administer(self) -> bool:
@@ -48,6 +50,7 @@ class UserChange:
     disabled: bool | None = None
     password_hash: str | None = None
     must_change_password: bool | None = None
+    grants: tuple[Grant, ...] | None = None
 
     @property
     def ends_sessions(self) -> bool:
@@ -70,7 +73,8 @@ class Token:
     """A bearer token for programs; the token itself is not kept.
 
     Attributes:
-        pipelines: the only pipelines it may touch; None means all.
+        pipelines: names and patterns of the only pipelines that `role` is for; None means all.
+        grants: roles on some pipelines, beside `role`.
         created_by: the actor who made it.
         expires_at: None means never.
         last_used_at: to the minute; None means never.
@@ -84,6 +88,7 @@ class Token:
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
+    grants: tuple[Grant, ...] = ()
 
 
 def check_user_name(name: str) -> str:
@@ -122,18 +127,17 @@ def check_scope(pipelines: tuple[str, ...] | None, role: Role) -> tuple[str, ...
     """The scope of a token without repeats; None means all pipelines.
 
     Raises:
-        InvalidInput: it is empty, names something that cannot be a pipeline, or limits an admin token.
+        InvalidInput: it is empty, names something that cannot be a pipeline, or limits a token of the role admin or none.
     """
     if pipelines is None:
         return None
     if role == Role.ADMIN:
         raise _bad_scope("an admin token cannot be limited to pipelines; use the role operator")
+    if role == Role.NONE:
+        raise _bad_scope("a token of the role none has nothing to be limited; give it grants")
     if not pipelines:
         raise _bad_scope("an empty list would allow nothing; leave it away to allow every pipeline")
-    wrong = [name for name in pipelines if not _PIPELINE_NAME.fullmatch(name)]
-    if wrong:
-        raise _bad_scope(f"{wrong[0][:80]!r} cannot be the name of a pipeline")
-    return tuple(dict.fromkeys(pipelines))
+    return tuple(dict.fromkeys(check_pattern(name) for name in pipelines))
 
 
 def _bad_scope(problem: str) -> InvalidInput:
@@ -188,6 +192,6 @@ def parse_role(word: str) -> Role:
         raise InvalidInput(
             f"{word[:80]!r} is not a role.",
             code="invalid_role",
-            hint="Use viewer, operator or admin.",
-            fields={"role": "must be viewer, operator or admin"},
+            hint="Use none, viewer, operator or admin.",
+            fields={"role": "must be none, viewer, operator or admin"},
         ) from error

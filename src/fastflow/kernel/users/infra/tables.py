@@ -16,11 +16,13 @@ class UserRow(SQLModel, table=True):
     id: str = Field(primary_key=True, max_length=36)
     name: str = Field(max_length=100, unique=True)
     role: str = Field(max_length=10)
-    """viewer, operator or admin."""
+    """none, viewer, operator or admin."""
     password_hash: str = Field(max_length=300)
     must_change_password: bool = False
     disabled: bool = False
     created_at: datetime = Field(sa_type=UtcDateTime)
+    grants: list[dict[str, str]] | None = Field(default=None, sa_column=Column(JsonColumn, nullable=True))
+    """Roles on some pipelines, beside `role`: `{"role", "pipelines"}`."""
 
 
 class SessionRow(SQLModel, table=True):
@@ -46,7 +48,9 @@ class TokenRow(SQLModel, table=True):
     token_hash: str = Field(max_length=64, unique=True)
     """SHA-256 of the token; the token itself is shown once."""
     pipelines: list[str] | None = Field(default=None, sa_column=Column(JsonColumn, nullable=True))
-    """Pipelines it may touch; None means all."""
+    """Names and patterns of the pipelines that `role` is for; None means all."""
+    grants: list[dict[str, str]] | None = Field(default=None, sa_column=Column(JsonColumn, nullable=True))
+    """Roles on some pipelines, beside `role`: `{"role", "pipelines"}`."""
     created_by: str = Field(max_length=100)
     created_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from fastflow.kernel.audit import record
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.users.domain.accounts import Token, parse_role
+from fastflow.kernel.users.infra.grant_rows import grants_in, grants_out
 from fastflow.kernel.users.infra.tables import TokenRow
 from fastflow.kit.errors import Conflict, NotFound
 from fastflow.kit.identity import Actor
@@ -35,8 +36,9 @@ class SqlTokenStore:
             "created_by": token.created_by,
             "created_at": token.created_at,
             "expires_at": token.expires_at,
+            "grants": grants_out(token.grants),
         }
-        detail = {"name": token.name, "role": token.role.word, "pipelines": row["pipelines"]}
+        detail = {name: row[name] for name in ("name", "role", "pipelines", "grants")}
         try:
             with self._database.write() as connection:
                 connection.execute(insert(_TOKEN), row)
@@ -89,4 +91,5 @@ def _token(row: RowMapping) -> Token:
         created_at=row["created_at"],
         expires_at=row["expires_at"],
         last_used_at=row["last_used_at"],
+        grants=grants_in(row["grants"]),
     )

@@ -1,6 +1,6 @@
 """Users and their sessions in the database."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -11,6 +11,7 @@ from fastflow.kernel.audit import record
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.users.domain.accounts import User, UserChange, parse_role
 from fastflow.kernel.users.domain.errors import LastAdmin
+from fastflow.kernel.users.infra.grant_rows import grants_in, grants_out
 from fastflow.kernel.users.infra.tables import SessionRow, UserRow
 from fastflow.kernel.users.ports import SessionHolder
 from fastflow.kit.errors import Conflict, NotFound
@@ -71,12 +72,15 @@ class SqlUserStore:
         with self._database.read() as connection:
             return [_user(row) for row in connection.execute(query).mappings()]
 
-    def change(self, name: str, change: UserChange, *, actor: Actor, at: datetime) -> User:
+    def change(
+        self, name: str, decide: UserChange | Callable[[User], UserChange], *, actor: Actor, at: datetime
+    ) -> User:
         """See `UserStore.change`."""
-        values = _changed_columns(change)
         with self._database.write() as connection:
             self._database.lock(connection, _LOCK)
             before = _get(connection, name)
+            change = decide if isinstance(decide, UserChange) else decide(before)
+            values = _changed_columns(change)
             if values:
                 connection.execute(update(_USER).where(_USER.c.id == before.id).values(values))
             after = _get(connection, name)
@@ -84,7 +88,7 @@ class SqlUserStore:
                 _require_an_admin(connection)
             if change.ends_sessions:
                 connection.execute(delete(_SESSION).where(_SESSION.c.user_id == before.id))
-            action = "user.set_password" if change.password_hash else "user.change"
+            action = _action(change)
             record(connection, at=at, actor=actor, action=action, subject=name, detail=_detail(change))
             return after
 
@@ -158,9 +162,10 @@ def _insert(connection: Connection, user: User, password_hash: str, actor: Actor
             "must_change_password": user.must_change_password,
             "disabled": user.disabled,
             "created_at": user.created_at,
+            "grants": grants_out(user.grants),
         },
     )
-    detail = {"role": user.role.word}
+    detail = {"role": user.role.word, **({"grants": grants_out(user.grants)} if user.grants else {})}
     record(connection, at=user.created_at, actor=actor, action="user.create", subject=user.name, detail=detail)
 
 
@@ -172,17 +177,25 @@ def _user(row: RowMapping) -> User:
         must_change_password=bool(row["must_change_password"]),
         disabled=bool(row["disabled"]),
         created_at=row["created_at"],
+        grants=grants_in(row["grants"]),
     )
 
 
 def _changed_columns(change: UserChange) -> dict[str, Any]:
     values = {
-        "role": change.role.word if change.role else None,
+        "role": None if change.role is None else change.role.word,
         "disabled": change.disabled,
         "password_hash": change.password_hash,
         "must_change_password": change.must_change_password,
     }
-    return {name: value for name, value in values.items() if value is not None}
+    found = {name: value for name, value in values.items() if value is not None}
+    return found if change.grants is None else {**found, "grants": grants_out(change.grants)}
+
+
+def _action(change: UserChange) -> str:
+    if change.password_hash:
+        return "user.set_password"
+    return "user.change" if change.grants is None else "user.grant"
 
 
 def _detail(change: UserChange) -> dict[str, Any]:

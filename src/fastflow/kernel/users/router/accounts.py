@@ -2,13 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from fastflow.kernel.http.access import Admin
-from fastflow.kernel.http.params import Cursor, Limit
+from fastflow.kernel.http.params import Cursor, Limit, Text
 from fastflow.kernel.http.problems import PROBLEM_RESPONSES
 from fastflow.kernel.users.domain.accounts import parse_role
-from fastflow.kernel.users.schemas import UserChangeIn, UserIn, UserOut, UserPage, secret_text
+from fastflow.kernel.users.schemas import GrantIn, GrantList, UserChangeIn, UserIn, UserOut, UserPage, secret_text
 from fastflow.kernel.users.service import UserService
 from fastflow.kit.pages import DEFAULT_PAGE_SIZE
 
@@ -49,5 +49,30 @@ def build_router(users: UserService) -> APIRouter:
         """Remove a user and every session of theirs; the last enabled admin cannot be removed."""
         users.delete(name, actor=actor)
         request.app.state.credentials_changed()
+
+    @router.get("/{name}/grants")
+    def list_grants(_actor: Admin, name: UserName) -> GrantList:
+        """The user's roles on some pipelines, which add to the role they have everywhere."""
+        return GrantList.of(users.get(name))
+
+    @router.put("/{name}/grants")
+    def grant_role(actor: Admin, name: UserName, body: GrantIn, request: Request) -> GrantList:
+        """Give the user a role on a pipeline, or on all that a pattern such as `billing-*` stands for. An earlier grant
+        on the same name or pattern is replaced."""
+        user = users.grant(name, parse_role(body.role), body.pipelines, actor=actor)
+        request.app.state.credentials_changed()
+        return GrantList.of(user)
+
+    @router.delete("/{name}/grants")
+    def revoke_role(
+        actor: Admin,
+        name: UserName,
+        pipelines: Annotated[Text, Query(description="The name or pattern of the grant, as it was given.")],
+        request: Request,
+    ) -> GrantList:
+        """Take a grant back."""
+        user = users.revoke(name, pipelines, actor=actor)
+        request.app.state.credentials_changed()
+        return GrantList.of(user)
 
     return router

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from fastflow.kernel.http.access import SESSION_COOKIE, Viewer, refuse_forgery
+from fastflow.kernel.http.access import SESSION_COOKIE, Anyone, refuse_forgery
 from fastflow.kernel.http.problems import PROBLEM_RESPONSES
 from fastflow.kernel.users.domain.accounts import Login
-from fastflow.kernel.users.schemas import LoginIn, MeOut, PasswordIn, SessionOut, role_word, secret_text
+from fastflow.kernel.users.schemas import LoginIn, MeOut, PasswordIn, SessionOut, grants_out, role_word, secret_text
 from fastflow.kernel.users.service import LoginService, UserService
 from fastflow.kernel.users.service.accounts import user_name_of
 
@@ -37,7 +37,7 @@ def build_router(users: UserService, logins: LoginService, *, cookie_secure: boo
         return _session_out(begun)
 
     @router.post("/logout", status_code=204)
-    def logout(actor: Viewer, request: Request, response: Response) -> None:
+    def logout(actor: Anyone, request: Request, response: Response) -> None:
         """End the session of the cookie; does nothing for a bearer token."""
         cookie = request.cookies.get(SESSION_COOKIE)
         if cookie:
@@ -46,18 +46,19 @@ def build_router(users: UserService, logins: LoginService, *, cookie_secure: boo
             request.app.state.credentials_changed()
 
     @router.get("/me")
-    def get_me(actor: Viewer) -> MeOut:
+    def get_me(actor: Anyone) -> MeOut:
         """Who the caller is and may do."""
         is_user = actor.name.startswith("user:")
         return MeOut(
             name=actor.name,
             role=role_word(actor.role),
             pipelines=None if actor.pipelines is None else sorted(actor.pipelines),
+            grants=grants_out(actor.grants),
             must_change_password=is_user and users.get(user_name_of(actor)).must_change_password,
         )
 
     @router.put("/password")
-    def change_password(actor: Viewer, body: PasswordIn, request: Request, response: Response) -> SessionOut:
+    def change_password(actor: Anyone, body: PasswordIn, request: Request, response: Response) -> SessionOut:
         """Replace one's own password; every session ends, and a new one begins for the caller."""
         current = secret_text(body.current_password)
         logins.verify(user_name_of(actor), current, address=actor.address)

@@ -73,13 +73,13 @@ class Authenticator:
             token = self._tokens.find(text)
             if token is None:
                 raise Unauthenticated("The token is not valid: it is unknown, was revoked, or has expired.")
-            actor = Actor(name=f"token:{token.name}", role=token.role, pipelines=token.pipelines)
+            actor = Actor(name=f"token:{token.name}", role=token.role, pipelines=token.pipelines, grants=token.grants)
             return _Remembered(actor=actor, must_change_password=False, until=until)
         holder = self._logins.find_session(text)
         if holder is None:
             raise Unauthenticated("The session has ended.", code="session_ended", hint="Log in again.")
         user = holder.user
-        actor = Actor(name=f"user:{user.name}", role=user.role)
+        actor = Actor(name=f"user:{user.name}", role=user.role, grants=user.grants)
         return _Remembered(actor=actor, must_change_password=user.must_change_password, until=until)
 
 

@@ -32,6 +32,7 @@ def build_router(tokens: TokenService) -> APIRouter:
             parse_role(body.role),
             pipelines=None if body.pipelines is None else tuple(body.pipelines),
             expires_at=body.expires_at,
+            grants=tuple(grant.record() for grant in body.grants or ()),
             actor=actor,
         )
         response.headers["Location"] = f"/tokens/{token.id}"

@@ -3,6 +3,7 @@
 import secrets
 
 from fastflow.kernel.users.domain.accounts import User, UserChange, check_password, check_user_name
+from fastflow.kernel.users.domain.grants import check_grant, with_grant, without_grant
 from fastflow.kernel.users.ports import PasswordHasher, UserStore
 from fastflow.kit.clock import Clock
 from fastflow.kit.errors import Conflict, InvalidInput, NotFound
@@ -111,6 +112,33 @@ class UserService:
             )
         change = UserChange(password_hash=self._hasher.hash(text), must_change_password=False)
         return self._users.change(name, change, actor=actor, at=self._clock.now())
+
+    def grant(self, name: str, role: Role, pipelines: str, *, actor: Actor) -> User:
+        """Give a user a role on some pipelines; it takes the place of an earlier grant on the same name or pattern.
+
+        Raises:
+            NotFound: there is no such user.
+            InvalidInput: the role or the pattern is not usable, or there are too many grants.
+        """
+        self.get(name)
+        added = check_grant(role, pipelines)
+        return self._users.change(
+            name, lambda user: UserChange(grants=with_grant(user.grants, added)), actor=actor, at=self._clock.now()
+        )
+
+    def revoke(self, name: str, pipelines: str, *, actor: Actor) -> User:
+        """Take a grant back.
+
+        Raises:
+            NotFound: there is no such user, or no grant on exactly this name or pattern.
+        """
+        self.get(name)
+        return self._users.change(
+            name,
+            lambda user: UserChange(grants=without_grant(user.grants, pipelines)),
+            actor=actor,
+            at=self._clock.now(),
+        )
 
     def delete(self, name: str, *, actor: Actor) -> None:
         """Remove a user with every session. What they did stays in the audit log.

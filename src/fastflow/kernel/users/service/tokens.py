@@ -2,14 +2,16 @@
 
 import logging
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from fastflow.kernel.users.domain.accounts import Token, check_scope, check_token_name
+from fastflow.kernel.users.domain.grants import check_grant, with_grant
 from fastflow.kernel.users.ports import TokenStore
 from fastflow.kernel.users.service.logins import hash_token
 from fastflow.kit.clock import Clock
 from fastflow.kit.errors import Forbidden, InvalidInput, Unavailable
-from fastflow.kit.identity import Actor, Role
+from fastflow.kit.identity import Actor, Grant, Role
 from fastflow.kit.ids import new_id, parse_id
 from fastflow.kit.pages import DEFAULT_PAGE_SIZE, Page, decode_cursor, encode_cursor
 from fastflow.kit.secret_text import SecretText
@@ -38,12 +40,13 @@ class TokenService:
         *,
         pipelines: tuple[str, ...] | None = None,
         expires_at: datetime | None = None,
+        grants: tuple[Grant, ...] = (),
         actor: Actor,
     ) -> tuple[Token, SecretText]:
         """A new token and its text, which cannot be had again.
 
         Raises:
-            InvalidInput: the name, the scope or the expiry is not usable.
+            InvalidInput: the name, the scope, a grant or the expiry is not usable.
             Forbidden: the token would be allowed more than its maker.
             Conflict: the name is taken.
         """
@@ -64,6 +67,7 @@ class TokenService:
             created_at=now,
             expires_at=expires_at,
             last_used_at=None,
+            grants=_checked(grants),
         )
         _require_no_more_rights(token, actor)
         text = TOKEN_PREFIX + secrets.token_urlsafe(32)
@@ -110,14 +114,24 @@ class TokenService:
             _log.warning("token_use_not_noted", extra={"fields": {"token": token.name, "why": error.message}})
 
 
+def _checked(grants: Sequence[Grant]) -> tuple[Grant, ...]:
+    found: tuple[Grant, ...] = ()
+    for each in grants:
+        found = with_grant(found, check_grant(each.role, each.pipelines))
+    return found
+
+
 def _require_no_more_rights(token: Token, actor: Actor) -> None:
-    if token.role > actor.role:
+    highest = max([token.role, *(grant.role for grant in token.grants)])
+    if highest > actor.role:
         raise Forbidden(
-            f"{actor.name} is {actor.role.word} and cannot grant the role {token.role.word}.",
+            f"{actor.name} is {actor.role.word} and cannot grant the role {highest.word}.",
             code="role_too_high",
             hint=f"Ask for the role {actor.role.word} or a lower one.",
         )
-    if actor.pipelines is not None and (token.pipelines is None or not set(token.pipelines) <= set(actor.pipelines)):
+    if actor.pipelines is not None and (
+        token.grants or token.pipelines is None or not set(token.pipelines) <= set(actor.pipelines)
+    ):
         raise Forbidden(
             f"{actor.name} cannot grant access to pipelines beyond its own scope.",
             code="scope_too_wide",

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from fastflow.kernel.audit import record
 from fastflow.kernel.db.engine import Database
+from fastflow.kernel.db.scope import in_scope
 from fastflow.kernel.webhooks.domain.errors import InvalidWebhook
 from fastflow.kernel.webhooks.domain.webhook import Webhook
 from fastflow.kernel.webhooks.infra.tables import WebhookRow
@@ -106,7 +107,7 @@ class SqlWebhookStore:
         if wanted.pipeline_name is not None:
             query = query.where(HOOK.c.pipeline_name == wanted.pipeline_name)
         if wanted.pipelines is not None:
-            query = query.where(HOOK.c.pipeline_name.in_(wanted.pipelines))
+            query = query.where(in_scope(HOOK.c.pipeline_name, wanted.pipelines))
         with self._database.read() as connection:
             return [_webhook_of(row) for row in connection.execute(query).mappings()]
 
