@@ -308,7 +308,7 @@ def build_product(settings: Settings, *, clock: Clock | None = None) -> Product:
     return Product(
         settings=settings,
         database=database,
-        audit=build_audit(database),
+        audit=build_audit(database, retention_days=settings.audit_retention_days, clock=clock),
         users=users.users,
         logins=users.logins,
         tokens=users.tokens,

@@ -21,6 +21,7 @@ from typing import IO, Any, Protocol
 
 import uvloop
 
+from fastflow.kernel.audit.service import AuditLog
 from fastflow.kernel.daemons.service import DaemonKeeper
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.wakeups import RUNNER_SOCKET, make_receiver
@@ -40,6 +41,7 @@ from fastflow.settings import Settings, load_settings
 _log = logging.getLogger("fastflow.runner")
 
 _REPORT_SECONDS = 5.0
+_AUDIT_SECONDS = 86_400.0
 _LOCK_LOOK_SECONDS = 0.05
 _EXIT_CONFIGURATION = 78
 """EX_CONFIG of sysexits.h: starting again would fail again; see `serve.py`."""
@@ -56,6 +58,11 @@ class RunnerProduct(Protocol):
     @property
     def database(self) -> Database:
         """Migrated."""
+        ...
+
+    @property
+    def audit(self) -> AuditLog:
+        """The audit log."""
         ...
 
     def make_executors(self) -> Mapping[str, Executor]:
@@ -147,6 +154,7 @@ async def run_forever(
                 _notify(product, dispatcher),
                 _keep_flows(keeper, dispatcher),
                 _sync(syncer, dispatcher),
+                _keep_audit(product, dispatcher),
             )
         ]
         try:
@@ -221,6 +229,17 @@ async def _sync(syncer: Syncer, dispatcher: Dispatcher) -> None:
     """Once the queue is served, follow the repositories."""
     await dispatcher.ready.wait()
     await syncer.run()
+
+
+async def _keep_audit(product: RunnerProduct, dispatcher: Dispatcher) -> None:
+    """At the start and once a day: prune the audit log, and put its anchor into our own log."""
+    await dispatcher.ready.wait()
+    while True:
+        try:
+            await asyncio.to_thread(product.audit.keep)
+        except FastFlowError as error:
+            _log.warning("audit.not_kept", extra={"fields": {"why": error.message}})
+        await asyncio.sleep(_AUDIT_SECONDS)
 
 
 async def _preheat(product: RunnerProduct, dispatcher: Dispatcher) -> None:

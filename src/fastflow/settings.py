@@ -197,6 +197,10 @@ class Settings(BaseSettings):
     session_hours: float = Field(12.0, gt=0, description="Hours a login lasts.")
     cookie_secure: bool = Field(False, description="Send the session cookie over HTTPS only: true behind a TLS proxy.")
 
+    audit_retention_days: float | None = Field(
+        None, gt=0, description="Days an entry of the audit log is kept; unset means for ever."
+    )
+
     # Server
     host: str = Field("127.0.0.1", description="Address the server binds.")
     port: int = Field(8000, ge=0, le=65535, description="Port the server binds.")

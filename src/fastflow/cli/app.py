@@ -6,6 +6,7 @@ import typer
 
 from fastflow.cli import (
     alerts,
+    audit,
     backfill,
     backup,
     channels,
@@ -87,7 +88,7 @@ app.add_typer(environments.app, name="environments")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(users.app, name="users")
 app.add_typer(users.tokens_app, name="tokens")
-app.command("audit")(server.audit)
+app.add_typer(audit.app, name="audit")
 app.command("openapi")(server.openapi)
 app.command("doctor")(doctor.doctor)
 app.command("engine-gate")(engine_gate.engine_gate)

@@ -57,7 +57,8 @@ COMMANDS: Mapping[str, str] = {
     "GET /users/{name}/grants": "fastflow users grants {name}",
     "GET /tokens": "fastflow tokens list",
     "POST /tokens": "fastflow tokens create NAME --role ROLE",
-    "GET /audit": "fastflow audit",
+    "GET /audit": "fastflow audit list",
+    "GET /audit/anchor": "fastflow audit anchor",
     "GET /openapi.json": "fastflow openapi",
 }
 """Operation -> command; a part of the path in braces is put where the command has it."""

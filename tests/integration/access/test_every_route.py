@@ -189,6 +189,9 @@ RULES: Mapping[str, Rule] = {
     "POST /tokens": Rule(role=Role.ADMIN, on="all", body={"name": "t", "role": "viewer"}),
     "DELETE /tokens/{token_id}": ADMIN,
     "GET /audit": ADMIN,
+    "GET /audit/export": ADMIN,
+    "GET /audit/anchor": ADMIN,
+    "GET /audit/verify": ADMIN,
 }
 
 _ROLES = (Role.VIEWER, Role.OPERATOR, Role.ADMIN)

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from tests.integration.runs.conftest import Bench
 
+from fastflow.kernel.audit.service import AuditLog
+from fastflow.kernel.audit.wiring import build_audit
 from fastflow.kernel.daemons.infra.probes import PortProbe
 from fastflow.kernel.daemons.infra.store import SqlDaemonStore
 from fastflow.kernel.daemons.service import DaemonKeeper
@@ -50,6 +52,10 @@ class Product:
     database: Database
     bench: Bench
     executor: MemoryExecutor
+
+    @property
+    def audit(self) -> AuditLog:
+        return build_audit(self.database)
 
     def make_executors(self) -> Mapping[str, Executor]:
         return {"process": self.executor}
