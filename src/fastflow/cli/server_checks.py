@@ -1,6 +1,7 @@
 """The checks of `fastflow doctor` when FASTFLOW_URL is set: what the server there says of itself."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fastflow.cli.channel_check import ask_channels
@@ -25,11 +26,17 @@ def check_server(api: Api) -> list[Finding]:
         ]
     found = [Finding(name="server", level="ok", text=f"{where}, version {health['version']}, {health['status']}")]
     for name, part in health["parts"].items():
-        found += _judge(name, part)
+        found += [_check_schedules(api, part)] if name == "scheduler" and part["ok"] else _judge(name, part)
     found += _check_pipelines(api, where)
-    found.append(judge_status(api.get("/scheduler")))
     found.append(ask_channels(api))
     return found
+
+
+def _check_schedules(api: Api, part: Mapping[str, Any]) -> Finding:
+    """One finding on schedules: their state where the scheduler works. A server that tells of none is not asked."""
+    finding = judge_status(api.get("/scheduler"))
+    is_paused = part.get("paused") and "paused" not in finding.text
+    return replace(finding, text=f"{finding.text}; all are paused") if is_paused else finding
 
 
 def _judge(name: str, part: Mapping[str, Any]) -> Sequence[Finding]:

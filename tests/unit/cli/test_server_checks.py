@@ -27,6 +27,7 @@ PARTS: dict[str, Any] = {
         "executors": {"process": PROCESS},
     },
 }
+WITH_SCHEDULER: dict[str, Any] = {**PARTS, "scheduler": {"ok": True, "schedules": 0, "paused": False}}
 SCHEDULER: dict[str, Any] = {"schedules": 0, "next_fire_at": None, "troubled": [], "pauses": []}
 FAULT = {"pipeline": "bad", "severity": "error"}
 
@@ -37,20 +38,24 @@ def check(parts: dict[str, Any] | None, faults: list[dict[str, Any]] | None = No
 
     empty: dict[str, Any] = {"items": []}
     answers = {
-        "/health": health, "/pipelines": pipelines, "/scheduler": SCHEDULER, "/channels": empty, "/alerts/rules": empty,
-        "/notifications": empty,
+        "/health": health, "/pipelines": pipelines, "/channels": empty, "/alerts/rules": empty, "/notifications": empty,
     }  # fmt: skip
+    if parts and "scheduler" in parts:
+        answers["/scheduler"] = SCHEDULER
 
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json=answers[request.url.path])
 
     client = httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://server:8000")
     with Api(client, asyncio.Runner()) as api:
-        return {finding.name: finding for finding in check_server(api)}
+        findings = check_server(api)
+    names = [finding.name for finding in findings]
+    assert len(names) == len(set(names)), "each thing is told once"
+    return {finding.name: finding for finding in findings}
 
 
 def test_check_server_when_all_is_well_then_every_part_is_told_in_words() -> None:
-    found = check(PARTS)
+    found = check(WITH_SCHEDULER)
     assert {finding.level for finding in found.values()} == {"ok"}
     assert found["server"].text == "http://server:8000, version 1.2, ok"
     assert found["database"].text == "SQLite, schema 0001"
@@ -68,6 +73,17 @@ def test_check_server_when_all_is_well_then_every_part_is_told_in_words() -> Non
         "alerts",
     }
     assert not any(mark in finding.text for finding in found.values() for mark in "{}[]")
+
+
+def test_check_server_when_the_server_tells_of_no_scheduler_then_it_is_not_asked_for_one() -> None:
+    assert "schedules" not in check(PARTS)
+
+
+def test_check_server_when_the_scheduler_fails_then_one_fault_with_its_words() -> None:
+    late = {"ok": False, "problem": "No scheduler has handled a due time.", "hint": "Start it."}
+    found = check({**PARTS, "scheduler": late})
+    assert (found["scheduler"].level, found["scheduler"].text) == ("fault", late["problem"])
+    assert "schedules" not in found
 
 
 def test_check_server_when_a_part_fails_then_a_fault_with_its_remedy() -> None:
