@@ -214,7 +214,7 @@ def build_product(settings: Settings, *, clock: Clock | None = None) -> Product:
     _make_folders(settings)
     database = Database(settings.effective_database_url)
     migrate(database)
-    users = build_users(database, session_hours=settings.session_hours, clock=clock)
+    users = build_users(database, session_hours=settings.session_hours, session_idle=settings.session_idle, clock=clock)
     key = settings.encryption_key
     secrets = build_secrets(
         database,

@@ -7,6 +7,7 @@ import difflib
 import os
 import re
 from collections.abc import Callable, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -194,7 +195,13 @@ class Settings(BaseSettings):
         None,
         description="Fernet key, or several separated by commas (the first encrypts); unset: a key file is made in DATA_DIR.",
     )
-    session_hours: float = Field(12.0, gt=0, description="Hours a login lasts.")
+    session_hours: float = Field(12.0, gt=0, description="Hours a login lasts, however much it is used.")
+    session_idle: float = Field(7200.0, description="Seconds without a request after which a login ends.")
+    trusted_proxies: str = Field(
+        "127.0.0.1",
+        description="Addresses and networks, separated by commas, of proxies whose X-Forwarded-For and -Proto are believed; "
+        "`none`: nobody's.",
+    )
     cookie_secure: bool = Field(False, description="Send the session cookie over HTTPS only: true behind a TLS proxy.")
 
     audit_retention_days: float | None = Field(
@@ -219,7 +226,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         *("container_timeout", "stop_grace", "warm_idle", "lost_after", "schedule_grace", "git_timeout"),
-        "auto_sync_interval",
+        *("auto_sync_interval", "session_idle"),
         mode="before",
     )
     @classmethod
@@ -262,6 +269,19 @@ class Settings(BaseSettings):
         if not value.startswith(("https://", "http://127.0.0.1:")):
             raise ValueError("must be an https URL")
         return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies(cls, value: str) -> str:
+        parts = [part.strip() for part in value.split(",") if part.strip()]
+        if parts == ["none"]:
+            return ""
+        for part in parts:
+            try:
+                ip_network(part, strict=False)
+            except ValueError as error:
+                raise ValueError(f"{part!r} is neither an address nor a network such as 10.0.0.0/8") from error
+        return ",".join(parts)
 
     @field_validator("docker_host")
     @classmethod

@@ -78,6 +78,7 @@ def create_app(product: Product, *, local_actor: Actor | None = None) -> FastAPI
         credentials_changed=authenticator.forget,
         version=__version__,
         max_body_bytes=int(settings.max_body_mb * 2**20),
+        cookie_secure=settings.cookie_secure,
         lifespan=partial(_listening, product),
     )
     if not product.database.is_sqlite:
@@ -132,7 +133,7 @@ def _routers(product: Product) -> list[APIRouter]:
         flows_router(product.flows.flows, product.flows.backfills, product.clock),
         sync_router(product.sync.repositories, product.sync.syncs, product.sync.webhooks),
         secrets_router(product.secrets),
-        users_router(product.users, product.logins, product.tokens, cookie_secure=settings.cookie_secure),
+        users_router(product.users, product.logins, product.tokens),
         audit_router(product.audit),
     ]
 
@@ -241,7 +242,14 @@ def serve_web(product: Product, *, listen_fd: int | None = None, ready: Callable
         product.logs.close()
         app.state.agents.close()
 
-    serving = Serving(host=settings.host, port=settings.port, listen_fd=listen_fd, ready=ready, end_streams=end_streams)
+    serving = Serving(
+        host=settings.host,
+        port=settings.port,
+        listen_fd=listen_fd,
+        ready=ready,
+        end_streams=end_streams,
+        trusted_proxies=settings.trusted_proxies,
+    )
     serve(app, serving)
 
 

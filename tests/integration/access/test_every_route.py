@@ -69,6 +69,9 @@ RULES: Mapping[str, Rule] = {
     "PUT /auth/password": Rule(
         role=Role.NONE, body={"current_password": "one two three", "new_password": "four five six"}
     ),
+    "GET /auth/sessions": ANYONE,
+    "DELETE /auth/sessions": ANYONE,
+    "DELETE /auth/sessions/{session_id}": ANYONE,
     "GET /pipelines": READ,
     "GET /pipelines/{name}": VIEW,
     "GET /pipelines/{name}/check": VIEW,
@@ -268,6 +271,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         "{key}": "MINE",
         "{sync_id}": "01980000-0000-7000-8000-000000000000",
         "{repository}": "none",
+        "{session_id}": "01980000-0000-7000-8000-000000000000",
         "{token_id}": "01980000-0000-7000-8000-000000000000",
         "{run_id} of other": runs[OTHER][0],
         "{other_id} of other": runs[OTHER][0],

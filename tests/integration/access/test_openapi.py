@@ -119,7 +119,14 @@ async def test_docs_when_their_page_names_a_file_it_is_there(local: httpx.AsyncC
 
 async def test_local_actor_when_given_needs_no_credentials(local: httpx.AsyncClient) -> None:
     me = (await local.get("/auth/me")).json()
-    assert me == {"name": "cli:me", "role": "admin", "pipelines": None, "grants": [], "must_change_password": False}
+    assert me == {
+        "name": "cli:me",
+        "role": "admin",
+        "pipelines": None,
+        "grants": [],
+        "csrf_token": None,
+        "must_change_password": False,
+    }
     refused = await local.put("/auth/password", json={"current_password": "x" * 10, "new_password": "y" * 10})
     assert (refused.status_code, refused.json()["code"]) == (409, "no_password")
 

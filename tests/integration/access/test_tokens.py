@@ -35,6 +35,7 @@ async def test_token_when_made_is_shown_once_and_works(
         "role": "operator",
         "pipelines": ["rfm"],
         "grants": [],
+        "csrf_token": None,
         "must_change_password": False,
     }
     with database.read() as connection:

@@ -16,6 +16,8 @@ from fastflow.settings import Settings
 from fastflow.web import create_app
 
 NO_COMMAND = {
+    "GET /auth/sessions": "the command line has no logins",
+    "GET /auth/me": "only a browser has a session, and a CSRF token for it",
     "PUT /auth/password": "a password is changed by its owner, who logs in with a browser",
     "POST /auth/login": "the command line sends a token, or needs no credentials",
 }

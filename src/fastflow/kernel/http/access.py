@@ -4,11 +4,13 @@ Who the caller is, `app.state.authenticate` decides (`users.authenticator`, or a
 asks it and compares roles.
 """
 
+import hashlib
+import hmac
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
 from fastapi.security import APIKeyCookie, HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
 
@@ -16,6 +18,9 @@ from fastflow.kit.errors import Forbidden
 from fastflow.kit.identity import Actor, Role
 
 SESSION_COOKIE = "fastflow_session"
+CSRF_HEADER = "x-csrf-token"
+_HOST_PREFIX = "__Host-"
+"""Browsers take a cookie of such a name only over HTTPS, for this host alone, and from nobody below its domain."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 Authenticate = Callable[[Request], Actor | Awaitable[Actor]]
@@ -82,6 +87,56 @@ PipelineAdmin = Annotated[Actor, Depends(_pipeline_admin)]
 """The caller, who administers some pipelines or everything: which, the service decides."""
 Admin = Annotated[Actor, Depends(_admin)]
 """The caller, who may administer everything."""
+
+
+def is_over_https(request: Request) -> bool:
+    """Whether the browser speaks HTTPS to us or to the proxy in front: then cookies are for HTTPS alone."""
+    return bool(getattr(request.app.state, "cookie_secure", False)) or request.url.scheme == "https"
+
+
+def cookie_name(request: Request, name: str = SESSION_COOKIE) -> str:
+    """The name under which the cookie goes to and fro."""
+    return _HOST_PREFIX + name if is_over_https(request) else name
+
+
+def read_cookie(request: Request, name: str = SESSION_COOKIE) -> str | None:
+    """The cookie's value; over HTTPS the one of the protected name alone."""
+    return request.cookies.get(cookie_name(request, name))
+
+
+def set_cookie(response: Response, request: Request, value: str, *, seconds: int, name: str = SESSION_COOKIE) -> None:
+    """Set a cookie that scripts cannot read and pages of other sites do not send along when they change things."""
+    response.set_cookie(
+        cookie_name(request, name), value, max_age=seconds, path="/", secure=is_over_https(request), httponly=True,
+        samesite="lax",
+    )  # fmt: skip
+
+
+def delete_cookie(response: Response, request: Request, name: str = SESSION_COOKIE) -> None:
+    """Let the browser forget it."""
+    response.delete_cookie(
+        cookie_name(request, name), path="/", secure=is_over_https(request), httponly=True, samesite="lax"
+    )
+
+
+def csrf_token(session: str) -> str:
+    """What a page sends along with a change, to prove that it could read an answer to this session."""
+    return hashlib.sha256(f"csrf:{session}".encode("utf-8", "replace")).hexdigest()
+
+
+def refuse_without_csrf_token(request: Request, session: str) -> None:
+    """Raises:
+    Forbidden: a change by a cookie without the token that belongs to it.
+    """
+    if request.method in SAFE_METHODS:
+        return
+    given = request.headers.get(CSRF_HEADER)
+    if given is None or not hmac.compare_digest(given.encode(), csrf_token(session).encode()):
+        raise Forbidden(
+            f"The header X-CSRF-Token {'is missing' if given is None else 'does not belong to this session'}.",
+            code="csrf_token_missing" if given is None else "csrf_token_wrong",
+            hint="Send `csrf_token` of the login's answer, or of `GET /auth/me`, as X-CSRF-Token; bearer tokens need none.",
+        )
 
 
 def refuse_forgery(request: Request) -> None:

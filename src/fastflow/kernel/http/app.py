@@ -31,6 +31,7 @@ def build_app(
     credentials_changed: Callable[[], None] = lambda: None,
     version: str = "0",
     max_body_bytes: int = 10 * 2**20,
+    cookie_secure: bool = False,
     lifespan: Lifespan = _nothing,
 ) -> FastAPI:
     """An app in which every error is a problem, bodies are limited, no unknown query parameter passes, and the OpenAPI
@@ -42,6 +43,7 @@ def build_app(
         credentials_changed: called after a change of users, sessions or tokens.
         version: shown in the OpenAPI document.
         max_body_bytes: the largest request body.
+        cookie_secure: cookies are for HTTPS alone, whatever the request says of itself.
         lifespan: what runs from the start of the app to its end.
     """
     app = FastAPI(
@@ -58,6 +60,7 @@ def build_app(
     )
     app.state.authenticate = authenticate
     app.state.credentials_changed = credentials_changed
+    app.state.cookie_secure = cookie_secure
     install_problem_handlers(app)
     for router in routers:
         app.include_router(router, dependencies=[Depends(refuse_unknown_query)])

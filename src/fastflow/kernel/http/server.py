@@ -27,6 +27,7 @@ class Serving:
         listen_fd: a bound socket to accept from; None: bind.
         ready: called with the URL once requests are answered.
         end_streams: called before open answers are waited for.
+        trusted_proxies: addresses and networks, separated by commas, whose X-Forwarded-For and -Proto are believed.
     """
 
     host: str
@@ -34,6 +35,7 @@ class Serving:
     listen_fd: int | None
     ready: Callable[[str], None] | None
     end_streams: Callable[[], None]
+    trusted_proxies: str = "127.0.0.1"
 
 
 def serve(app: FastAPI, serving: Serving) -> None:
@@ -49,6 +51,8 @@ def serve(app: FastAPI, serving: Serving) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=bool(serving.trusted_proxies),
+        forwarded_allow_ips=serving.trusted_proxies or None,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
     sockets = None if serving.listen_fd is None else [socket.socket(fileno=serving.listen_fd)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from fastflow.kernel.users.domain.accounts import Token, User, UserChange
+from fastflow.kernel.users.domain.accounts import OpenSession, SessionOrigin, Token, User, UserChange
 from fastflow.kit.identity import Actor
 
 
@@ -76,16 +76,28 @@ class UserStore(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class SessionHolder:
-    """Who a session belongs to, and until when."""
+    """Who a session belongs to, until when, and when it was last used."""
 
     user: User
+    session_id: str
+    expires_at: datetime
+    last_seen_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewSession:
+    """A session to be kept: its id, and the hash of its cookie."""
+
+    id: str
+    token_hash: str
+    at: datetime
     expires_at: datetime
 
 
 class SessionStore(Protocol):
     """Browser sessions, by the hash of their cookie."""
 
-    def begin(self, token_hash: str, user: User, *, at: datetime, expires_at: datetime, actor: Actor) -> None:
+    def begin(self, new: NewSession, user: User, origin: SessionOrigin, *, actor: Actor) -> None:
         """Keep a new session; removes those that have expired."""
         ...
 
@@ -93,8 +105,22 @@ class SessionStore(Protocol):
         """The session, expired or not."""
         ...
 
+    def touch(self, session_id: str, at: datetime) -> None:
+        """Note that it was used."""
+        ...
+
+    def load(
+        self, user_name: str, *, seen_after: datetime, at: datetime, after_id: str, limit: int
+    ) -> Sequence[OpenSession]:
+        """At most `limit` of a user's sessions that have not ended, by id."""
+        ...
+
     def end(self, token_hash: str, *, at: datetime, actor: Actor) -> None:
         """Forget the session. Idempotent."""
+        ...
+
+    def end_of(self, user_name: str, *, only: str | None, keep: str | None, at: datetime, actor: Actor) -> int:
+        """Forget sessions of a user: the one of an id, or all but that of a cookie's hash; how many."""
         ...
 
     def note_refusal(self, user: User | None, *, at: datetime, address: str | None) -> None:

@@ -146,6 +146,7 @@ class SessionOut(BaseModel):
     role: RoleWord
     must_change_password: bool
     expires_at: datetime
+    csrf_token: str = Field(description="Sent as X-CSRF-Token with every change that the cookie authenticates.")
 
 
 class MeOut(BaseModel):
@@ -157,7 +158,27 @@ class MeOut(BaseModel):
         description="Names and patterns of the only pipelines that the role is for; null means all."
     )
     grants: list[GrantOut] = Field(description="Roles on some pipelines, which add to the role.")
+    csrf_token: str | None = Field(
+        description="Sent as X-CSRF-Token with every change that the cookie authenticates; null for other callers."
+    )
     must_change_password: bool
+
+
+class OpenSessionOut(BaseModel):
+    """A login of one's own that has not ended."""
+
+    id: str
+    is_current: bool = Field(description="The one that asks.")
+    method: Literal["password", "oidc"]
+    created_at: datetime
+    last_seen_at: datetime = Field(description="To the minute.")
+    expires_at: datetime = Field(description="Earlier when it is not used: see SESSION_IDLE.")
+    address: str | None
+    user_agent: str | None
+
+
+class OpenSessionPage(PageOut[OpenSessionOut]):
+    """One page of one's logins, oldest first."""
 
 
 class TokenOut(BaseModel):

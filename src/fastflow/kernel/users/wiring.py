@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.users.infra.hasher import Argon2PasswordHasher
 from fastflow.kernel.users.infra.login_attempts import SqlLoginAttempts
+from fastflow.kernel.users.infra.session_store import SqlSessionStore
 from fastflow.kernel.users.infra.token_store import SqlTokenStore
-from fastflow.kernel.users.infra.user_store import SqlSessionStore, SqlUserStore
+from fastflow.kernel.users.infra.user_store import SqlUserStore
 from fastflow.kernel.users.ports import PasswordHasher
 from fastflow.kernel.users.service import LoginService, TokenService, UserService
 from fastflow.kit.clock import Clock, SystemClock
@@ -25,6 +26,7 @@ def build_users(
     database: Database,
     *,
     session_hours: float = 12.0,
+    session_idle: float = 7200.0,
     clock: Clock | None = None,
     hasher: PasswordHasher | None = None,
 ) -> UsersRoom:
@@ -34,6 +36,8 @@ def build_users(
     users = SqlUserStore(database)
     return UsersRoom(
         users=UserService(users, hasher, clock),
-        logins=LoginService(users, SqlSessionStore(database), SqlLoginAttempts(database), hasher, clock, session_hours),
+        logins=LoginService(
+            users, SqlSessionStore(database), SqlLoginAttempts(database), hasher, clock, session_hours, session_idle
+        ),
         tokens=TokenService(SqlTokenStore(database), clock),
     )

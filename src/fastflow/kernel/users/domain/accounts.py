@@ -4,6 +4,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from fastflow.kernel.users.domain.grants import check_pattern
 from fastflow.kit.errors import InvalidInput
@@ -56,6 +57,37 @@ class UserChange:
     def ends_sessions(self) -> bool:
         """Whether the user must log in again."""
         return self.password_hash is not None or self.disabled is True
+
+
+LoginMethod = Literal["password", "oidc"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionOrigin:
+    """How and from where a session began; it is shown to its owner, and binds nothing."""
+
+    method: LoginMethod = "password"
+    address: str | None = None
+    user_agent: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenSession:
+    """A session that has not ended.
+
+    Attributes:
+        last_seen_at: of its last request, to the minute.
+        is_current: it is the one that asks.
+    """
+
+    id: str
+    method: LoginMethod
+    created_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+    address: str | None
+    user_agent: str | None
+    is_current: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,6 +35,14 @@ class SessionRow(SQLModel, table=True):
     user_id: str = Field(max_length=36, foreign_key="user_account.id", ondelete="CASCADE", index=True)
     created_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    id: str = Field(max_length=36, unique=True)
+    """What it is called by where its cookie must not be shown."""
+    last_seen_at: datetime = Field(sa_type=UtcDateTime)
+    """Of its last request, to the minute."""
+    method: str = Field(max_length=10)
+    """password or oidc."""
+    address: str | None = Field(default=None, max_length=60)
+    user_agent: str | None = Field(default=None, max_length=200)
 
 
 class TokenRow(SQLModel, table=True):

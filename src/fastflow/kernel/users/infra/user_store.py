@@ -1,10 +1,10 @@
-"""Users and their sessions in the database."""
+"""Users in the database."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Connection, RowMapping, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, Table, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from fastflow.kernel.audit import record
@@ -13,13 +13,12 @@ from fastflow.kernel.users.domain.accounts import User, UserChange, parse_role
 from fastflow.kernel.users.domain.errors import LastAdmin
 from fastflow.kernel.users.infra.grant_rows import grants_in, grants_out
 from fastflow.kernel.users.infra.tables import SessionRow, UserRow
-from fastflow.kernel.users.ports import SessionHolder
 from fastflow.kit.errors import Conflict, NotFound
 from fastflow.kit.identity import Actor, Role
 
 _USER = cast("Table", UserRow.__table__)  # type: ignore[attr-defined]  # SQLModel adds it at class creation
 _SESSION = cast("Table", SessionRow.__table__)  # type: ignore[attr-defined]  # SQLModel adds it at class creation
-_LOCK = "users"
+LOCK = "users"
 
 
 class SqlUserStore:
@@ -36,7 +35,7 @@ class SqlUserStore:
     def add_first(self, user: User, password_hash: str, *, actor: Actor) -> bool:
         """See `UserStore.add_first`."""
         with self._database.write() as connection:
-            self._database.lock(connection, _LOCK)
+            self._database.lock(connection, LOCK)
             if connection.execute(select(_USER.c.id).limit(1)).first() is not None:
                 return False
             _insert(connection, user, password_hash, actor)
@@ -64,20 +63,20 @@ class SqlUserStore:
         """See `UserStore.find_with_hash`."""
         with self._database.read() as connection:
             row = connection.execute(select(_USER).where(_USER.c.name == name)).mappings().first()
-        return (_user(row), str(row["password_hash"])) if row else None
+        return (user_of(row), str(row["password_hash"])) if row else None
 
     def load(self, *, after_name: str, limit: int) -> Sequence[User]:
         """See `UserStore.load`."""
         query = select(_USER).where(_USER.c.name > after_name).order_by(_USER.c.name).limit(limit)
         with self._database.read() as connection:
-            return [_user(row) for row in connection.execute(query).mappings()]
+            return [user_of(row) for row in connection.execute(query).mappings()]
 
     def change(
         self, name: str, decide: UserChange | Callable[[User], UserChange], *, actor: Actor, at: datetime
     ) -> User:
         """See `UserStore.change`."""
         with self._database.write() as connection:
-            self._database.lock(connection, _LOCK)
+            self._database.lock(connection, LOCK)
             before = _get(connection, name)
             change = decide if isinstance(decide, UserChange) else decide(before)
             values = _changed_columns(change)
@@ -95,7 +94,7 @@ class SqlUserStore:
     def delete(self, name: str, *, actor: Actor, at: datetime) -> None:
         """See `UserStore.delete`."""
         with self._database.write() as connection:
-            self._database.lock(connection, _LOCK)
+            self._database.lock(connection, LOCK)
             before = _get(connection, name)
             connection.execute(delete(_USER).where(_USER.c.id == before.id))
             if before.can_administer:
@@ -103,52 +102,11 @@ class SqlUserStore:
             record(connection, at=at, actor=actor, action="user.delete", subject=name)
 
 
-class SqlSessionStore:
-    """Browser sessions; see `SessionStore`."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._find = (
-            select(_USER, _SESSION.c.expires_at)
-            .join(_SESSION, _SESSION.c.user_id == _USER.c.id)
-            .where(_SESSION.c.token_hash == bindparam("wanted"))
-        )
-
-    def begin(self, token_hash: str, user: User, *, at: datetime, expires_at: datetime, actor: Actor) -> None:
-        """See `SessionStore.begin`."""
-        row = {"token_hash": token_hash, "user_id": user.id, "created_at": at, "expires_at": expires_at}
-        with self._database.write() as connection:
-            connection.execute(delete(_SESSION).where(_SESSION.c.expires_at <= at))
-            connection.execute(insert(_SESSION), row)
-            record(connection, at=at, actor=actor, action="user.login", subject=user.name)
-
-    def find(self, token_hash: str) -> SessionHolder | None:
-        """See `SessionStore.find`."""
-        with self._database.read() as connection:
-            row = connection.execute(self._find, {"wanted": token_hash}).mappings().first()
-        return SessionHolder(user=_user(row), expires_at=row["expires_at"]) if row else None
-
-    def end(self, token_hash: str, *, at: datetime, actor: Actor) -> None:
-        """See `SessionStore.end`."""
-        with self._database.write() as connection:
-            gone = connection.execute(delete(_SESSION).where(_SESSION.c.token_hash == token_hash)).rowcount
-            if gone:
-                record(connection, at=at, actor=actor, action="user.logout", subject=actor.name.partition(":")[2])
-
-    def note_refusal(self, user: User | None, *, at: datetime, address: str | None) -> None:
-        """See `SessionStore.note_refusal`."""
-        actor = Actor(name="anonymous", role=Role.VIEWER, address=address)
-        with self._database.write() as connection:
-            record(
-                connection, at=at, actor=actor, action="user.login_refused", subject=user.name if user else "(unknown)"
-            )
-
-
 def _get(connection: Connection, name: str) -> User:
     row = connection.execute(select(_USER).where(_USER.c.name == name)).mappings().first()
     if row is None:
         raise NotFound(f"There is no user {name[:80]!r}.", code="unknown_user", hint="`GET /users` lists them.")
-    return _user(row)
+    return user_of(row)
 
 
 def _insert(connection: Connection, user: User, password_hash: str, actor: Actor) -> None:
@@ -169,7 +127,8 @@ def _insert(connection: Connection, user: User, password_hash: str, actor: Actor
     record(connection, at=user.created_at, actor=actor, action="user.create", subject=user.name, detail=detail)
 
 
-def _user(row: RowMapping) -> User:
+def user_of(row: RowMapping) -> User:
+    """The user of a row."""
     return User(
         id=row["id"],
         name=row["name"],

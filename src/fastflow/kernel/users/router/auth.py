@@ -4,56 +4,48 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from fastflow.kernel.http.access import SESSION_COOKIE, Anyone, refuse_forgery
+from fastflow.kernel.http.access import Anyone, csrf_token, delete_cookie, read_cookie, refuse_forgery, set_cookie
 from fastflow.kernel.http.problems import PROBLEM_RESPONSES
-from fastflow.kernel.users.domain.accounts import Login
+from fastflow.kernel.users.domain.accounts import Login, LoginMethod, SessionOrigin
 from fastflow.kernel.users.schemas import LoginIn, MeOut, PasswordIn, SessionOut, grants_out, role_word, secret_text
 from fastflow.kernel.users.service import LoginService, UserService
 from fastflow.kernel.users.service.accounts import user_name_of
+from fastflow.kit.identity import Actor
 
 
-def build_router(users: UserService, logins: LoginService, *, cookie_secure: bool) -> APIRouter:
+def build_router(users: UserService, logins: LoginService) -> APIRouter:
     """The operations on the caller's own login."""
     router = APIRouter(prefix="/auth", tags=["auth"], responses=PROBLEM_RESPONSES)
-
-    def set_cookie(response: Response, login: Login) -> None:
-        response.set_cookie(
-            SESSION_COOKIE,
-            login.cookie.reveal(),
-            max_age=login.lifetime_seconds,
-            path="/",
-            secure=cookie_secure,
-            httponly=True,
-            samesite="strict",
-        )
 
     @router.post("/login")
     def login(
         body: LoginIn, request: Request, response: Response, _own_pages: Annotated[None, Depends(refuse_forgery)]
     ) -> SessionOut:
         """Begin a session. After 5 failures for a name or 20 from an address within 15 minutes: 429."""
-        begun = logins.login(body.name, secret_text(body.password), address=_address(request))
-        set_cookie(response, begun)
+        begun = logins.login(body.name, secret_text(body.password), origin_of(request))
+        replace_session(logins, begun, request, response)
         return _session_out(begun)
 
     @router.post("/logout", status_code=204)
     def logout(actor: Anyone, request: Request, response: Response) -> None:
         """End the session of the cookie; does nothing for a bearer token."""
-        cookie = request.cookies.get(SESSION_COOKIE)
+        cookie = read_cookie(request)
         if cookie:
             logins.logout(cookie, actor=actor)
-            response.delete_cookie(SESSION_COOKIE, path="/", secure=cookie_secure, httponly=True, samesite="strict")
+            delete_cookie(response, request)
             request.app.state.credentials_changed()
 
     @router.get("/me")
-    def get_me(actor: Anyone) -> MeOut:
+    def get_me(actor: Anyone, request: Request) -> MeOut:
         """Who the caller is and may do."""
+        session = None if "authorization" in request.headers else read_cookie(request)
         is_user = actor.name.startswith("user:")
         return MeOut(
             name=actor.name,
             role=role_word(actor.role),
             pipelines=None if actor.pipelines is None else sorted(actor.pipelines),
             grants=grants_out(actor.grants),
+            csrf_token=csrf_token(session) if session and is_user else None,
             must_change_password=is_user and users.get(user_name_of(actor)).must_change_password,
         )
 
@@ -63,16 +55,30 @@ def build_router(users: UserService, logins: LoginService, *, cookie_secure: boo
         current = secret_text(body.current_password)
         logins.verify(user_name_of(actor), current, address=actor.address)
         user = users.change_own_password(actor, current, secret_text(body.new_password))
-        begun = logins.begin(user, address=actor.address)
-        set_cookie(response, begun)
+        begun = logins.begin(user, origin_of(request))
+        set_cookie(response, request, begun.cookie.reveal(), seconds=begun.lifetime_seconds)
         request.app.state.credentials_changed()
         return _session_out(begun)
 
     return router
 
 
-def _address(request: Request) -> str | None:
-    return request.client.host if request.client else None
+def origin_of(request: Request, method: LoginMethod = "password") -> SessionOrigin:
+    """Where a login comes from."""
+    return SessionOrigin(
+        method=method,
+        address=request.client.host if request.client else None,
+        user_agent=request.headers.get("user-agent"),
+    )
+
+
+def replace_session(logins: LoginService, begun: Login, request: Request, response: Response) -> None:
+    """Hand out the new session, and end the one that the browser had: nobody can have planted the new one."""
+    former = read_cookie(request)
+    if former:
+        logins.logout(former, actor=Actor(name=f"user:{begun.user.name}", role=begun.user.role))
+        request.app.state.credentials_changed()
+    set_cookie(response, request, begun.cookie.reveal(), seconds=begun.lifetime_seconds)
 
 
 def _session_out(login: Login) -> SessionOut:
@@ -81,4 +87,5 @@ def _session_out(login: Login) -> SessionOut:
         role=role_word(login.user.role),
         must_change_password=login.user.must_change_password,
         expires_at=login.expires_at,
+        csrf_token=csrf_token(login.cookie.reveal()),
     )

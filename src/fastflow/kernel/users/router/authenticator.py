@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from fastapi import Request
 
-from fastflow.kernel.http.access import SESSION_COOKIE, refuse_forgery
+from fastflow.kernel.http.access import read_cookie, refuse_forgery, refuse_without_csrf_token
 from fastflow.kernel.users.domain.errors import PasswordChangeRequired
 from fastflow.kernel.users.service import LoginService, TokenService
 from fastflow.kit.errors import Unauthenticated
@@ -51,7 +51,7 @@ class Authenticator:
         credential = _credential(request)
         remembered = self._remembered.get(credential)
         if remembered is not None and self._now() < remembered.until:
-            return _admit(remembered, request)
+            return _admit(remembered, request, credential)
         return self._look_up(credential, request)
 
     def forget(self) -> None:
@@ -64,7 +64,7 @@ class Authenticator:
         if len(kept_in) >= _MAX_REMEMBERED:
             kept_in.clear()
         kept_in[credential] = found
-        return _admit(found, request)
+        return _admit(found, request, credential)
 
     def _verify(self, credential: str) -> _Remembered:
         until = self._now() + REMEMBERED_SECONDS
@@ -91,14 +91,17 @@ def _credential(request: Request) -> str:
         if scheme.lower() != "bearer" or not token.strip():
             raise Unauthenticated("The Authorization header is not of the form `Bearer TOKEN`.")
         return f"bearer {token.strip()}"
-    cookie = request.cookies.get(SESSION_COOKIE)
+    cookie = read_cookie(request)
     if cookie:
         refuse_forgery(request)
         return f"session {cookie}"
     raise Unauthenticated("This needs credentials.")
 
 
-def _admit(found: _Remembered, request: Request) -> Actor:
+def _admit(found: _Remembered, request: Request, credential: str) -> Actor:
+    kind, _, text = credential.partition(" ")
+    if kind == "session":
+        refuse_without_csrf_token(request, text)
     if found.must_change_password and request.url.path not in _ALLOWED_BEFORE_PASSWORD_CHANGE:
         raise PasswordChangeRequired("The password has to be changed before anything else.")
     return replace(found.actor, address=request.client.host if request.client else None)

@@ -1,19 +1,41 @@
 """Logins and browser sessions."""
 
 import hashlib
+import logging
 import secrets
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
-from fastflow.kernel.users.domain.accounts import MAX_PASSWORD, Login, User, normalise_password
+from fastflow.kernel.users.domain.accounts import (
+    MAX_PASSWORD,
+    Login,
+    OpenSession,
+    SessionOrigin,
+    User,
+    normalise_password,
+)
 from fastflow.kernel.users.domain.errors import AccountDisabled, LoginRefused, TooManyLogins
-from fastflow.kernel.users.ports import LoginAttempts, PasswordHasher, SessionHolder, SessionStore, UserStore
+from fastflow.kernel.users.ports import (
+    LoginAttempts,
+    NewSession,
+    PasswordHasher,
+    SessionHolder,
+    SessionStore,
+    UserStore,
+)
+from fastflow.kernel.users.service.accounts import user_name_of
 from fastflow.kit.clock import Clock
+from fastflow.kit.errors import NotFound, Unavailable
 from fastflow.kit.identity import Actor
+from fastflow.kit.ids import new_id, parse_id
+from fastflow.kit.pages import DEFAULT_PAGE_SIZE, Page, decode_cursor, encode_cursor
 from fastflow.kit.secret_text import SecretText
 
 FAILURES_PER_USER = 5
 FAILURES_PER_ADDRESS = 20
 WINDOW_SECONDS = 15 * 60.0
+_TOUCH_EVERY = timedelta(minutes=1)
+_log = logging.getLogger("fastflow.users")
 
 
 class LoginService:
@@ -21,6 +43,7 @@ class LoginService:
 
     Args:
         session_hours: how long a session lasts; it is not prolonged by use.
+        idle_seconds: how long a session may go without a request.
     """
 
     def __init__(
@@ -31,6 +54,7 @@ class LoginService:
         hasher: PasswordHasher,
         clock: Clock,
         session_hours: float,
+        idle_seconds: float = 7200.0,
     ) -> None:
         self._users = users
         self._sessions = sessions
@@ -38,8 +62,9 @@ class LoginService:
         self._hasher = hasher
         self._clock = clock
         self._lifetime = timedelta(hours=session_hours)
+        self._idle = timedelta(seconds=idle_seconds)
 
-    def login(self, name: str, password: SecretText, *, address: str | None) -> Login:
+    def login(self, name: str, password: SecretText, origin: SessionOrigin) -> Login:
         """Begin a session.
 
         Every attempt is counted before the password is looked at, so that guesses sent at once cannot pass the limit;
@@ -50,8 +75,8 @@ class LoginService:
             LoginRefused: name or password is wrong.
             AccountDisabled: both are right, but the account is disabled.
         """
-        user = self.verify(name, password, address=address)
-        return self.begin(user, address=address)
+        user = self.verify(name, password, address=origin.address)
+        return self.begin(user, origin)
 
     def verify(self, name: str, password: SecretText, *, address: str | None) -> User:
         """The user of that name and password; counted and limited like every login. Raises as `login` does."""
@@ -70,13 +95,14 @@ class LoginService:
             raise AccountDisabled(f"The account {user.name!r} is disabled.")
         return user
 
-    def begin(self, user: User, *, address: str | None) -> Login:
+    def begin(self, user: User, origin: SessionOrigin) -> Login:
         """A new session of a user who has been verified."""
         cookie = secrets.token_urlsafe(32)
         now = self._clock.now()
         expires_at = now + self._lifetime
-        actor = Actor(name=f"user:{user.name}", role=user.role, address=address)
-        self._sessions.begin(hash_token(cookie), user, at=now, expires_at=expires_at, actor=actor)
+        actor = Actor(name=f"user:{user.name}", role=user.role, address=origin.address)
+        new = NewSession(id=new_id(), token_hash=hash_token(cookie), at=now, expires_at=expires_at)
+        self._sessions.begin(new, user, origin, actor=actor)
         return Login(
             user=user,
             cookie=SecretText(cookie),
@@ -86,10 +112,64 @@ class LoginService:
 
     def find_session(self, cookie: str) -> SessionHolder | None:
         """Whose session the cookie is; None when there is none that is still valid."""
-        holder = self._sessions.find(hash_token(cookie))
-        if holder is None or holder.user.disabled or holder.expires_at <= self._clock.now():
+        holder, now = self._sessions.find(hash_token(cookie)), self._clock.now()
+        if (
+            holder is None
+            or holder.user.disabled
+            or holder.expires_at <= now
+            or now - holder.last_seen_at >= self._idle
+        ):
             return None
+        if now - holder.last_seen_at >= min(_TOUCH_EVERY, self._idle / 4):
+            self._touch(holder, now)
         return holder
+
+    def list_sessions(
+        self, actor: Actor, cookie: str | None, *, cursor: str | None = None, limit: int = DEFAULT_PAGE_SIZE
+    ) -> Page[OpenSession]:
+        """One page of the actor's sessions that have not ended, oldest first.
+
+        Raises:
+            InvalidInput: the cursor was not given out by this list.
+            Conflict: the actor is no user.
+        """
+        name, now = user_name_of(actor), self._clock.now()
+        after = str(decode_cursor(cursor, (str,))[0]) if cursor else ""
+        found = self._sessions.load(name, seen_after=now - self._idle, at=now, after_id=after, limit=limit + 1)
+        holder = self._sessions.find(hash_token(cookie)) if cookie else None
+        current = holder.session_id if holder else None
+        items = [replace(session, is_current=session.id == current) for session in found[:limit]]
+        return Page(items=items, next_cursor=encode_cursor(items[-1].id) if len(found) > limit else None)
+
+    def end_session(self, actor: Actor, session_id: str) -> None:
+        """End one of the actor's sessions.
+
+        Raises:
+            InvalidInput: not an id.
+            NotFound: the actor has no such session.
+            Conflict: the actor is no user.
+        """
+        only = parse_id(session_id, "session_id")
+        if not self._sessions.end_of(user_name_of(actor), only=only, keep=None, at=self._clock.now(), actor=actor):
+            raise NotFound(
+                f"You have no session {only}.", code="unknown_session", hint="`GET /auth/sessions` lists yours."
+            )
+
+    def end_sessions(self, actor: Actor, *, keep: str | None) -> None:
+        """End the actor's sessions, but for that of a cookie.
+
+        Raises:
+            Conflict: the actor is no user.
+        """
+        kept = hash_token(keep) if keep else None
+        self._sessions.end_of(user_name_of(actor), only=None, keep=kept, at=self._clock.now(), actor=actor)
+
+    def _touch(self, holder: SessionHolder, now: datetime) -> None:
+        """A database that cannot write at the moment (disk full) must not lock out those who only read."""
+        try:
+            self._sessions.touch(holder.session_id, now)
+        except Unavailable as error:
+            _log.warning("session_use_not_noted", extra={"fields": {"user": holder.user.name, "why": error.message}})
 
     def logout(self, cookie: str, *, actor: Actor) -> None:
         """End the session. Idempotent."""
