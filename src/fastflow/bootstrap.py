@@ -203,8 +203,13 @@ class Product:
         self.database.close()
 
 
-def build_product(settings: Settings, *, clock: Clock | None = None) -> Product:
+def build_product(settings: Settings, *, clock: Clock | None = None, with_repositories: bool = True) -> Product:
     """The product on these settings: folders made, schema brought up to date, every service assembled.
+
+    Args:
+        settings: checked.
+        clock: None: the machine's own.
+        with_repositories: False: the catalogue is PIPELINES_DIR alone, whatever is active of repositories.
 
     Raises:
         InvalidInput: a setting cannot be used.
@@ -224,7 +229,8 @@ def build_product(settings: Settings, *, clock: Clock | None = None) -> Product:
         clock=clock,
     )
     environments = _environments(settings, database, clock)
-    sources, snapshots = build_sources(database), open_snapshots(database, settings.data_dir, clock)
+    sources = build_sources(database, is_hidden=not with_repositories)
+    snapshots = open_snapshots(database, settings.data_dir, clock)
     pipelines = build_pipelines(
         database,
         pipelines_dir=settings.pipelines_dir,

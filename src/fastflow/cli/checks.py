@@ -8,8 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from fastflow.cli.engine_check import check_engine
 from fastflow.cli.findings import Finding, judge_executor, judge_pipelines
 from fastflow.cli.git_check import check_git
 from fastflow.cli.output import size
+from fastflow.cli.places import existing_database
 from fastflow.cli.running import is_runner_at_work
 from fastflow.cli.schedule_check import check_schedules
 from fastflow.cli.serving import LOCK_FILE
@@ -141,21 +141,8 @@ def _check_pipelines(settings: Settings) -> Finding:
     return judge_pipelines(str(folder), [fault.pipeline for fault in faults if fault.severity == "error"])
 
 
-@contextmanager
-def _database(settings: Settings) -> Iterator[Database | None]:
-    """The database, if there is one already; looking must not make one."""
-    if settings.database_url is None and not (settings.data_dir / "fastflow.db").exists():
-        yield None
-        return
-    database = Database(settings.effective_database_url)
-    try:
-        yield database
-    finally:
-        database.close()
-
-
 def _check_database(settings: Settings) -> Finding:
-    with _database(settings) as database:
+    with existing_database(settings) as database:
         if database is None:
             return Finding(name="database", level="ok", text="SQLite, made at the first start")
         revision, head = current_revision(database), head_revision()
@@ -171,21 +158,21 @@ def _check_database(settings: Settings) -> Finding:
 
 
 def _check_schedules(settings: Settings) -> Finding:
-    with _database(settings) as database:
+    with existing_database(settings) as database:
         if database is not None and current_revision(database) == head_revision():
             return check_schedules(settings, database)
     return Finding(name="schedules", level="ok", text="none yet")
 
 
 def _check_alerts(settings: Settings) -> Finding:
-    with _database(settings) as database:
+    with existing_database(settings) as database:
         if database is not None and current_revision(database) == head_revision():
             return check_channels(database)
     return Finding(name="alerts", level="ok", text="no rules yet")
 
 
 def _check_git(settings: Settings) -> Finding:
-    with _database(settings) as database:
+    with existing_database(settings) as database:
         return check_git(settings, database if database and current_revision(database) == head_revision() else None)
 
 
@@ -193,7 +180,7 @@ def _check_key(settings: Settings) -> Finding:
     given = settings.encryption_key
     path = settings.data_dir / KEY_FILE
     key = None if given is None else given.get_secret_value()
-    with _database(settings) as database:
+    with existing_database(settings) as database:
         is_readable = database is not None and current_revision(database) == head_revision()
         if given is None and not path.exists() and not (is_readable and _has_secrets(database)):
             return Finding(name="encryption key", level="ok", text=f"made at the first start: {path}")
@@ -291,7 +278,7 @@ def _check_clock(settings: Settings) -> Finding:
     if os.access(settings.data_dir, os.W_OK):
         with tempfile.NamedTemporaryFile(dir=settings.data_dir) as file:
             skews["the data folder's file system"] = os.fstat(file.fileno()).st_mtime - time.time()
-    with _database(settings) as database:
+    with existing_database(settings) as database:
         if database is not None and not database.is_sqlite:
             with database.read() as connection:
                 theirs: datetime = connection.execute(sql("SELECT clock_timestamp()")).scalar_one()

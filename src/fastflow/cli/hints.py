@@ -77,6 +77,7 @@ WORDS: Mapping[str, str] = {
     "`host_keys`": "`--host-keys`",
     "`webhook_secret`": "`--webhook-secret`",
     "`subfolder`": "`--subfolder`",
+    "`branch`": "`--branch`",
 }
 """Members of bodies and queries -> options."""
 

@@ -125,7 +125,8 @@ def open_local(*, debug: bool = False, **overrides: Any) -> Api:
     configure_logging("cli", settings.log_level if debug else "CRITICAL")
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o711)
-        product = build_product(settings)
+        # a folder that was named is a catalogue of its own, such as somebody's clone of a repository that is synced
+        product = build_product(settings, with_repositories="pipelines_dir" not in overrides)
     except OSError as error:
         raise Unavailable(
             f"The data folder {settings.data_dir} cannot be used: {error.strerror or error}.",

@@ -7,7 +7,7 @@ import typer
 
 from fastflow.cli.access import Access, access
 from fastflow.cli.errors import WrongUsage
-from fastflow.cli.places import find_local_pipeline
+from fastflow.cli.places import find_local_pipeline, is_synced_pipeline
 from fastflow.kit.errors import NotFound
 
 if TYPE_CHECKING:
@@ -116,8 +116,8 @@ class _open_here:  # noqa: N801 - used as a function
 def find_target(target: str) -> tuple[str, dict[str, Any]]:
     """The pipeline's name, and the settings under which it is found.
 
-    A name that PIPELINES_DIR has is that pipeline; any other existing path is a pipeline whose catalogue is the folder
-    it lies in.
+    A name that PIPELINES_DIR or a repository has is that pipeline; any other existing path is a pipeline whose catalogue
+    is the folder it lies in, and that folder alone.
 
     Raises:
         NotFound: the target looks like a path, and nothing is there.
@@ -126,8 +126,10 @@ def find_target(target: str) -> tuple[str, dict[str, Any]]:
 
     path = Path(target)
     if path.name == target and path.suffix != ".py":
-        folder = load_settings().pipelines_dir
-        if find_local_pipeline(target, folder) is not None or not path.exists():
+        settings = load_settings()
+        if find_local_pipeline(target, settings.pipelines_dir) is not None or not path.exists():
+            return target, {}
+        if is_synced_pipeline(target, settings):
             return target, {}
     if not path.exists():
         raise NotFound(

@@ -6,6 +6,7 @@ from typing import Any
 
 import typer
 
+from fastflow.cli.hints import for_command_line
 from fastflow.cli.output import local_time, print_fields, print_table, printable
 
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
@@ -26,10 +27,19 @@ def print_outcome(sync: Mapping[str, Any]) -> None:
     """What came of a sync, with its plan."""
     commit = f" {sync['commit'][:_COMMIT]}" if sync["commit"] else ""
     about = f" ({sync['subject']}, {sync['author']})" if sync["subject"] else ""
-    typer.echo(printable(f"{sync['repository']}{commit}{about}: {sync['state']}. {sync['why']}".rstrip()))
+    typer.echo(printable(f"{sync['repository']}{commit}{about}: {sync['state']}. {_outcome(sync)}".rstrip()))
     if sync["plan"] is not None and sync["state"] != "unchanged":
         for line in _plan_lines(sync["plan"]):
             typer.echo(line)
+
+
+def _outcome(sync: Mapping[str, Any]) -> str:
+    """The outcome in words; without what the plan's blockers tell below."""
+    blockers = sync["plan"]["blockers"] if sync["plan"] else []
+    if sync["state"] == "refused" and blockers:
+        speaks = "1 thing speaks" if len(blockers) == 1 else f"{len(blockers)} things speak"
+        return f"{speaks} against it: mend what blocks, or repeat it with --force."
+    return for_command_line(sync["why"])
 
 
 def _plan_lines(plan: Mapping[str, Any]) -> Iterator[str]:
@@ -48,7 +58,7 @@ def _plan_lines(plan: Mapping[str, Any]) -> Iterator[str]:
         place = ":".join(str(part) for part in (blocker["file"], blocker["line"]) if part is not None)
         where = f"{place}: " if place else ""
         mark = typer.style("blocker:", fg=typer.colors.RED)
-        yield f"  {mark} {printable(where + blocker['message'])} ({printable(blocker['hint'])})"
+        yield f"  {mark} {printable(where + blocker['message'])} ({printable(for_command_line(blocker['hint']))})"
 
 
 def _pipeline_lines(one: Mapping[str, Any]) -> Iterator[str]:
@@ -116,7 +126,7 @@ def print_status(items: Sequence[Mapping[str, Any]]) -> None:
                 "held": f"{one['held_commit'][:_COMMIT]} was rolled back from" if one["held_commit"] else None,
                 "problem": one["problem"],
                 "next look": local_time(one["next_sync_at"]) if one["next_sync_at"] else "when asked",
-                "last sync": f"{sync['state']}: {sync['why']}".removesuffix(": ") if sync else None,
+                "last sync": f"{sync['state']}: {for_command_line(sync['why'])}".removesuffix(": ") if sync else None,
             }
         )
         for event in one["progress"]:
@@ -136,7 +146,7 @@ def print_history(items: Sequence[Mapping[str, Any]]) -> None:
             ("commit", lambda one: (one["commit"] or "-")[:_COMMIT]),
             ("by", lambda one: one["requested_by"]),
             ("reason", lambda one: one["reason"]),
-            ("outcome", lambda one: _short(one["why"])),
+            ("outcome", lambda one: _short(for_command_line(one["why"]))),
             ("id", lambda one: one["id"]),
         ],
         empty="No syncs yet.",

@@ -168,7 +168,8 @@ async def test_host_when_something_is_wrong_then_the_problem_says_what_and_the_o
         assert await asyncio.to_thread(house.product.sync.work.check, repository, threading.Event()) is None
         return failed.why
 
-    assert "has no branch 'mian'" in await problem(branch="mian")
+    told = await problem(branch="mian")
+    assert "has no branch 'mian'. Did you mean 'main'? It has main: correct" in told
     assert "There is no repository at" in await problem(url=f"{git_host.url}/gone.git", branch="main")
     assert "There is no repository at" in await problem(url=f"file://{upstream.bare}-gone")
     assert "does not answer" in await problem(url="http://127.0.0.1:1/flows.git")

@@ -13,6 +13,8 @@ import pytest
 from sqlalchemy import update
 from tests.integration.sync.conftest import ADMIN, OPERATOR, House
 
+from fastflow.bootstrap import build_product
+from fastflow.cli.places import is_synced_pipeline
 from fastflow.kernel.environments.domain.errors import SetupFailed
 from fastflow.kernel.pipelines.domain.errors import PipelineBroken, PipelineNotFound
 from fastflow.kernel.schedules.domain.schedule import Definition as ScheduleDefinition
@@ -388,6 +390,23 @@ async def test_rollback_when_many_pipelines_differ_then_their_files_alone_are_co
 
 
 @SQLITE
+async def test_rollback_when_there_are_many_pipelines_then_it_says_that_what_runs_after_what_was_left_out(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.add()
+    await house.sync()
+    house.upstream.push({"load/main.py": "print()\n", "load/pipeline.toml": 'after = ["hello"]\n'})
+    await house.sync()
+    monkeypatch.setattr("fastflow.kernel.sync.service.planning._MOST_TOGETHER", 0)
+    back = house.rollback()
+    assert back.plan is not None and "whether what runs after what" in back.plan["warnings"][0]
+    # as a sync it is looked at, however many there are
+    house.upstream.push({"hello.py": None})
+    refused = await house.sync()
+    assert refused.state == "refused" and "after names 'hello'" in refused.why
+
+
+@SQLITE
 async def test_rollback_when_the_copy_was_removed_then_it_is_made_again_from_what_was_fetched(house: House) -> None:
     house.add()
     first = await house.sync()
@@ -442,6 +461,28 @@ async def test_repositories_when_several_then_each_has_its_prefix_and_subfolder_
     with pytest.raises(PipelineBroken, match="both are the pipeline"):
         house.submit("hello")
     assert house.submit("local").commit is None
+
+
+@SQLITE
+async def test_folder_when_it_is_named_on_the_command_line_then_it_is_its_own_catalogue(
+    house: House,
+) -> None:
+    house.add()
+    await house.sync()
+    settings = house.product.settings
+    assert is_synced_pipeline("hello", settings)
+    assert not is_synced_pipeline("other", settings)
+    # somebody's clone of what is synced
+    clone = settings.model_copy(update={"pipelines_dir": house.upstream.work})
+    product = build_product(clone, with_repositories=False)
+    try:
+        assert [(one.name, one.repository, one.is_healthy) for one in product.pipelines.list()] == [
+            ("hello", None, True)
+        ]
+        removed = product.pipelines.collect_snapshots(lambda _hashes: (), 0.0)
+        assert removed == [], "what is active stays"
+    finally:
+        product.close()
 
 
 @SQLITE

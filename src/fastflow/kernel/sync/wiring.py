@@ -8,12 +8,13 @@ from pathlib import Path
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.pipelines.domain.pipeline import Pipeline
 from fastflow.kernel.pipelines.infra.archives import SharedSnapshots
+from fastflow.kernel.pipelines.infra.folder import PipelinesFolder
 from fastflow.kernel.pipelines.infra.snapshots import DiskSnapshots
 from fastflow.kernel.pipelines.ports import CodeSource, Sources
 from fastflow.kernel.runs.wiring import read_host_id
 from fastflow.kernel.sync.domain.repository import SETTINGS_NAME, Definition, Repository
 from fastflow.kernel.sync.domain.together import Followers, GraphJudge
-from fastflow.kernel.sync.infra.active import ActiveSources, FixedSources
+from fastflow.kernel.sync.infra.active import ActiveSources, FixedSources, HiddenSources
 from fastflow.kernel.sync.infra.credentials import SecretCredentials, Secrets
 from fastflow.kernel.sync.infra.git import Git
 from fastflow.kernel.sync.infra.github_app import PUBLIC_API, GitHubTokens
@@ -90,9 +91,9 @@ class SyncRoom:
         )
 
 
-def build_sources(database: Database) -> ActiveSources:
-    """The active versions of repositories, as the catalogue reads them."""
-    return ActiveSources(database)
+def build_sources(database: Database, *, is_hidden: bool = False) -> ActiveSources:
+    """The active versions of repositories, as the catalogue reads them; hidden, it sees none of them."""
+    return HiddenSources(database) if is_hidden else ActiveSources(database)
 
 
 def build_sync(
@@ -233,3 +234,12 @@ def look_at_sync(database: Database) -> tuple[Sequence[Repository], Sequence[str
     """The repositories there are, and the names of those of which something is active, for who only looks."""
     repositories = SqlRepositoryStore(database).load_page(after="", limit=500)
     return repositories, [version.repository for version in SqlSyncStore(database).load_active()]
+
+
+def is_in_repository(database: Database, data_dir: Path, name: str) -> bool:
+    """Whether an active version has a pipeline of that name, as far as its files are on this machine; for who only looks."""
+    for source in ActiveSources(database).active():
+        copy = DiskSnapshots(data_dir / "code").find(source.tree_hash)
+        if copy is not None and PipelinesFolder(copy, source).locate(name) is not None:
+            return True
+    return False

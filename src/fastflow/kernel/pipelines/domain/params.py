@@ -7,9 +7,11 @@ DAYS = { type = "integer", default = 7, minimum = 1 }
 ```
 """
 
+import json
 import math
 import re
 from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from jsonschema import SchemaError
@@ -96,14 +98,12 @@ def _type_problem(fragment: Any) -> str | None:
 
 
 def _is_valid(schema: dict[str, Any], toml: TomlText, faults: FaultList) -> bool:
-    validator = validator_for(schema, default=Draft202012Validator)
-    try:
-        validator.check_schema(schema, format_checker=validator.FORMAT_CHECKER)  # type: ignore[call-arg]  # missing in the protocol
-    except SchemaError as error:
-        path = [str(part) for part in error.absolute_path]
+    problem = _schema_problem(json.dumps(schema))
+    if problem is not None:
+        path, message = problem
         faults.error(
             toml.file,
-            f"The parameter schema is wrong at {'.'.join(['params', *path])}: {error.message[:300]}.",
+            f"The parameter schema is wrong at {'.'.join(['params', *path])}: {message}.",
             "Correct it as JSON Schema (json-schema.org, draft 2020-12) asks.",
             line=_line_of(toml, *path),
         )
@@ -117,6 +117,19 @@ def _is_valid(schema: dict[str, Any], toml: TomlText, faults: FaultList) -> bool
             line=toml.line(),
         )
     return not remote
+
+
+@lru_cache(maxsize=1000)
+def _schema_problem(text: str) -> tuple[tuple[str, ...], str] | None:
+    """Where a schema is wrong, and why. It takes milliseconds to find out, and the next version of a pipeline mostly has the
+    same parameters, so it is kept."""
+    schema = json.loads(text)
+    validator = validator_for(schema, default=Draft202012Validator)
+    try:
+        validator.check_schema(schema, format_checker=validator.FORMAT_CHECKER)  # type: ignore[call-arg]  # missing in the protocol
+    except SchemaError as error:
+        return tuple(str(part) for part in error.absolute_path), error.message[:300]
+    return None
 
 
 def _check_names(schema: Mapping[str, Any], toml: TomlText, faults: FaultList) -> None:

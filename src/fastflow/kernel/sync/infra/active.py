@@ -57,6 +57,14 @@ class ActiveSources:
         return active.union(*kept.values())
 
 
+class HiddenSources(ActiveSources):
+    """For a catalogue of one folder alone; the versions' files are kept all the same."""
+
+    def active(self) -> Sequence[CodeSource]:
+        """See the port."""
+        return ()
+
+
 class FixedSources:
     """A `Sources` for a catalogue as it would be."""
 

@@ -12,13 +12,14 @@ from typing import Protocol
 from fastflow.kernel.pipelines.domain.faults import FaultList
 from fastflow.kernel.pipelines.infra.tree import Tree, scan_checkout
 from fastflow.kernel.pipelines.ports import PipelineTree
-from fastflow.kernel.sync.domain.errors import CodeTooLarge, CodeUnusable, GitFailed
+from fastflow.kernel.sync.domain.errors import BranchNotFound, CodeTooLarge, CodeUnusable, GitFailed
 from fastflow.kernel.sync.domain.repository import Definition
 from fastflow.kernel.sync.infra.access import Access, access_to
 from fastflow.kernel.sync.infra.answers import error_of
 from fastflow.kernel.sync.infra.git import Answer, Git
 from fastflow.kernel.sync.ports import CheckedOut, Credentials, Fetched, Stop
 from fastflow.kit.errors import FastFlowError
+from fastflow.kit.words import did_you_mean
 
 MAX_FILES = 50_000
 _DEPTH = "100"
@@ -74,8 +75,8 @@ class GitRemote:
         self._open()
         with self._access(repository, credentials) as access:
             answer = self._run(access, "ls-remote", "--exit-code", "--", repository.url, ref, stop=stop)
-        if answer.code == 2 and not answer.out.strip():
-            raise error_of("couldn't find remote ref", repository)
+            if answer.code == 2 and not answer.out.strip():
+                raise self._refusal("couldn't find remote ref", repository, access, stop)
         if answer.code != 0:
             raise error_of(answer.error, repository)
         found = [line.split("\t") for line in answer.text.splitlines()]
@@ -98,12 +99,24 @@ class GitRemote:
                 stop=stop,
                 is_too_large=lambda: _size_of(mirror) - before > self._max_bytes,
             )
-        if answer.code != 0:
-            raise error_of(answer.error, repository)
+            if answer.code != 0:
+                raise self._refusal(answer.error, repository, access, stop)
         if _size_of(mirror) - before > self._max_bytes:
             self.forget(repository.name)
             raise self._too_large(f"The repository {repository.name} holds")
         return self._described(mirror, _HEAD)
+
+    def _refusal(self, told: str, repository: Definition, access: Access, stop: Stop) -> FastFlowError:
+        """The error that stands behind Git's words; of a branch that is not there, with those that are."""
+        error = error_of(told, repository)
+        if not isinstance(error, BranchNotFound):
+            return error
+        answer = self._run(access, "ls-remote", "--heads", "--", repository.url, stop=stop)
+        if answer.code != 0:
+            return error
+        lines = (line.partition("\t")[2] for line in answer.text.splitlines())
+        branches = [_one_line(line.removeprefix("refs/heads/")) for line in lines if line]
+        return BranchNotFound(f"{error.message}{did_you_mean(repository.branch, branches)}", hint=_hint_of(branches))
 
     def _described(self, mirror: Path, revision: str) -> Fetched:
         told = self._plain(mirror, "log", "-1", "--no-show-signature", "--format=%H%x00%an%x00%s", revision, "--")
@@ -226,6 +239,14 @@ class GitRemote:
         if answer.code != 0:
             raise _failed(arguments[0], answer)
         return answer
+
+
+def _hint_of(branches: Sequence[str]) -> str:
+    """What to do about a branch that is not there."""
+    if not branches:
+        return "It has no branch at all yet: push one."
+    more = f" and {len(branches) - _MOST_NAMED} more" if len(branches) > _MOST_NAMED else ""
+    return f"It has {', '.join(branches[:_MOST_NAMED])}{more}: correct the repository's `branch`, or push it."
 
 
 def _failed(command: str, answer: Answer) -> FastFlowError:

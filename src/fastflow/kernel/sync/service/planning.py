@@ -36,6 +36,9 @@ _AT_ONCE = 2
 """Environments that are resolved or built at a time: runs keep most of the machine."""
 _MOST_RUNS = 50
 _MAX_WHY = 2000
+_MOST_TOGETHER = 50
+"""Pipelines that are looked at together when it must be quick."""
+_NOT_TOGETHER = "There are {} pipelines: whether what runs after what still fits was not looked at."
 _NOT_READ = "{} pipelines differ: their files were compared, not their settings, requirements and faults."
 
 
@@ -135,9 +138,13 @@ class Planner:
         is_read = reads_at_most is None or len(differing) <= reads_at_most
         pairs = {one.name: self._pair(code, one) for one in differing} if is_read else {}
         changes: Sequence[PipelineChange] = [one.told(pairs.get(one.name)) for one in differing]
-        together = self._together(pairs)
+        is_quick = reads_at_most is not None and len(is_) > _MOST_TOGETHER
+        is_apart = not any(_stands_elsewhere(pair) for pair in pairs.values())
+        together = Together() if is_apart or is_quick else self._together(pairs)
         changes = together.with_followers(self._with_use(changes))
         warnings = [*self._warnings(changes, pairs), *together.warnings(changes)]
+        if is_quick and not is_apart:
+            warnings.append(_NOT_TOGETHER.format(len(is_)))
         plan = Plan(
             commit_before=before.commit if before else None,
             commit=version.commit if version else None,
@@ -167,9 +174,7 @@ class Planner:
         ]
 
     def _together(self, pairs: Mapping[str, Pair]) -> Together:
-        """What all pipelines come to together when these change; nothing when they were not read."""
-        if not pairs:
-            return Together()
+        """What all pipelines come to together when these change."""
         try:
             before = self._code.list()
         except Unavailable:  # what is active is lost, or PIPELINES_DIR was never made
@@ -339,6 +344,16 @@ def _concerns(repository: str, old: Located | None, new: Located | None) -> bool
     if old is None or new is None or old.twin != new.twin:
         return True
     return repository in (old.repository, new.repository)
+
+
+def _stands_elsewhere(pair: Pair) -> bool:
+    """Whether what the pipelines come to together may differ."""
+    before, after = pair.before, pair.after
+    return before is None or after is None or _relations(before) != _relations(after)
+
+
+def _relations(pipeline: Pipeline) -> tuple[object, ...]:
+    return (pipeline.after, pipeline.after and pipeline.params_schema)
 
 
 def _digests(code: Code, located: Located | None) -> Mapping[str, str]:
