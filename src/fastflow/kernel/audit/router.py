@@ -25,7 +25,12 @@ Subject = Annotated[Text | None, Query(description="Only changes of this thing."
 Since = Annotated[Instant | None, Query(description="Only this instant and later: ISO 8601 with its offset.")]
 Until = Annotated[Instant | None, Query(description="Only before this instant: ISO 8601 with its offset.")]
 Anchor = Annotated[
-    str | None, Query(max_length=20_000, description="An earlier anchor, which must still be part of the chain.")
+    str | None,
+    Query(
+        max_length=20_000,
+        pattern="^[ -~]*$",  # of ASCII: an address of more than 64 KiB, percent signs and all, is not read at all
+        description="An earlier anchor, which must still be part of the chain.",
+    ),
 ]
 
 
