@@ -46,6 +46,9 @@ _SAID_OTHERWISE = {
     "git_protocols": "words separated by `,`",
     "git_timeout": "duration",
     "auto_sync_interval": "duration",
+    "session_idle": "duration",
+    "oidc_scopes": "words separated by `,`",
+    "oidc_email_domains": "domains separated by `,`",
 }
 
 

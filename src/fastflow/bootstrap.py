@@ -62,8 +62,8 @@ from fastflow.kernel.sync.domain.repository import SETTINGS_NAME, Auth, Definiti
 from fastflow.kernel.sync.service import Syncer
 from fastflow.kernel.sync.service.repositories import require_usable
 from fastflow.kernel.sync.wiring import SyncRoom, SyncRules, build_sources, build_sync
-from fastflow.kernel.users.service import LoginService, TokenService, UserService
-from fastflow.kernel.users.wiring import build_users
+from fastflow.kernel.users.service import FederatedLogins, LoginService, TokenService, UserService
+from fastflow.kernel.users.wiring import OidcSetup, build_users
 from fastflow.kernel.webhooks.infra.store import SqlWebhookStore
 from fastflow.kernel.webhooks.service import WebhookService
 from fastflow.kernel.webhooks.wiring import build_webhooks
@@ -88,6 +88,7 @@ class Product:
     audit: AuditLog
     users: UserService
     logins: LoginService
+    federated: FederatedLogins | None
     tokens: TokenService
     secrets: SecretService
     pipelines: PipelineCatalog
@@ -219,7 +220,7 @@ def build_product(settings: Settings, *, clock: Clock | None = None, with_reposi
     _make_folders(settings)
     database = Database(settings.effective_database_url)
     migrate(database)
-    users = build_users(database, session_hours=settings.session_hours, session_idle=settings.session_idle, clock=clock)
+    users = build_users(database, oidc=OidcSetup.of(settings.oidc), clock=clock, **settings.sessions)
     key = settings.encryption_key
     secrets = build_secrets(
         database,
@@ -317,6 +318,7 @@ def build_product(settings: Settings, *, clock: Clock | None = None, with_reposi
         audit=build_audit(database, retention_days=settings.audit_retention_days, clock=clock),
         users=users.users,
         logins=users.logins,
+        federated=users.federated,
         tokens=users.tokens,
         secrets=secrets.secrets,
         pipelines=pipelines,

@@ -204,6 +204,33 @@ class Settings(BaseSettings):
     )
     cookie_secure: bool = Field(False, description="Send the session cookie over HTTPS only: true behind a TLS proxy.")
 
+    # Login through a provider
+    oidc_issuer: str | None = Field(
+        None, description="OpenID Connect provider, exactly as its discovery document names itself; unset: none."
+    )
+    oidc_client_id: str | None = Field(
+        None, description="What the provider knows this server by; needed with OIDC_ISSUER."
+    )
+    oidc_client_secret: SecretStr | None = Field(
+        None, description="The client's secret; unset: it is a public client, and PKCE alone protects the code."
+    )
+    oidc_scopes: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("openid", "email", "profile"), description="What the provider is asked for, separated by commas."
+    )
+    oidc_group_claim: str = Field("groups", description="Claim that holds somebody's groups.")
+    oidc_groups: str | None = Field(
+        None,
+        description='What groups allow, as JSON: {"GROUP": "ROLE"} or {"GROUP": ["ROLE", "ROLE:PIPELINES"]}; '
+        "unset: groups are not looked at, and administrators give roles.",
+    )
+    oidc_default_role: Literal["none", "viewer", "operator", "admin"] = Field(
+        "viewer", description="Role of somebody in no group of OIDC_GROUPS; `none` refuses them."
+    )
+    oidc_email_domains: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Only domains of verified e-mail addresses that may log in, separated by commas; empty: any."
+    )
+    oidc_auto_create: bool = Field(True, description="Make a user at the first login; false: nobody new comes in.")
+
     audit_retention_days: float | None = Field(
         None, gt=0, description="Days an entry of the audit log is kept; unset means for ever."
     )
@@ -258,7 +285,7 @@ class Settings(BaseSettings):
             raise ValueError("must be at least 10 seconds")
         return value
 
-    @field_validator("git_protocols", mode="before")
+    @field_validator("git_protocols", "oidc_scopes", "oidc_email_domains", mode="before")
     @classmethod
     def _words(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -268,6 +295,14 @@ class Settings(BaseSettings):
     def _api_address(cls, value: str) -> str:
         if not value.startswith(("https://", "http://127.0.0.1:")):
             raise ValueError("must be an https URL")
+        return value
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _issuer(cls, value: str | None) -> str | None:
+        here = ("http://127.0.0.1", "http://localhost")
+        if value is not None and not value.startswith(("https://", *here)):
+            raise ValueError("must be an https URL, such as https://login.example.org/realms/ours")
         return value
 
     @field_validator("trusted_proxies")
@@ -298,6 +333,12 @@ class Settings(BaseSettings):
         return value
 
     @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if (self.oidc_issuer is None) != (self.oidc_client_id is None):
+            raise ValueError("OIDC_ISSUER and OIDC_CLIENT_ID belong together: set both, or neither")
+        return self
+
+    @model_validator(mode="after")
     def _absolute(self) -> Self:
         for name in ("pipelines_dir", "logs_dir", "data_dir", "uv_cache_dir"):
             path: Path | None = getattr(self, name)
@@ -306,6 +347,20 @@ class Settings(BaseSettings):
         if self.uv_cache_dir is None:
             object.__setattr__(self, "uv_cache_dir", self.data_dir / "uv_cache")
         return self
+
+    @property
+    def sessions(self) -> Mapping[str, Any]:
+        """How long logins last, by the settings' names."""
+        return {"session_hours": self.session_hours, "session_idle": self.session_idle}
+
+    @property
+    def oidc(self) -> Mapping[str, Any] | None:
+        """What is set of OIDC_…, without that beginning, as plain values; None: no provider is."""
+        if self.oidc_issuer is None:
+            return None
+        given = {name.removeprefix("oidc_"): value for name, value in self if name.startswith("oidc_")}
+        secret = self.oidc_client_secret
+        return {**given, "client_secret": None if secret is None else secret.get_secret_value()}
 
     @property
     def effective_database_url(self) -> str:

@@ -133,7 +133,7 @@ def _routers(product: Product) -> list[APIRouter]:
         flows_router(product.flows.flows, product.flows.backfills, product.clock),
         sync_router(product.sync.repositories, product.sync.syncs, product.sync.webhooks),
         secrets_router(product.secrets),
-        users_router(product.users, product.logins, product.tokens),
+        users_router(product.users, product.logins, product.tokens, product.federated, public_url=settings.public_url),
         audit_router(product.audit),
     ]
 

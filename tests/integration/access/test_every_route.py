@@ -69,6 +69,8 @@ RULES: Mapping[str, Rule] = {
     "PUT /auth/password": Rule(
         role=Role.NONE, body={"current_password": "one two three", "new_password": "four five six"}
     ),
+    "GET /auth/oidc/login": OPEN,
+    "GET /auth/oidc/callback": OPEN,
     "GET /auth/sessions": ANYONE,
     "DELETE /auth/sessions": ANYONE,
     "DELETE /auth/sessions/{session_id}": ANYONE,

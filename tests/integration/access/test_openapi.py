@@ -22,6 +22,8 @@ OPEN = {
     ("get", "/health"),
     ("get", "/ready"),
     ("post", "/auth/login"),
+    ("get", "/auth/oidc/login"),
+    ("get", "/auth/oidc/callback"),
     ("post", "/webhooks/{pipeline_name}/{key}"),
     ("post", "/sync/webhook/{repository}"),
 }

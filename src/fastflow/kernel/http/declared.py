@@ -98,6 +98,8 @@ async def refuse_unknown_query(request: Request) -> None:
     route = request.scope.get("route")
     if not isinstance(route, APIRoute):
         return
+    if (route.openapi_extra or {}).get("x-takes-any-query"):
+        return  # called as others please, such as a provider that sends a browser back
     known = query_names(route)
     unknown = [name for name in dict.fromkeys(request.query_params) if name not in known]
     repeated = [name for name in _single_names(route) if len(request.query_params.getlist(name)) > 1]

@@ -1,11 +1,12 @@
 """What users, logins and tokens need of their surroundings."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from fastflow.kernel.users.domain.accounts import OpenSession, SessionOrigin, Token, User, UserChange
+from fastflow.kernel.users.domain.oidc import Attempt, Claims, Rights
 from fastflow.kit.identity import Actor
 
 
@@ -174,4 +175,79 @@ class TokenStore(Protocol):
         """Raises:
         NotFound: there is no such token.
         """
+        ...
+
+
+class IdentityProvider(Protocol):
+    """An OpenID Connect provider."""
+
+    @property
+    def issuer(self) -> str:
+        """Its name for itself."""
+        ...
+
+    def login_url(self, *, redirect_url: str, state: str, nonce: str, verifier: str) -> str:
+        """Where a browser goes to log in.
+
+        Raises:
+            OidcUnavailable: the provider cannot be asked.
+        """
+        ...
+
+    def redeem(self, code: str, *, redirect_url: str, nonce: str, verifier: str) -> Claims:
+        """Who has logged in.
+
+        Raises:
+            OidcRefused: the code, or what the provider gives for it, does not hold.
+            OidcUnavailable: the provider cannot be asked.
+        """
+        ...
+
+
+class FederatedStore(Protocol):
+    """Logins under way, and users by what the provider calls them."""
+
+    def begin(self, attempt: Attempt, *, at: datetime) -> None:
+        """Keep an attempt; removes those that have expired.
+
+        Raises:
+            CapacityExceeded: too many are under way.
+        """
+        ...
+
+    def take(self, state_hash: str) -> Attempt | None:
+        """The attempt, which is gone then: of two that ask at once one gets it."""
+        ...
+
+    def find(self, issuer: str, subject: str) -> User | None:
+        """The user that this is."""
+        ...
+
+    def enter(
+        self,
+        user: User,
+        claims: Claims,
+        rights: Rights | None,
+        *,
+        password_hash: str | None,
+        actor: Actor,
+        at: datetime,
+    ) -> User:
+        """Bind the user to what the provider calls them, and give them what their groups allow, in one transaction.
+
+        Args:
+            user: as they are, or as they shall be made.
+            claims: what the provider says.
+            rights: None leaves role and grants as they are.
+            password_hash: makes the user; None: there is one.
+            actor: who does it.
+            at: now.
+
+        Raises:
+            Conflict: the name was taken meanwhile.
+        """
+        ...
+
+    def note_refusal(self, why: str, *, detail: Mapping[str, str], address: str | None, at: datetime) -> None:
+        """Put a refused login into the audit log."""
         ...

@@ -1,6 +1,6 @@
 """What can go wrong with users, logins and tokens."""
 
-from fastflow.kit.errors import CapacityExceeded, Conflict, Forbidden, Unauthenticated
+from fastflow.kit.errors import CapacityExceeded, Conflict, Forbidden, Unauthenticated, Unavailable
 
 
 class LoginRefused(Unauthenticated):
@@ -38,3 +38,17 @@ class LastAdmin(Conflict):
 
     default_code = "last_admin"
     default_hint = "Give another enabled user the role admin first."
+
+
+class OidcRefused(Unauthenticated):
+    """The login through the provider does not hold, or is not allowed here."""
+
+    default_code = "oidc_refused"
+    default_hint = "Begin again with `GET /auth/oidc/login`; the server's audit log tells more."
+
+
+class OidcUnavailable(Unavailable):
+    """The provider cannot be asked."""
+
+    default_code = "oidc_unavailable"
+    default_hint = "Try again shortly, or log in with name and password; OIDC_ISSUER must be reachable from the server."

@@ -12,6 +12,7 @@ class UserRow(SQLModel, table=True):
     """A person who may log in."""
 
     __tablename__ = "user_account"
+    __table_args__ = (Index("uq_user_account_oidc", "oidc_issuer", "oidc_subject", unique=True),)
 
     id: str = Field(primary_key=True, max_length=36)
     name: str = Field(max_length=100, unique=True)
@@ -23,6 +24,22 @@ class UserRow(SQLModel, table=True):
     created_at: datetime = Field(sa_type=UtcDateTime)
     grants: list[dict[str, str]] | None = Field(default=None, sa_column=Column(JsonColumn, nullable=True))
     """Roles on some pipelines, beside `role`: `{"role", "pipelines"}`."""
+    oidc_issuer: str | None = Field(default=None, max_length=500)
+    oidc_subject: str | None = Field(default=None, max_length=255)
+    """What the provider of that issuer calls them."""
+
+
+class OidcAttemptRow(SQLModel, table=True):
+    """A login through the provider that was begun."""
+
+    __tablename__ = "oidc_attempt"
+
+    state_hash: str = Field(primary_key=True, max_length=64)
+    browser_hash: str = Field(max_length=64)
+    nonce: str = Field(max_length=100)
+    verifier: str = Field(max_length=128)
+    return_to: str = Field(max_length=2000)
+    expires_at: datetime = Field(sa_type=UtcDateTime, index=True)
 
 
 class SessionRow(SQLModel, table=True):

@@ -2,17 +2,33 @@
 
 from fastapi import APIRouter
 
-from fastflow.kernel.users.router import accounts, auth, sessions, tokens
+from fastflow.kernel.users.router import accounts, auth, oidc, sessions, tokens
 from fastflow.kernel.users.router.authenticator import Authenticator
-from fastflow.kernel.users.service import LoginService, TokenService, UserService
+from fastflow.kernel.users.service import FederatedLogins, LoginService, TokenService, UserService
 
 __all__ = ["Authenticator", "build_router"]
 
 
-def build_router(users: UserService, logins: LoginService, token_service: TokenService) -> APIRouter:
-    """Every operation of the room."""
+def build_router(
+    users: UserService,
+    logins: LoginService,
+    token_service: TokenService,
+    federated: FederatedLogins | None = None,
+    *,
+    public_url: str | None = None,
+) -> APIRouter:
+    """Every operation of the room.
+
+    Args:
+        users: accounts.
+        logins: sessions.
+        token_service: tokens of programs.
+        federated: logins through a provider; None: none is set up.
+        public_url: at which browsers reach the server; None: as they say in their requests.
+    """
     router = APIRouter()
     router.include_router(auth.build_router(users, logins))
+    router.include_router(oidc.build_router(federated, logins, public_url=public_url))
     router.include_router(sessions.build_router(logins))
     router.include_router(accounts.build_router(users))
     router.include_router(tokens.build_router(token_service))

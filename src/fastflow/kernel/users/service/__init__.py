@@ -1,7 +1,8 @@
 """The use cases of users, logins and tokens."""
 
 from fastflow.kernel.users.service.accounts import UserService
+from fastflow.kernel.users.service.federated import FederatedLogins
 from fastflow.kernel.users.service.logins import LoginService
 from fastflow.kernel.users.service.tokens import TokenService
 
-__all__ = ["LoginService", "TokenService", "UserService"]
+__all__ = ["FederatedLogins", "LoginService", "TokenService", "UserService"]
