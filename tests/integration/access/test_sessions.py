@@ -83,6 +83,18 @@ async def test_login_when_there_was_a_session_ends_it(rooms: AccessRooms, anonym
     assert rooms.logins.find_session(first) is None
 
 
+async def test_login_when_there_was_a_session_of_another_user_then_the_audit_log_says_whose(
+    rooms: AccessRooms, anonymous: httpx.AsyncClient
+) -> None:
+    rooms.user("ann")
+    rooms.user("bob")
+    await _login(anonymous)
+    await _login(anonymous, "bob")
+    entries = await asyncio.to_thread(rooms.audit.list, limit=100)
+    ended = [(entry.actor, entry.subject) for entry in entries.items if entry.action == "user.logout"]
+    assert ended == [("user:bob", "ann")]
+
+
 async def test_sessions_when_listed_are_ones_own_and_can_be_ended(
     rooms: AccessRooms, anonymous: httpx.AsyncClient
 ) -> None:

@@ -84,10 +84,16 @@ class SqlSessionStore:
 
     def end(self, token_hash: str, *, at: datetime, actor: Actor) -> None:
         """See `SessionStore.end`."""
+        owner = (
+            select(_USER.c.name)
+            .join(_SESSION, _SESSION.c.user_id == _USER.c.id)
+            .where(_SESSION.c.token_hash == bindparam("ended"))
+        )
         with self._database.write() as connection:
+            name = connection.execute(owner, {"ended": token_hash}).scalar()
             gone = connection.execute(delete(_SESSION).where(_SESSION.c.token_hash == token_hash)).rowcount
             if gone:
-                record(connection, at=at, actor=actor, action="user.logout", subject=actor.name.partition(":")[2])
+                record(connection, at=at, actor=actor, action="user.logout", subject=str(name))
 
     def end_of(self, user_name: str, *, only: str | None, keep: str | None, at: datetime, actor: Actor) -> int:
         """See `SessionStore.end_of`."""
