@@ -11,6 +11,7 @@ A skipped or xfailed test fails the session: what cannot be checked here is not 
 """
 
 import fcntl
+import logging
 import os
 import shutil
 import sqlite3
@@ -237,6 +238,16 @@ def ray_cluster(shared_dir: Path) -> ray_clusters.RayCluster:
         if not note.exists():
             note.write_text(ray_clusters.start(_session_pid()).folder)
         return ray_clusters.load(Path(note.read_text()))
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """What a test sets for the whole process, as a command of the command line does, ends with the test."""
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers
 
 
 @pytest.fixture
