@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from fastflow.kernel.db.migrate import migrate
 from fastflow.kernel.environments.infra.uv_builder import LinkMode
 from fastflow.kernel.environments.service import EnvironmentService
 from fastflow.kernel.environments.wiring import build_environments
-from fastflow.kernel.executors.port import Executor, Limits
+from fastflow.kernel.executors.port import Executor
 from fastflow.kernel.executors.process.builder import (
     are_files_guarded,
     find_build_user,
@@ -25,10 +25,6 @@ from fastflow.kernel.executors.process.builder import (
     installations_on,
 )
 from fastflow.kernel.executors.registry import (
-    DockerSettings,
-    ExecutorSettings,
-    RaySettings,
-    image_kinds,
     kinds,
     make_executor,
 )
@@ -52,16 +48,14 @@ from fastflow.kernel.runs.infra.retrying import Retries
 from fastflow.kernel.runs.infra.tables import RunRow
 from fastflow.kernel.runs.log_service import LogService
 from fastflow.kernel.runs.log_wiring import build_log_service
-from fastflow.kernel.runs.service import RunPolicy, RunService
+from fastflow.kernel.runs.service import RunService
 from fastflow.kernel.runs.wiring import RunsRoom, build_dispatcher, build_runs, read_host_id
 from fastflow.kernel.schedules.service import Scheduler
 from fastflow.kernel.schedules.wiring import SchedulesRoom, build_schedules
 from fastflow.kernel.secrets.service import SecretService
 from fastflow.kernel.secrets.wiring import build_secrets
-from fastflow.kernel.sync.domain.repository import SETTINGS_NAME, Auth, Definition
 from fastflow.kernel.sync.service import Syncer
-from fastflow.kernel.sync.service.repositories import require_usable
-from fastflow.kernel.sync.wiring import SyncRoom, SyncRules, build_sources, build_sync
+from fastflow.kernel.sync.wiring import SyncRoom, build_sources, build_sync
 from fastflow.kernel.users.service import FederatedLogins, LoginService, TokenService, UserService
 from fastflow.kernel.users.wiring import OidcSetup, build_users
 from fastflow.kernel.webhooks.infra.store import SqlWebhookStore
@@ -70,8 +64,16 @@ from fastflow.kernel.webhooks.wiring import build_webhooks
 from fastflow.kit.clock import Clock, SystemClock
 from fastflow.kit.errors import Unavailable
 from fastflow.settings import Settings
-
-MEGABYTE = 2**20
+from fastflow.terms import (
+    MEGABYTE,
+    docker_settings,
+    executor_settings,
+    run_policy,
+    settings_repository,
+    starts_from_image,
+    sync_rules,
+    uv_binary,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,20 +122,7 @@ class Product:
         Args:
             ahead: prepare containers for runs to come; False for a process that sees a single run through.
         """
-        settings = self.settings
-        docker = docker_settings(settings)
-        given = ExecutorSettings(
-            data_dir=settings.data_dir,
-            run_user=settings.run_user,
-            warm_environments=settings.warm_environments,
-            warm_idle=settings.warm_idle,
-            hidden=_hidden(settings),
-            readable=settings.run_readable_paths,
-            writable=settings.run_writable_paths,
-            default_kind=settings.executor,
-            docker=docker if ahead else replace(docker, pool=0),
-            ray=ray_settings(settings),
-        )
+        given = executor_settings(self.settings, ahead=ahead)
         return {kind: make_executor(kind, given) for kind in kinds()}
 
     def make_dispatcher(self, executors: Mapping[str, Executor]) -> Dispatcher:
@@ -196,7 +185,7 @@ class Product:
 
     def starts_from_image(self, pipeline: Pipeline) -> bool:
         """Whether the pipeline's runs start from an image, unless a run says otherwise."""
-        return _starts_from_image(self.settings, pipeline)
+        return starts_from_image(self.settings, pipeline)
 
     def close(self) -> None:
         """Give back what the services hold."""
@@ -252,7 +241,7 @@ def build_product(settings: Settings, *, clock: Clock | None = None, with_reposi
         environments=environments,
         secrets=secrets.secrets,
         data_dir=settings.data_dir,
-        policy=_policy(settings),
+        policy=run_policy(settings),
         at_end=at_end,
         clock=clock,
     )
@@ -305,10 +294,10 @@ def build_product(settings: Settings, *, clock: Clock | None = None, with_reposi
         wakeup=runs.sender,
         expect=runs.signals.expect,
         data_dir=settings.data_dir,
-        rules=_sync_rules(settings),
+        rules=sync_rules(settings),
         graph_judges=GRAPH_JUDGES,
         followers=find_followers,
-        is_elsewhere=partial(_starts_from_image, settings),
+        is_elsewhere=partial(starts_from_image, settings),
         clock=clock,
     )
     sync.adopt(described)
@@ -400,100 +389,3 @@ def _environments(settings: Settings, database: Database, clock: Clock) -> Envir
         owner_uid=builder.uid,
         engine=docker_settings(settings),
     )
-
-
-def uv_binary() -> str:
-    """The uv that was installed with the product."""
-    from uv import find_uv_bin  # a package of one function, needed here alone
-
-    return find_uv_bin()
-
-
-def _policy(settings: Settings) -> RunPolicy:
-    return RunPolicy(
-        logs_dir=settings.logs_dir,
-        max_concurrent_runs=settings.max_concurrent_runs,
-        queue_when_full=settings.queue_when_full,
-        default_executor=settings.executor,
-        executors=kinds(),
-        image_executors=image_kinds(),
-        default_limits=Limits(memory_bytes=settings.run_memory, pids=settings.run_pids),
-        default_run_timeout=settings.container_timeout,
-        default_grace=settings.stop_grace,
-        default_retries=settings.retry_attempts,
-    )
-
-
-def _starts_from_image(settings: Settings, pipeline: Pipeline) -> bool:
-    return (pipeline.executor or settings.executor) in image_kinds()
-
-
-def _sync_rules(settings: Settings) -> SyncRules:
-    return SyncRules(
-        protocols=tuple(settings.git_protocols),
-        seconds=settings.git_timeout,
-        max_bytes=int(settings.git_max_mb * MEGABYTE),
-        interval=settings.auto_sync_interval,
-        preheat=settings.uv_pre_heat,
-        github_api_url=settings.github_api_url,
-        github_app_id=settings.github_app_id,
-        github_installation_id=settings.github_installation_id,
-        github_private_key_path=settings.github_private_key_path,
-    )
-
-
-def settings_repository(settings: Settings) -> Definition | None:
-    """The repository that the settings describe; None: none.
-
-    Raises:
-        InvalidInput: it cannot be used; names the variable.
-    """
-    if settings.git_url is None:
-        return None
-    implied: Auth = "password" if settings.git_secret else "github-app" if settings.github_app_id else "none"
-    described = Definition(
-        name=SETTINGS_NAME,
-        url=settings.git_url,
-        branch=settings.git_branch,
-        subfolder=settings.git_subfolder,
-        prefix=settings.git_prefix,
-        auth=settings.git_auth or implied,
-        username=settings.git_username,
-        secret=settings.git_secret,
-        host_keys=settings.git_host_keys,
-        webhook_secret=settings.git_webhook_secret,
-    )
-    return require_usable(described, tuple(settings.git_protocols))
-
-
-def docker_settings(settings: Settings) -> DockerSettings:
-    """How containers are made."""
-    return DockerSettings(
-        host=settings.docker_host,
-        image=settings.worker_base_image,
-        network=settings.docker_network,
-        pool=settings.docker_pool,
-        pool_idle=settings.warm_idle,
-        engine_data_dir=settings.docker_data_dir,
-    )
-
-
-def ray_settings(settings: Settings) -> RaySettings:
-    """Which cluster, and on what terms its nodes work for us."""
-    token = settings.ray_auth_token
-    return RaySettings(
-        address=settings.ray_address,
-        token=None if token is None else token.get_secret_value(),
-        server_url=settings.server_url,
-        uv=Path(uv_binary()),
-        cpus=settings.ray_cpus,
-        node_dir=settings.ray_node_dir,
-        chunk_bytes=int(min(4.0, settings.max_body_mb * 0.8) * MEGABYTE),
-        artifacts_max_bytes=int(settings.ray_artifacts_max_mb * MEGABYTE),
-        environment_days=settings.environment_retention_days,
-    )
-
-
-def _hidden(settings: Settings) -> tuple[Path, ...]:
-    """Folders and files of the server's own, outside DATA_DIR, that no run may see."""
-    return (settings.logs_dir, Path(".env").absolute())

@@ -18,7 +18,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 
 from fastflow import __version__
-from fastflow.bootstrap import Product, build_product, uv_binary
+from fastflow.bootstrap import Product, build_product
 from fastflow.kernel.audit.router import build_router as audit_router
 from fastflow.kernel.daemons.router import build_router as daemons_router
 from fastflow.kernel.db.engine import Database
@@ -53,6 +53,7 @@ from fastflow.kit.identity import Actor
 from fastflow.kit.log_lines import configure_logging
 from fastflow.serve import KEY_MADE, RUNNER_LOCK, Reporter
 from fastflow.settings import load_settings
+from fastflow.terms import uv_binary
 
 RUNNER_FILE = "run/runner.json"
 """In DATA_DIR: written by the runner at every heartbeat."""

@@ -98,7 +98,7 @@ def _check_python() -> Finding:
 
 
 def _check_uv() -> Finding:
-    from fastflow.bootstrap import uv_binary  # the composition root loads the whole product
+    from fastflow.terms import uv_binary  # it loads much of the product
 
     told = subprocess.run([uv_binary(), "--version"], capture_output=True, text=True, timeout=30, check=True)
     return Finding(name="uv", level="ok", text=f"{told.stdout.strip()} at {uv_binary()}")

@@ -1,10 +1,10 @@
 """What `fastflow doctor` says of the Ray cluster."""
 
-from fastflow.bootstrap import ray_settings
 from fastflow.cli.findings import Finding
 from fastflow.cli.output import size
 from fastflow.kit.words import counted
 from fastflow.settings import Settings
+from fastflow.terms import ray_settings
 
 _NAME = "cluster"
 

@@ -1,8 +1,8 @@
 """What `fastflow doctor` says of the container engine."""
 
-from fastflow.bootstrap import docker_settings
 from fastflow.cli.findings import Finding
 from fastflow.settings import LOCAL_WORKER_IMAGE, Settings
+from fastflow.terms import docker_settings
 
 _NAME = "containers"
 
