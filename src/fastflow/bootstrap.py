@@ -56,6 +56,9 @@ from fastflow.kernel.secrets.service import SecretService
 from fastflow.kernel.secrets.wiring import build_secrets
 from fastflow.kernel.sync.service import Syncer
 from fastflow.kernel.sync.wiring import SyncRoom, build_sources, build_sync
+from fastflow.kernel.upkeep.domain.bounds import Bounds
+from fastflow.kernel.upkeep.service import Upkeep
+from fastflow.kernel.upkeep.wiring import build_upkeep
 from fastflow.kernel.users.service import FederatedLogins, LoginService, TokenService, UserService
 from fastflow.kernel.users.wiring import OidcSetup, build_users
 from fastflow.kernel.webhooks.infra.store import SqlWebhookStore
@@ -178,6 +181,23 @@ class Product:
     def make_syncer(self) -> Syncer:
         """What makes commits of repositories active."""
         return self.sync.make_syncer()
+
+    def make_upkeep(self) -> Upkeep:
+        """What removes what has outlived its time."""
+        settings = self.settings
+        return build_upkeep(
+            self.database,
+            Bounds(
+                run_days=settings.run_retention_days,
+                run_count=settings.run_retention_runs,
+                environment_days=settings.environment_retention_days,
+            ),
+            environments=self.environments,
+            in_use=self.environments_in_use,
+            data_dir=settings.data_dir,
+            logs_dir=settings.logs_dir,
+            clock=self.clock,
+        )
 
     def make_warm_up(self) -> WarmUp:
         """Builds environments ahead of runs."""

@@ -33,6 +33,7 @@ from fastflow.kernel.pipelines.service import WarmUp
 from fastflow.kernel.runs.dispatcher import Dispatcher
 from fastflow.kernel.schedules.service import Scheduler
 from fastflow.kernel.sync.service import Syncer
+from fastflow.kernel.upkeep.service import Upkeep
 from fastflow.kit.errors import Conflict, FastFlowError, InvalidInput
 from fastflow.kit.log_lines import configure_logging
 from fastflow.serve import KEY_MADE, RUNNER_LOCK, Reporter
@@ -97,6 +98,10 @@ class RunnerProduct(Protocol):
         """Builds environments ahead of runs."""
         ...
 
+    def make_upkeep(self) -> Upkeep:
+        """What removes what has outlived its time."""
+        ...
+
     def make_notifier(self) -> Notifier:
         """What watches for alerts and sends them."""
         ...
@@ -155,6 +160,7 @@ async def run_forever(
                 _keep_flows(keeper, dispatcher),
                 _sync(syncer, dispatcher),
                 _keep_audit(product, dispatcher),
+                _keep_up(product, dispatcher),
             )
         ]
         try:
@@ -240,6 +246,12 @@ async def _keep_audit(product: RunnerProduct, dispatcher: Dispatcher) -> None:
         except FastFlowError as error:
             _log.warning("audit.not_kept", extra={"fields": {"why": error.message}})
         await asyncio.sleep(_AUDIT_SECONDS)
+
+
+async def _keep_up(product: RunnerProduct, dispatcher: Dispatcher) -> None:
+    """At the start and once an hour: remove what has outlived its time."""
+    await dispatcher.ready.wait()
+    await product.make_upkeep().run()
 
 
 async def _preheat(product: RunnerProduct, dispatcher: Dispatcher) -> None:

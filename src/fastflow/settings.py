@@ -75,7 +75,13 @@ class Settings(BaseSettings):
     environment_retention_days: float = Field(
         30.0,
         gt=0,
-        description="Days after its last use when an environment, or a copy of code that no kept run needs, may go.",
+        description="Days after its last use when an environment, or a copy of code that no kept run needs, is removed.",
+    )
+    run_retention_days: float | None = Field(
+        None, ge=1, description="Days after its end when a run is removed with all of it; unset means never."
+    )
+    run_retention_runs: int | None = Field(
+        None, ge=1, description="Newest ended runs of each pipeline that are kept; unset means all."
     )
 
     # Runs in containers

@@ -20,6 +20,7 @@ from fastflow.cli.cluster_check import check_cluster
 from fastflow.cli.engine_check import check_engine
 from fastflow.cli.findings import Finding, judge_executor, judge_pipelines
 from fastflow.cli.git_check import check_git
+from fastflow.cli.history_check import check_history
 from fastflow.cli.output import size
 from fastflow.cli.places import existing_database
 from fastflow.cli.running import is_runner_at_work
@@ -53,6 +54,7 @@ def check_machine() -> list[Finding]:
     findings.append(_guard("logs folder", lambda: _check_folder("logs folder", "LOGS_DIR", settings.logs_dir)))
     findings.append(_guard("pipelines", lambda: _check_pipelines(settings)))
     findings.append(_guard("database", lambda: _check_database(settings)))
+    findings.append(_guard("history", lambda: _check_history(settings)))
     findings.append(_guard("schedules", lambda: _check_schedules(settings)))
     findings.append(_guard("alerts", lambda: _check_alerts(settings)))
     findings.append(_guard("git", lambda: _check_git(settings)))
@@ -155,6 +157,11 @@ def _check_database(settings: Settings) -> Finding:
         text=f"{kind}, schema {revision}; this release has {head}",
         remedy="An older schema is brought up by the next start; a newer one needs the release that wrote it.",
     )
+
+
+def _check_history(settings: Settings) -> Finding:
+    with existing_database(settings) as database:
+        return check_history(settings, database if database and current_revision(database) == head_revision() else None)
 
 
 def _check_schedules(settings: Settings) -> Finding:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from fastflow.kernel.daemons.infra.store import SqlDaemonStore
 from fastflow.kernel.daemons.service import DaemonKeeper
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.wakeups import Signals, make_receiver, open_sender
+from fastflow.kernel.environments.domain.environment import Collected
 from fastflow.kernel.executors.port import Executor
 from fastflow.kernel.failures.infra.group_store import SqlGroupStore
 from fastflow.kernel.failures.infra.log_tails import LogTails
@@ -38,7 +39,11 @@ from fastflow.kernel.schedules.infra.ledger_store import SqlLedger
 from fastflow.kernel.schedules.service import Scheduler, SchedulerRules
 from fastflow.kernel.sync.service import Syncer
 from fastflow.kernel.sync.wiring import SyncRules, build_sources, build_sync
+from fastflow.kernel.upkeep.domain.bounds import Bounds
+from fastflow.kernel.upkeep.service import Upkeep
+from fastflow.kernel.upkeep.wiring import build_upkeep
 from fastflow.kit.clock import SystemClock
+from fastflow.kit.identity import Actor
 from fastflow.runner import RunnerBusy, run_forever
 from fastflow.settings import Settings
 from fastflow.testing.memory_executor import MemoryExecutor
@@ -122,6 +127,22 @@ class Product:
 
     def make_warm_up(self) -> WarmUp:
         raise AssertionError("these runners do not preheat")
+
+    def make_upkeep(self) -> Upkeep:
+        return build_upkeep(
+            self.database,
+            Bounds(run_days=None, run_count=None, environment_days=30),
+            environments=NoEnvironments(),
+            in_use=lambda: (),
+            data_dir=self.settings.data_dir,
+            logs_dir=self.settings.logs_dir,
+            clock=SystemClock(),
+        )
+
+
+class NoEnvironments:
+    def collect_garbage(self, unused_days: float, dry_run: bool, keep: Collection[str], actor: Actor) -> Collected:
+        return Collected(hashes=[], freed_bytes=0, dry_run=dry_run)
 
 
 def _admits_nothing(*_what: Any) -> Run:
