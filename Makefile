@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 UV = $(shell scripts/find-uv)
 RUN = "$(UV)" run --frozen --no-sync
-PYTEST = $(RUN) pytest -n logical --maxprocesses 8 --dist loadgroup
+PYTEST = $(RUN) pytest -n auto --dist loadgroup
 
 .NOTPARALLEL:
 .PHONY: help install demo serve test check unit lint format types contracts tests bench torture migrate docs openapi worker-image clean

@@ -36,6 +36,8 @@ from fastflow.testing.docker_engine import shared_engine
 from fastflow.testing.postgres import PostgresServer, stop_folder, sweep
 
 _ORDER = ("unit", "architecture", "contract", "integration", "e2e", "torture")
+_QUICK = 2
+"""So many of the folders hold quick tests."""
 _TEMPLATE = "fastflow_template"
 _shared = pytest.StashKey[Path]()
 _unwanted = pytest.StashKey[list[str]]()
@@ -61,6 +63,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: a good part of the tests waits for a process, a lease or a second to pass."""
+    return min(len(os.sched_getaffinity(0)) + 1, 8)
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Tell every xdist worker the folder they share."""
     node.workerinput["fastflow_shared"] = str(node.config.stash[_shared])
@@ -78,12 +86,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The quick tests first; torture only when asked for by its folder."""
+    """The quick tests first, then the long ones, so that no worker is left with one of them while the others are done."""
     root = config.rootpath / "tests"
 
-    def rank(item: pytest.Item) -> int:
+    def rank(item: pytest.Item) -> float:
         top = item.path.relative_to(root).parts[0] if item.path.is_relative_to(root) else ""
-        return _ORDER.index(top) if top in _ORDER else len(_ORDER)
+        place = _ORDER.index(top) if top in _ORDER else len(_ORDER)
+        return _QUICK - 0.5 if place >= _QUICK and item.get_closest_marker("long") else place
 
     items.sort(key=rank)
     if config.getoption("full"):

@@ -25,6 +25,7 @@ def home() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("suite", "chosen"), [("TestProcessExecutor", ""), ("TestProcessExecutorWithoutNamespaces", MAIN)]

@@ -8,6 +8,8 @@ import threading
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from fastflow.testing.served import Served
 
 SCRIPT = """
@@ -18,6 +20,7 @@ print("the last line")
 """
 
 
+@pytest.mark.long
 def test_backup_when_the_server_works_then_every_run_in_it_is_whole_and_can_be_served(served: Served) -> None:
     served.add("quick", SCRIPT)
     served.start()

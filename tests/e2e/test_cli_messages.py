@@ -3,6 +3,8 @@
 import json
 import subprocess
 
+import pytest
+
 from fastflow.testing.served import PATIENCE_SECONDS, Served
 
 UNSOLVABLE = "# /// script\n# dependencies = ['no-such-package==1']\n# ///\n"
@@ -14,6 +16,7 @@ print("left")
 """
 
 
+@pytest.mark.long
 def test_messages_when_a_server_is_asked_then_place_and_commands_are_told(served: Served) -> None:
     served.add("quick", "print('hello')\n")
     served.start()
@@ -65,6 +68,7 @@ def test_messages_when_a_server_is_asked_then_place_and_commands_are_told(served
     assert same.stdout.startswith("Nothing differs. Compared: "), same.stdout
 
 
+@pytest.mark.long
 def test_messages_when_there_is_no_server_then_runs_are_made_named_compared_and_fetched(served: Served) -> None:
     # uv's words are told once
     served.add("unsolvable", UNSOLVABLE)

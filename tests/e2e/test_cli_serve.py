@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
+import pytest
 from cryptography.fernet import Fernet
 
 from fastflow.bootstrap import build_product
@@ -65,6 +66,7 @@ def closing_descriptor(descriptor: int) -> Iterator[int]:
         os.close(descriptor)
 
 
+@pytest.mark.long
 def test_serve_when_used_killed_in_parts_stopped_and_started_again_then_it_keeps_its_promises(served: Served) -> None:
     served.add("quick", QUICK)
     signal_file = served.folder / "go"

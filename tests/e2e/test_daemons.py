@@ -100,6 +100,7 @@ def web(served: Served) -> Iterator[Web]:
     until(lambda: made.look()["instances"] == [])
 
 
+@pytest.mark.long
 def test_daemon_when_it_crashes_hangs_is_edited_and_its_keepers_are_killed_then_it_is_there(
     served: Served, web: Web
 ) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from fastflow.testing.served import PATIENCE_SECONDS, Served
 
 
@@ -19,6 +21,7 @@ def until(look: Callable[[], Any]) -> Any:
     raise AssertionError("it did not come")
 
 
+@pytest.mark.long
 def test_flow_when_steered_by_the_command_line_then_it_waits_for_people_and_goes_on(served: Served) -> None:
     served.add("extract", 'print(\'::fastflow::{"output": {"rows": 3}}\')\n')
     deploy = served.pipelines / "deploy"

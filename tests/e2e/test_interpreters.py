@@ -5,6 +5,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.integration.environments.projects import write_local_project
 
 from fastflow.testing.interpreters import find_others
@@ -34,6 +35,7 @@ def run(house: Served, name: str) -> dict[str, Any]:
     return dict(ended)
 
 
+@pytest.mark.long
 def test_pipelines_when_they_ask_for_a_python_then_they_run_on_it_or_are_told_why_not(served: Served) -> None:
     others = find_others()
     own = platform.python_version()

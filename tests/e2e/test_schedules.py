@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+import pytest
+
 from fastflow.testing.served import PATIENCE_SECONDS, Served
 
 TELL = """
@@ -62,6 +64,7 @@ def instant(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+@pytest.mark.long
 def test_schedules_when_the_runner_is_killed_then_every_second_has_one_row_and_the_policy_is_kept(
     served: Served,
 ) -> None:

@@ -109,6 +109,7 @@ def test_runs_when_submitted_to_one_server_are_shared_and_read_from_both(servers
             assert _bytes(server, f"/runs/{run_id}/artifacts/note.txt") == run_id.encode()
 
 
+@pytest.mark.long
 def test_server_when_killed_has_its_runs_given_up_by_the_other_and_none_runs_twice(
     servers: tuple[Served, Served],
 ) -> None:

@@ -50,6 +50,7 @@ def run(served: Served) -> tuple[str, str]:
     return log.stdout.strip(), done["commit"]
 
 
+@pytest.mark.long
 def test_code_when_synced_pushed_told_and_rolled_back_then_runs_are_of_the_active_commit(
     served: Served, upstream: Upstream
 ) -> None:

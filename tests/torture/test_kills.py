@@ -222,6 +222,7 @@ def await_true(what: str, condition: Callable[[], bool], house: House) -> None:
         time.sleep(0.0002)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1200)
 def test_kills_at_every_state_change_when_restarted_then_every_run_ends_once(
     house: House, database_kind: str, full: bool

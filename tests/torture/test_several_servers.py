@@ -58,6 +58,7 @@ def servers(database_url: str) -> Iterator[tuple[Served, Served]]:
         yield first, second
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
 def test_servers_when_killed_in_turns_then_every_run_runs_once_and_ends_once(

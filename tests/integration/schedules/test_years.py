@@ -141,6 +141,7 @@ def live(desk: Desk, servers: list[Server], chance: random.Random) -> None:
     desk.clock.set(max(END, desk.clock.now()) + timedelta(minutes=5))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [20_261])
 def test_ten_years_when_lived_through_with_downtime_and_crashes_then_every_due_time_has_one_row(
     desk: Desk, database_url: str, seed: int
