@@ -251,12 +251,18 @@ def ray_cluster(shared_dir: Path) -> ray_clusters.RayCluster:
 
 @pytest.fixture(autouse=True)
 def logging_as_it_was() -> Iterator[None]:
-    """What a test sets for the whole process, as a command of the command line does, ends with the test."""
+    """What a test sets for the whole process, as a command of the command line does, ends with the test.
+
+    Import-linter switches off every logger that it did not make.
+    """
     root = logging.getLogger()
     level, handlers = root.level, list(root.handlers)
     yield
     root.setLevel(level)
     root.handlers[:] = handlers
+    for logger in root.manager.loggerDict.values():
+        if isinstance(logger, logging.Logger):
+            logger.disabled = False
 
 
 @pytest.fixture
