@@ -1,6 +1,7 @@
 """uv in containers of an image, so that an environment is built by the very Python and libraries that runs in it have."""
 
 import shutil
+import stat
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -69,25 +70,31 @@ class ImageUv(Uv):
     def _order(self, command: Sequence[str], cwd: Path | None) -> Order:
         variables = {name: value for name, value in self._env.items() if name not in _OF_THE_MACHINE}
         writable = [self.config.cache_dir, self.config.python_dir]
+        named = _named_paths(variables)
+        # copies, because the engine may see another file system than we do, such as when we are in a container ourselves
+        tools = {path: self._lend(path) for path in named if path.is_file()}
+        if not self._image.uv:
+            tools[UV_INSIDE] = self._lend(self._outside.binary, mode=0o755)
         return Order(
             argv=command,
             env={**variables, "HOME": "/tmp", "PATH": self._image.env["PATH"]},  # noqa: S108  the container's own
             cwd=cwd,
-            readable=_named_paths(variables),
+            readable=[path for path in named if path.is_dir()],
             writable=[*writable, cwd] if cwd is not None and cwd != Path("/") else writable,
-            tools={} if self._image.uv else {UV_INSIDE: self._borrowed()},
+            tools=tools,
         )
 
-    def _borrowed(self) -> Path:
-        """Our own uv where the engine sees it, for an image that has none."""
+    def _lend(self, file: Path, *, mode: int | None = None) -> Path:
+        """A copy of a file where the engine sees it, made once; with the mode of the file unless another is given."""
+        told = file.stat()
         target = (
-            self.config.python_dir.parent / "containers" / "tools" / f"uv-{self._outside.binary.stat().st_mtime_ns}"
+            self.config.python_dir.parent / "containers" / "tools" / f"{file.name}-{told.st_mtime_ns}-{told.st_size}"
         )
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             fresh = Path(tempfile.mktemp(dir=target.parent))  # noqa: S306  in a folder that nobody else may write
-            shutil.copyfile(self._outside.binary, fresh)
-            fresh.chmod(0o755)
+            shutil.copyfile(file, fresh)
+            fresh.chmod(stat.S_IMODE(told.st_mode) if mode is None else mode)
             fresh.rename(target)
         return target
 

@@ -26,7 +26,7 @@ class Order:
         env: all the variables it gets, besides those of the image.
         cwd: one of the folders, or below one; None: anywhere.
         readable, writable: paths of the machine it sees, under their own names.
-        tools: files of the machine it sees under other names: inside -> outside.
+        tools: files below the data folder it sees under other names: inside -> outside.
     """
 
     argv: Sequence[str]
