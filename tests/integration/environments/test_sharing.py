@@ -16,6 +16,7 @@ from tests.integration.environments.projects import gate_build, write_local_proj
 
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.locks import hold_file_lock
+from fastflow.kit.identity import SYSTEM
 
 WORKER = """
 import asyncio, json, sys
@@ -199,3 +200,14 @@ def _wait_until_free(folder: Path) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
     finally:
         os.close(descriptor)
+
+
+async def test_list_when_another_server_without_the_folder_has_started_then_what_is_here_is_still_told(
+    service: Service, request_for: Request, tmp_path: Path
+) -> None:
+    here = service()
+    request = request_for("requirements", {"requirements.txt": "alpha==1.0\n"})
+    environment = await here.ensure(request)
+    here.refresh(request, SYSTEM)
+    service(data_dir=tmp_path / "elsewhere").open()
+    assert [card.hash for card in here.list()] == [environment.hash]

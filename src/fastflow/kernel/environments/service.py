@@ -220,7 +220,14 @@ class EnvironmentService:
     def list(self) -> Sequence[EnvironmentCard]:
         """The environments on this machine, last used first."""
         there = set(self._folder.hashes())
-        return [card for card in self._catalogue.load_all() if card.hash in there]
+        cards = [card for card in self._catalogue.load_all() if card.hash in there]
+        for environment in there.difference(card.hash for card in cards):
+            # another server that shares the database, but not the folder, took its card out when it started
+            card = self._folder.read_card(environment)
+            if card is not None:
+                self._catalogue.save(card)
+                cards.append(card)
+        return sorted(cards, key=lambda card: card.last_used_at, reverse=True)
 
     def touch(self, environment: str) -> None:
         """Remember that it is used; writes at most once a minute."""
