@@ -152,6 +152,7 @@ class Product:
             code_retention_days=settings.environment_retention_days,
             lost_after=settings.lost_after,
             url=settings.server_url,
+            min_free_disk_mb=settings.min_free_disk_mb,
             at_end=self.at_end,
             handing=self.flows.handing,
             is_code_needed=self.flows.store.find_needed_code,

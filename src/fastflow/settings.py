@@ -40,6 +40,12 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("data"), description="Folder of everything else the server keeps.")
     uv_cache_dir: Path | None = Field(None, description="uv's cache; unset means DATA_DIR/uv_cache.")
 
+    min_free_disk_mb: int = Field(
+        256,
+        ge=0,
+        description="Free space in DATA_DIR and LOGS_DIR below which no new run starts; 0: runs always start.",
+    )
+
     # How runs are executed
     executor: Literal["process", "docker", "ray"] = Field("process", description="Executor of a run that names none.")
     max_concurrent_runs: int = Field(10, ge=1, le=10_000, description="Runs that may run at once.")

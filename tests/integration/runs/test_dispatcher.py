@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import socket
 import time
 from collections.abc import Sequence
 from datetime import timedelta
@@ -386,6 +387,28 @@ async def test_finish_when_its_details_are_refused_is_written_without_them(bench
     async with bench.serving(MemoryExecutor(ends), store=RefusingStore(bench.database)):
         run = await bench.ended(await asyncio.to_thread(bench.submit))
     assert run.status is RunStatus.SUCCESS and run.cpu_seconds is None
+
+
+async def test_run_when_the_disk_is_nearly_full_then_it_waits_and_says_so_until_there_is_room(bench: Bench) -> None:
+    full: list[str] = []
+    executor = MemoryExecutor()
+    async with bench.serving(executor, why_not=lambda: full[0] if full else None):
+        first, second = bench.submit(), bench.submit()
+        await executor.launches(2)
+        full.append("LOGS_DIR has 3 MB free")
+        held = bench.submit()
+        executor.end(bench.get(first).key)  # the slot that it frees is not filled
+        await bench.ended(first)
+        await _until(lambda: bench.service.explain(held.id, actor=bench.actor).code == "disk_low")
+        assert bench.service.explain(held.id, actor=bench.actor).text == (
+            f"The run waits at position 1 of the queue: the server {socket.gethostname()} starts no runs at present, as "
+            "LOGS_DIR has 3 MB free; it starts by itself when there is space again."
+        )
+        full.clear()
+        await executor.launches(3)
+        for run in (second, held):
+            executor.end(bench.get(run).key)
+            await bench.ended(run)
 
 
 async def test_lost_host_when_silent_for_long_has_its_runs_ended(bench: Bench) -> None:

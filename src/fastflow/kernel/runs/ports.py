@@ -349,6 +349,10 @@ class Handing(Protocol):
         ...
 
 
+WhyNot = Callable[[], str | None]
+"""Tells why no new run may start on this machine at present, as the rest of a sentence; None: they may. Quick."""
+
+
 class RunFiles(Protocol):
     """Logs and artifacts on disk."""
 

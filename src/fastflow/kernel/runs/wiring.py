@@ -18,6 +18,7 @@ from fastflow.kernel.runs.domain.commands import LOST_AFTER_SECONDS
 from fastflow.kernel.runs.infra.at_end import AtEnd
 from fastflow.kernel.runs.infra.code import SnapshotMaker, Snapshots
 from fastflow.kernel.runs.infra.comparing import KeptParts
+from fastflow.kernel.runs.infra.disk import DiskFloor
 from fastflow.kernel.runs.infra.files import RunFolder
 from fastflow.kernel.runs.infra.lease_store import SqlLeaseStore
 from fastflow.kernel.runs.infra.read_store import SqlReadStore
@@ -120,6 +121,7 @@ def build_dispatcher(
     code_retention_days: float = 30.0,
     lost_after: float = LOST_AFTER_SECONDS,
     url: str | None = None,
+    min_free_disk_mb: int = 0,
     at_end: Sequence[AtEnd] = (),
     handing: Handing | None = None,
     is_code_needed: NeededCode | None = None,
@@ -142,6 +144,7 @@ def build_dispatcher(
         code_retention_days: days after its last use when a copy of code that no run needs is removed.
         lost_after: seconds of silence after which the runs of another host are given up.
         url: where the other servers of the database reach this one.
+        min_free_disk_mb: free space below which no new run is started.
         at_end: features that act when a run ends, in the order in which they act.
         handing: gathers what a run of a flow is given of the runs before it.
         is_code_needed: of copies of code, those that something else than runs needs.
@@ -174,6 +177,7 @@ def build_dispatcher(
             log_retention_runs=log_retention_runs,
             log_retention_days=log_retention_days,
             url=url,
+            why_not=DiskFloor({"DATA_DIR": data_dir, "LOGS_DIR": logs_dir}, min_free_disk_mb),
         )
     )
 

@@ -18,7 +18,7 @@ from fastflow.kernel.runs.dispatcher.single import SingleRun
 from fastflow.kernel.runs.dispatcher.writer import Writer
 from fastflow.kernel.runs.domain.commands import RENEW_SECONDS, Claim, Claimed, Finish, Heartbeat, Sweep, TakeOver
 from fastflow.kernel.runs.domain.run import Run
-from fastflow.kernel.runs.ports import LeaseStore, RunFiles, WakeUp
+from fastflow.kernel.runs.ports import LeaseStore, RunFiles, WakeUp, WhyNot
 from fastflow.kit.clock import Clock
 from fastflow.kit.errors import Unavailable
 from fastflow.kit.ids import new_id
@@ -42,6 +42,7 @@ class DispatcherParts:
         log_retention_runs: ended runs per pipeline whose logs are kept; None means all.
         log_retention_days: days a log is kept; None means for ever.
         url: where other servers of the database reach this one; None: nowhere.
+        why_not: asked before runs are claimed.
     """
 
     host: str
@@ -58,6 +59,7 @@ class DispatcherParts:
     log_retention_runs: int | None = None
     log_retention_days: float | None = None
     url: str | None = None
+    why_not: WhyNot = lambda: None
 
 
 class Dispatcher:
@@ -77,6 +79,8 @@ class Dispatcher:
         self._signal = asyncio.Event()
         self._claim_wanted = False
         self._more_wait = True
+        self._held_back: str | None = None
+        """Why no new runs are claimed."""
         self._stop = asyncio.Event()
         self.ready = asyncio.Event()
         """Set when recovery is done and the queue is being served."""
@@ -204,13 +208,24 @@ class Dispatcher:
             await self._claim_now()
 
     async def _claim_now(self) -> None:
-        if self._room > 0:
+        if self._room > 0 and self._may_claim():
             (claimed,) = await self._writer.do(self._claim(self._room))
             self._take(claimed)
 
     @property
     def _room(self) -> int:
         return self._parts.max_concurrent - len(self._tasks)
+
+    def _may_claim(self) -> bool:
+        """Whether new runs may start here; when that changes, others are told at once."""
+        before, self._held_back = self._held_back, self._parts.why_not()
+        if (before is None) != (self._held_back is None):
+            if self._held_back is None:
+                logger.info("queue.served_again")
+            else:
+                logger.warning("queue.held_back", extra={"fields": {"why": self._held_back}})
+            self._writer.put(self._heartbeat())
+        return self._held_back is None
 
     def _claim(self, limit: int) -> Claim:
         parts = self._parts
@@ -223,7 +238,7 @@ class Dispatcher:
 
     async def _finish(self, finish: Finish) -> bool:
         """Write an end and, when others wait, fill the slot it frees in the same transaction."""
-        if self._stop.is_set() or not self._more_wait:
+        if self._stop.is_set() or not self._more_wait or not self._may_claim():
             return bool((await self._writer.do(finish))[0])
         applied, claimed = await self._writer.put(finish, self._claim(max(1, self._room + 1)))
         if isinstance(claimed, BaseException):
@@ -301,6 +316,7 @@ class Dispatcher:
             started_at=self._started_at,
             url=self._parts.url,
             stopped=stopped,
+            held_back=self._held_back,
         )
 
     async def _retain(self) -> None:

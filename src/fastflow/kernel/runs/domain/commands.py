@@ -139,7 +139,11 @@ class TakeOver:
 
 @dataclass(frozen=True, kw_only=True)
 class Heartbeat:
-    """The runner lives: renew its leases and its own row. Result: ids of the runs it still holds."""
+    """The runner lives: renew its leases and its own row. Result: ids of the runs it still holds.
+
+    Attributes:
+        held_back: why it takes no new runs at present.
+    """
 
     owner: str
     host: str
@@ -148,6 +152,7 @@ class Heartbeat:
     started_at: datetime
     url: str | None = None
     stopped: bool = False
+    held_back: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,8 +36,8 @@ class Explanation:
     """The one current reason.
 
     Attributes:
-        code: stable word: not_before, key_limit, pipeline_limit, slots_in_use, runner_away, starting, setup, running, cancelling,
-            ended.
+        code: stable word: not_before, key_limit, pipeline_limit, slots_in_use, runner_away, disk_low, starting, setup,
+            running, cancelling, ended.
         text: the same as one whole sentence: what the run does, why, and what comes next or is to be done.
         position: place in the queue; None when it is not in it.
         held_by: the runs it waits for.
@@ -77,6 +77,8 @@ def _waiting(run: Run, view: QueueView, now: datetime) -> Explanation:
         return Explanation(code="not_before", text=_too_early(run, run.not_before, now))
     if not any(runner.is_alive(now) for runner in view.runners):
         return Explanation(code="runner_away", text=_runner_away(view.runners), position=view.position)
+    if all(runner.held_back for runner in view.runners if runner.is_alive(now)):
+        return Explanation(code="disk_low", text=_held_back(view, now), position=view.position)
     blocker = blocked_by(as_candidate(run), view.load, view.max_concurrent)
     waits = f"The run waits at position {view.position} of the queue"
     if blocker == "key":
@@ -137,6 +139,14 @@ def _held(view: QueueView) -> str:
     return (
         f"and run {view.holders[0]} and {counted(len(view.holders) - 1, 'other')} do; "
         "it starts when one of them has ended."
+    )
+
+
+def _held_back(view: QueueView, now: datetime) -> str:
+    first = next(runner for runner in view.runners if runner.is_alive(now))
+    return (
+        f"The run waits at position {view.position} of the queue: the server {first.hostname} starts no runs at present, as "
+        f"{first.held_back}; it starts by itself when there is space again."
     )
 
 

@@ -233,6 +233,7 @@ class Runner:
         host: id of its data directory.
         owner: id of the process.
         stopped_at: when it was stopped in an orderly way.
+        held_back: why it takes no new runs at present.
     """
 
     host: str
@@ -242,6 +243,7 @@ class Runner:
     started_at: datetime
     seen_at: datetime
     stopped_at: datetime | None = field(default=None)
+    held_back: str | None = None
 
     def is_alive(self, now: datetime) -> bool:
         """Whether it reported lately and was not stopped."""

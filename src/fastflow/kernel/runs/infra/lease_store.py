@@ -143,6 +143,7 @@ _BEAT = (
         seen_at=bindparam("now"),
         stopped_at=bindparam("new_stopped_at"),
         url=bindparam("new_url"),
+        held_back=bindparam("new_held_back"),
     )
 )
 
@@ -357,6 +358,7 @@ def _beat(connection: Connection, beat: command.Heartbeat, now: datetime) -> lis
         "now": now,
         "new_stopped_at": now if beat.stopped else None,
         "new_url": beat.url,
+        "new_held_back": beat.held_back,
     }
     if not connection.execute(_BEAT, {"at_host": beat.host, **values}).rowcount:
         row = {name.removeprefix("new_"): value for name, value in values.items() if name != "now"}

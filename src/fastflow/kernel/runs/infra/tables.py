@@ -197,3 +197,5 @@ class RunnerRow(SQLModel, table=True):
     """When it was stopped in an orderly way; None while it runs, and after a crash."""
     url: str | None = Field(default=None, max_length=500)
     """Where the other servers of the database reach the server it belongs to."""
+    held_back: str | None = Field(default=None, sa_type=Text)
+    """Why it takes no new runs at present."""
