@@ -43,6 +43,7 @@ class LogFile:
         self.dropped_bytes = 0
         self.lost_bytes = 0
         self.lost_because = None
+        self._is_lost_told = False
 
     def write(self, lines):
         """Append whole lines (bytes ending in a newline)."""
@@ -64,8 +65,21 @@ class LogFile:
             )
             self._append(kept[start:])
             self._tail = []
-        if self.lost_bytes:
-            self.note("{} bytes of output could not be written: {}".format(self.lost_bytes, self.lost_because))
+        self.tell_lost()
+
+    def tell_lost(self):
+        """Say once what could not be written; on a disk that is still full it may be tried again."""
+        lost = self.lost_bytes
+        if lost and not self._is_lost_told:
+            self.note("{} bytes of output could not be written: {}".format(lost, self.lost_because))
+            self._is_lost_told = self.lost_bytes == lost
+            self.lost_bytes = lost
+
+    def release_if_removed(self):
+        """Give back the space of a log that somebody has removed meanwhile."""
+        if self._descriptor is not None and os.fstat(self._descriptor).st_nlink == 0:
+            os.close(self._descriptor)
+            self._descriptor = None
 
     def note(self, text):
         """Append a line of the product's own."""
@@ -86,6 +100,8 @@ class LogFile:
             self.dropped_bytes += len(gone)
 
     def _append(self, data):
+        if self._descriptor is None:
+            return
         view = memoryview(b"\n" + data if self._torn else data)
         while view:
             try:

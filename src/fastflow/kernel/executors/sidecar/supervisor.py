@@ -8,6 +8,7 @@ A fork of a zygote, in a session of its own; it needs neither the runner nor the
     exit.json      how it ended, renamed into place once
 """
 
+import contextlib
 import errno
 import fcntl
 import json
@@ -34,6 +35,8 @@ DRAIN_SECONDS = 5.0
 PROGRESS_EVERY = 0.2
 """Seconds between two recorded progress events; the newest wins."""
 MAX_EVENTS = 10_000
+MAX_UNWRITTEN = 1 << 23
+"""Bytes of events that are kept while the disk is full; what comes then is lost."""
 _SIZE = struct.Struct("!I")
 
 
@@ -51,8 +54,9 @@ def child_main(zygote_channel, descriptors, warm, user):
         if spec is not None:
             code = Supervisor(spec, control, descriptors[1], descriptors[2:], warm).run()
     except BaseException as error:  # the last line of defence: say why on the zygote's stderr
-        sys.stderr.write("supervisor: {}: {}\n".format(type(error).__name__, error))
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):  # it is a file, whose disk may be full
+            sys.stderr.write("supervisor: {}: {}\n".format(type(error).__name__, error))
+            sys.stderr.flush()
     finally:
         os._exit(code)
 
@@ -319,18 +323,28 @@ class Supervisor:
             finished_at=time.time(),
             isolation=self.process.isolation if self.process else {},
         )
-        while not _write_exit(self.folder, reserve, record):
-            self.selector.select(1.0)  # the disk is full: hold the result until there is room
+        while not (self._has_told_all() and _write_exit(self.folder, reserve, record)):
+            self.log.release_if_removed()
+            time.sleep(1.0)  # the disk is full: hold the result until there is room, which nobody tells
         self._tell({"exit": record})
+
+    def _has_told_all(self):
+        """Whether what the run told is in its file; of a run that was stopped it is not waited for."""
+        self.log.tell_lost()
+        return self.events.push() or self.stop is not None
 
 
 class _EventFile:
-    """`events.jsonl`: progress thinned out, everything bounded, the runner poked after each write."""
+    """`events.jsonl`: progress thinned out, everything bounded, the runner poked after each write.
+
+    While the disk is full, metrics and outputs are kept and written when there is room; samples are let go.
+    """
 
     def __init__(self, folder, poke):
         self._descriptor = os.open("events.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600, dir_fd=folder)
         self._poke = poke
         self._pending = None
+        self._unwritten = b""
         self._last = 0.0
         self._count = 0
         self.due = None
@@ -366,13 +380,23 @@ class _EventFile:
                 "note",
                 {"text": "more than {} metrics and outputs: the later ones were left out".format(MAX_EVENTS)},
             )
-        line = json.dumps({"at": at, "kind": kind, "data": data}).encode() + b"\n"
-        try:
-            os.write(self._descriptor, line)
-        except OSError as error:
-            sys.stderr.write("supervisor: an event was lost: {}\n".format(error))
+        if not self.push() and (kind == "sample" or len(self._unwritten) > MAX_UNWRITTEN):
             return
-        self._poke()
+        self._unwritten += json.dumps({"at": at, "kind": kind, "data": data}).encode() + b"\n"
+        self.push()
+
+    def push(self):
+        """Write what was told and is not in the file yet; whether all of it is. A line that was begun is ended first."""
+        is_new = bool(self._unwritten)
+        while self._unwritten:
+            try:
+                written = os.write(self._descriptor, self._unwritten)
+            except OSError:
+                return False
+            self._unwritten = self._unwritten[written:]
+        if is_new:
+            self._poke()
+        return True
 
 
 def _watch_deaths():

@@ -1,0 +1,76 @@
+"""On a full disk a run goes on, and what it told and how it ended are there as soon as there is room again."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from fastflow.kernel.executors.process.executor import ProcessExecutor
+from fastflow.testing.executor_contract import ExecutorContract, ExecutorLab
+from fastflow.testing.small_disk import SmallDisk, small_disk
+
+TALKATIVE = """
+import os, time
+for _ in range(9000):
+    print("x" * 1000)
+print('::fastflow::{"output": {"rows": 7}}')
+print('::fastflow::{"metric": {"auc": 0.8}}', flush=True)
+mark = os.environ["FASTFLOW_ARTIFACTS"] + "/said"
+os.mkdir(mark)
+while os.path.exists(mark):
+    time.sleep(0.01)
+"""
+processes_of = ExecutorContract().processes_of
+
+
+@pytest.fixture
+def disk(data_dir: Path) -> Iterator[SmallDisk]:
+    with small_disk(data_dir / "small", 8) as mounted:
+        mounted.keep(2)
+        yield mounted
+
+
+@pytest.fixture
+async def lab(disk: SmallDisk, data_dir: Path, empty_environment: Path) -> AsyncIterator[ExecutorLab]:
+    """An opened process executor whose data and logs are on the small disk."""
+    environment = data_dir / "contract"
+    shutil.copytree(empty_environment.parent.parent, environment, symlinks=True)
+    executor = ProcessExecutor(data_dir=disk.folder, readable=(environment,))
+    await executor.open()
+
+    async def reopen() -> ProcessExecutor:
+        raise AssertionError("this test does not reopen")
+
+    yield ExecutorLab(executor=executor, reopen=reopen, folder=disk.folder, python=environment / "bin" / "python")
+    await executor.close()
+
+
+async def test_run_when_the_disk_is_full_then_its_end_and_all_it_told_wait_for_room(
+    lab: ExecutorLab, disk: SmallDisk
+) -> None:
+    spec = lab.spec(TALKATIVE)
+    await lab.launch(spec)
+    said = spec.artifacts_dir / "said"
+    await _until(said.exists)
+    said.rmdir()
+    await _until(lambda: len(processes_of(spec.key)) <= 1)  # the supervisor alone is left
+    control = disk.folder / "supervised" / f"{spec.key.run_id}.{spec.key.token}" / "ctl"
+    assert not (control / "exit.json").exists()
+
+    disk.give_back()
+
+    ended = await asyncio.wait_for(lab.executor.wait(spec.key), 20)
+    assert (ended.reason, ended.exit_code) == (None, 0)
+    told = [(event.kind, event.data) async for event in lab.executor.follow(spec.key, -1) if event.kind != "sample"]
+    assert told == [("output", {"rows": 7}), ("metric", {"auc": 0.8})]
+    last = spec.log_path.read_bytes().splitlines()[-1]
+    assert b"stderr F [fastflow] " in last
+    assert last.endswith(b" bytes of output could not be written: No space left on device")
+
+
+async def _until(condition: object) -> None:
+    async with asyncio.timeout(30):
+        while not condition():  # type: ignore[operator]  # noqa: ASYNC110 - files and processes tell nobody
+            await asyncio.sleep(0.01)
