@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,12 @@ from fastflow.cli.serving import LOCK_FILE
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.migrate import current_revision, head_revision
 from fastflow.kernel.executors.process.executor import ProcessExecutor
+from fastflow.kernel.notifications.infra.channel_store import SqlChannelStore
 from fastflow.kernel.secrets.infra.cipher import KEY_FILE
 from fastflow.kernel.secrets.infra.store import SqlSecretStore
+from fastflow.kernel.secrets.ports import CiphertextHolder
 from fastflow.kernel.secrets.wiring import build_secrets
+from fastflow.kernel.webhooks.infra.store import SqlWebhookStore
 from fastflow.kit.errors import FastFlowError
 from fastflow.settings import Settings, load_settings, misspelt_settings
 
@@ -189,15 +192,24 @@ def _check_key(settings: Settings) -> Finding:
     key = None if given is None else given.get_secret_value()
     with existing_database(settings) as database:
         is_readable = database is not None and current_revision(database) == head_revision()
-        if given is None and not path.exists() and not (is_readable and _has_secrets(database)):
+        holders = _holders(database) if database is not None and is_readable else ()
+        if given is None and not path.exists() and not (holders and _needs_key(database, holders)):
             return Finding(name="encryption key", level="ok", text=f"made at the first start: {path}")
         if database is not None and is_readable:
-            build_secrets(database, encryption_key=key, data_dir=settings.data_dir).secrets.verify_key()
+            build_secrets(
+                database, encryption_key=key, data_dir=settings.data_dir, holders=holders
+            ).secrets.verify_key()
             return Finding(name="encryption key", level="ok", text=f"{_source(key, path)}; it opens every secret")
     return Finding(name="encryption key", level="ok", text=_source(key, path))
 
 
-def _has_secrets(database: Database | None) -> bool:
+def _holders(database: Database) -> Sequence[CiphertextHolder]:
+    return SqlChannelStore(database), SqlWebhookStore(database)
+
+
+def _needs_key(database: Database | None, holders: Sequence[CiphertextHolder]) -> bool:
+    if any(holder.load_ciphertexts() for holder in holders):
+        return True
     return database is not None and bool(SqlSecretStore(database).load(after_key="", limit=1))
 
 

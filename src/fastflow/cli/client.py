@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import httpx
 
@@ -174,7 +174,7 @@ def _problem(answer: httpx.Response, api: Api) -> ServerProblem:
             "`env -u FASTFLOW_URL -u FASTFLOW_TOKEN fastflow …`."
         )
     elif problem.get("code") == "pipeline_not_found" and api.server is not None:
-        hint = f"{hint} {hint_at_local_pipeline(unquote(path.split('/')[2]))}".strip()
+        hint = f"{hint} {hint_at_local_pipeline(str(problem.get('pipeline', '')))}".strip()
     is_told = answer.status_code == 404 or (api.server is not None and answer.status_code != 422)
     return ServerProblem({**problem, "hint": hint}, answer.status_code, place=api.place_of(path) if is_told else "")
 

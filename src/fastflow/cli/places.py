@@ -51,6 +51,6 @@ def hint_at_local_pipeline(name: str) -> str:
         folder = load_settings().pipelines_dir
     except InvalidInput:  # a command that works on this machine tells it
         return ""
-    if find_local_pipeline(name, folder) is None:
+    if not name or find_local_pipeline(name, folder) is None:
         return ""
     return f"{folder} on this machine has {name!r}: `unset FASTFLOW_URL` (or leave --url away) to work there."

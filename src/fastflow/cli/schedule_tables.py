@@ -24,7 +24,7 @@ def print_schedules(jobs: Sequence[Mapping[str, Any]]) -> None:
             ("schedule", lambda one: f"{one['pipeline_name']}/{one['name']}"),
             ("when", _when),
             ("zone", lambda one: one["timezone"]),
-            ("next due", lambda one: local_time(one["next_due_at"])),
+            ("next due", lambda one: one["next_due_at"] and _in_zone(one["next_due_at"], one["timezone"])),
             ("state", _state),
             ("last", lambda one: one["last"]["outcome"] if one["last"] else None),
             ("from", lambda one: one["origin"]),

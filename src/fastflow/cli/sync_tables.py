@@ -38,7 +38,7 @@ def _outcome(sync: Mapping[str, Any]) -> str:
     blockers = sync["plan"]["blockers"] if sync["plan"] else []
     if sync["state"] == "refused" and blockers:
         speaks = "1 thing speaks" if len(blockers) == 1 else f"{len(blockers)} things speak"
-        return f"{speaks} against it: mend what blocks, or repeat it with --force."
+        return f"{speaks} against it: mend what blocks, or `fastflow sync run --force`."
     return for_command_line(sync["why"])
 
 

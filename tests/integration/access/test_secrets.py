@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -231,6 +232,26 @@ def test_start_when_the_key_file_was_lost_is_refused(rooms: AccessRooms, databas
     again = build_secrets(database, encryption_key=None, data_dir=data_dir)
     with pytest.raises(WrongEncryptionKey, match=r"encryption\.key"):
         again.secrets.verify_key()
+
+
+def test_start_when_the_key_does_not_fit_what_another_room_keeps_is_refused_naming_it(
+    database: Database, data_dir: Path
+) -> None:
+    class Holder:
+        def load_ciphertexts(self) -> Mapping[str, str]:
+            return {"channel ops": Fernet(ENCRYPTION_KEY.encode()).encrypt(b"[]").decode()}
+
+        def replace_ciphertext(self, _label: str, _old: str, _new: str) -> bool:
+            return False
+
+    fitting = build_secrets(database, encryption_key=ENCRYPTION_KEY, data_dir=data_dir, holders=[Holder()])
+    fitting.secrets.verify_key()
+    other = Fernet.generate_key().decode()
+    for key in (other, None):
+        wrong = build_secrets(database, encryption_key=key, data_dir=data_dir, holders=[Holder()])
+        assert wrong.made_key_file is None
+        with pytest.raises(WrongEncryptionKey, match=r"1 of 1 .* channel ops"):
+            wrong.secrets.verify_key()
 
 
 def test_rotation_when_run_moves_every_version_to_the_first_key(

@@ -264,6 +264,9 @@ def test_letter_when_replayed_twice_then_there_is_one_new_run(desk: Desk) -> Non
     assert desk.actions() == ["dead_letter.replay"]
     with pytest.raises(LetterSettled):
         desk.room.letters.dismiss(dead.id, actor=OPERATOR)
+    with pytest.raises(LetterSettled, match=f"as run {new.id} before, with other parameters") as refused:
+        desk.room.letters.replay(dead.id, actor=OPERATOR, params={"CITY": "Berlin", "YEAR": 1})
+    assert (refused.value.fields, refused.value.extra) == ({"params.CITY": "is 'Bonn' there"}, {"run_id": new.id})
 
 
 def test_letter_when_the_server_died_between_submitting_and_settling_then_the_run_is_found_again(desk: Desk) -> None:

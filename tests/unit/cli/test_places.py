@@ -16,6 +16,7 @@ NOT_FOUND = {
     "detail": "There is no pipeline 'rfm'.",
     "hint": "`GET /pipelines` lists.",
     "fields": {},
+    "pipeline": "rfm",
 }
 
 
@@ -49,6 +50,14 @@ def test_pipeline_when_the_server_has_it_not_but_this_machine_has_then_the_way_b
     assert error.hint == (
         f"`GET /pipelines` lists. {here} on this machine has 'rfm': `unset FASTFLOW_URL` (or leave --url away) to work there."
     )
+
+
+def test_pipeline_when_named_in_the_body_of_a_request_then_the_error_is_told_all_the_same(here: Path) -> None:
+    (here / "main.py").write_text("")
+    (here / "rfm.py").write_text("")
+    assert "has 'rfm'" in str(refused(lambda _: httpx.Response(404, json=NOT_FOUND), "/flows").hint)
+    nameless = {key: value for key, value in NOT_FOUND.items() if key != "pipeline"}
+    assert refused(lambda _: httpx.Response(404, json=nameless), "/flows").hint == "`GET /pipelines` lists."
 
 
 def test_pipeline_when_nobody_has_it_then_nothing_is_said_of_this_machine(here: Path) -> None:

@@ -39,6 +39,7 @@ def test_schedules_when_listed_then_a_line_each_and_troubles_on_stderr(capsys: p
     out, err = capsys.readouterr()
     lines = out.splitlines()
     assert lines[1].split()[:2] == ["1b0c9d8e", "rfm/nightly"]
+    assert " 2026-11-22T02:30:00+01:00 " in lines[1], "on the clocks of its zone"
     states = ["on", "paused", "troubled", "over", "on"]
     assert all(f" {state} " in line for state, line in zip(states, lines[1:], strict=True))
     assert "once at 30 2" in lines[4] and "every 5m" in lines[5]

@@ -170,7 +170,7 @@ class SecretService:
         return value
 
     def verify_key(self) -> None:
-        """Prove, at the start, that the current value of every secret can be decrypted.
+        """Prove, at the start, that the current value of every secret can be decrypted, and what other rooms keep.
 
         Raises:
             WrongEncryptionKey: some cannot; names them and the remedy.
@@ -182,6 +182,10 @@ class SecretService:
             ciphertexts = self._store.load_ciphertexts({secret.key: secret.version for secret in found})
             checked += len(ciphertexts)
             unreadable += [key for key, text in ciphertexts.items() if self._cipher.decrypt(text) is None]
+        for holder in self._holders:
+            held = holder.load_ciphertexts()
+            checked += len(held)
+            unreadable += [label for label, text in held.items() if self._cipher.decrypt(text) is None]
         if unreadable:
             raise self._wrong_key(sorted(unreadable), checked)
 
@@ -265,7 +269,8 @@ class SecretService:
         return WrongEncryptionKey(
             f"{len(keys)} of {checked} secrets cannot be decrypted with {self._cipher.describe()}: {named}.",
             hint="Set ENCRYPTION_KEY to the key they were encrypted with (several are separated by commas), or put the "
-            "key file back from a backup. If that key is lost, delete the named secrets with `fastflow secrets rm KEY`.",
+            "key file back from a backup. If that key is lost, delete what is named, with `fastflow secrets rm KEY`, "
+            "`fastflow channels rm NAME` or `fastflow webhooks rm`.",
             fields={"ENCRYPTION_KEY": "does not fit what the database holds"},
         )
 

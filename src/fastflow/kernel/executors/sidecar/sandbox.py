@@ -62,6 +62,12 @@ class View:
         ]
 
 
+def is_root_a_mount(mountinfo="/proc/self/mountinfo"):
+    """False in a plain chroot, whose root is a folder of somebody's file system: mounts cannot be made private there."""
+    with open(mountinfo) as lines:
+        return any(line.split(" ", 5)[4] == "/" for line in lines)
+
+
 def _own_tmp(handle):
     """Put the run's own folder in the place of the shared temporary ones; returns those places."""
     places = [place for place in ("/tmp", "/var/tmp") if os.path.isdir(place) and not os.path.islink(place)]

@@ -2,6 +2,8 @@
 
 A fingerprint is made of the exception's type and the frames of its traceback as `file:function`: no folders, line numbers,
 messages, addresses or ids. So the same fault is one group on every machine, before and after a line was added above it.
+Where a script raises outside every function, the way says nothing (`main.py:<module>`): there the message counts as well,
+without what differs each time.
 """
 
 import hashlib
@@ -105,7 +107,9 @@ def _raised(kind: str, message: str | None, frames: Sequence[str]) -> Failure:
     way = tuple(_without_repeats(frames))[-MAX_FRAMES:]
     words = f"{kind}: {normalise(message)}" if message else kind
     title = f"{words} in {way[-1]}" if way else words
-    return Failure(group=_digest(kind, *way), title=title[:MAX_TITLE], exception=kind[:MAX_TITLE], frames=way)
+    tells = any(not frame.endswith(":<module>") for frame in way)
+    identity = (kind, *way) if tells else (words, *way)
+    return Failure(group=_digest(*identity), title=title[:MAX_TITLE], exception=kind[:MAX_TITLE], frames=way)
 
 
 def _frame(file: str, function: str | None) -> str:

@@ -102,7 +102,7 @@ class LetterService:
         if letter.state is LetterState.DISMISSED:
             raise LetterSettled(f"The dead letter {letter.run.id} was dismissed by {letter.settled_by}.")
         if letter.replayed_by is not None:
-            return self._runs.get(letter.replayed_by, actor=actor)
+            return _require_same(letter, self._runs.get(letter.replayed_by, actor=actor), params or {})
         return self._replay(letter, actor, params, exact, delay)
 
     def replay_many(
@@ -184,6 +184,20 @@ class LetterService:
                 extra={"run_id": run.id},
             )
         return run
+
+
+def _require_same(letter: DeadLetter, earlier: Run, params: Mapping[str, Any]) -> Run:
+    """The run that replayed the letter earlier, if it has these parameters."""
+    others = sorted(
+        name for name, value in params.items() if name not in earlier.params or earlier.params[name] != value
+    )
+    if others:
+        raise LetterSettled(
+            f"The dead letter {letter.run.id} was replayed as run {earlier.id} before, with other parameters.",
+            fields={f"params.{name}": f"is {earlier.params.get(name)!r} there" for name in others},
+            extra={"run_id": earlier.id},
+        )
+    return earlier
 
 
 def _scoped(wanted: LetterFilter, actor: Actor, role: Role = Role.VIEWER) -> LetterFilter:

@@ -267,6 +267,7 @@ class PipelineCatalog:
             raise PipelineNotFound(
                 f"There is no pipeline {name!r}.{did_you_mean(name, names)}",
                 fields={"name": f"there is no pipeline {name!r}"},
+                extra={"pipeline": name},
             )
         return located
 

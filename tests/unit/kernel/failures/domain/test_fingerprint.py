@@ -45,6 +45,14 @@ def test_fingerprint_when_the_exception_or_the_way_differs_then_it_differs(
     assert (failed(traceback_of(one, left, "")).group == failed(traceback_of(other, right, "")).group) is same
 
 
+def test_fingerprint_when_raised_outside_every_function_then_the_message_counts_without_what_changes() -> None:
+    def at_the_top(message: str, line: int = 3) -> str:
+        return failed(traceback_of([("main", "<module>")], "RuntimeError", message, line=line)).group
+
+    assert at_the_top("row 17 of /data/in.csv is bad") == at_the_top("row 4 of /other/in.csv is bad", line=90)
+    assert at_the_top("bad password") != at_the_top("no rows today")
+
+
 @given(st.lists(st.text(max_size=60), max_size=30), st.integers(-20, 255))
 def test_failure_when_the_log_holds_anything_then_it_is_described(lines: list[str], code: int) -> None:
     found = failed(lines, code)
