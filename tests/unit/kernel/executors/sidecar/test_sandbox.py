@@ -8,7 +8,7 @@ import pytest
 import fastflow.kernel.executors.sidecar as sidecar_package
 
 sys.path.insert(0, str(Path(sidecar_package.__file__).parent))
-import sandbox  # type: ignore[import-not-found]
+import sandbox
 
 sys.path.pop(0)
 
