@@ -114,7 +114,7 @@ class SyncWork:
         if repository is None:
             await self._end(sync, SyncState.FAILED, f"The repository {sync.repository} is gone.")
             return
-        teller.step("fetch", f"{repository.branch} of {repository.url} is fetched.")
+        teller.step("fetch", f"{repository.branch} of {repository.url} is being fetched.")
         fetched = await asyncio.to_thread(self._fetch, repository, stop)
         sync = replace(
             sync,
