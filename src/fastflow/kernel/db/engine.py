@@ -12,16 +12,20 @@ from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from fastflow.kit.errors import InvalidInput, Unavailable
 
 SQLITE_BUSY_TIMEOUT_SECONDS = 15.0
+SILENCE_SECONDS = 15.0
+"""How long PostgreSQL may take to say anything: a machine that was cut off, or a server that hangs, closes nothing."""
 _DAMAGED_MARKS = ("file is not a database", "database disk image is malformed")
 _AWAY_STATES = ("08", "53", "57P", "58")
 """Classes of SQLSTATE: connections, means (disk, memory, connections), starting or stopping, the system underneath."""
+_LOCKED_MARK = "database is locked"
+_READ_ONLY_MARK = "readonly database"
 _DISK_FULL_MARKS = ("database or disk is full", "disk I/O error", "No space left", "DiskFull")
 
 
@@ -30,15 +34,19 @@ class Database:
 
     Args:
         url: a SQLAlchemy URL; `postgresql://` is taken to mean the pg8000 driver.
+        silence_seconds: how long PostgreSQL may take over one statement before it counts as away; None: as long as it likes,
+            for changes of the schema and copies of everything.
 
     Raises:
         InvalidInput: the URL cannot be read or names a database we do not support.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, silence_seconds: float | None = SILENCE_SECONDS) -> None:
         self.url = _normalise(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine: Engine = _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self.url)
+        self.engine: Engine = (
+            _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self.url, silence_seconds)
+        )
         # SQLite's own queue for the one write lock is sleep and retry: within a process, threads line up instead
         self._turn: AbstractContextManager[object] = threading.Lock() if self.is_sqlite else nullcontext()
 
@@ -81,6 +89,10 @@ class Database:
         if not self.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"fastflow:{name}"})
 
+    def unhurried(self) -> "Database":
+        """The same database for what takes its time; to be closed like any."""
+        return Database(self.url.render_as_string(hide_password=False), silence_seconds=None)
+
     def close(self) -> None:
         """Give back every connection."""
         self.engine.dispose()
@@ -95,7 +107,9 @@ def _translated() -> Iterator[None]:
         raise _unavailable("every database connection is in use", error) from error
     except (OperationalError, InterfaceError) as error:
         raise _unavailable(_words(error.orig), error) from error
-    except ConnectionError as error:  # pg8000 lets those of its socket through as they are
+    except TimeoutError as error:  # pg8000 lets this and the next ones of its socket through as they are
+        raise _unavailable("it takes connections and says nothing", error) from error
+    except ConnectionError as error:
         raise _unavailable(error.strerror or str(error), error) from error
     except DBAPIError as error:
         told = _told_by_postgresql(error.orig)
@@ -132,6 +146,20 @@ def _unavailable(why: str, _error: Exception) -> Unavailable:
             f"The database is damaged: {first_line}.",
             code="database_damaged",
             hint="Stop the server and put the database file (fastflow.db in DATA_DIR) back from a backup.",
+        )
+    if _READ_ONLY_MARK in first_line:
+        return Unavailable(
+            "The database cannot be written: its file or its file system is read-only.",
+            code="database_read_only",
+            hint="Let the server's user write fastflow.db and its folder, DATA_DIR; what runs goes on meanwhile.",
+            retry_after_seconds=30,
+        )
+    if _LOCKED_MARK in first_line:
+        return Unavailable(
+            f"The database does not answer: {first_line} by another program.",
+            code="database_unavailable",
+            hint="End the program that holds fastflow.db, such as an open sqlite3 shell; the request can be repeated.",
+            retry_after_seconds=2,
         )
     return Unavailable(
         f"The database does not answer: {first_line}.",
@@ -193,16 +221,16 @@ def _sqlite_engine(url: URL) -> Engine:
     return engine
 
 
-def _postgres_engine(url: URL) -> Engine:
+def _postgres_engine(url: URL, silence_seconds: float | None) -> Engine:
     try:
-        return create_engine(
+        engine = create_engine(
             url,
             pool_size=8,
             max_overflow=40,
             pool_timeout=30,
             pool_pre_ping=True,
             # psycopg-style options of a URL's query are not known to pg8000; the socket folder comes as unix_sock.
-            connect_args={},
+            connect_args={"timeout": silence_seconds},
         )
     except ModuleNotFoundError as error:
         raise InvalidInput(
@@ -211,3 +239,12 @@ def _postgres_engine(url: URL) -> Engine:
             hint="Install the extra: `pip install 'fastflow-orchestrator[postgres]'`.",
             fields={"DATABASE_URL": "driver pg8000 is missing"},
         ) from error
+
+    @event.listens_for(engine, "handle_error")
+    def _give_up(context: ExceptionContext) -> None:
+        if isinstance(
+            context.original_exception, TimeoutError
+        ):  # no error of the driver's: it is not known to be the end
+            context.is_disconnect = True
+
+    return engine

@@ -5,6 +5,7 @@ and a third of its start, to find nothing to do.
 """
 
 import re
+from contextlib import closing
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -67,7 +68,7 @@ def migrate(database: Database) -> None:
     from alembic import command
 
     config = alembic_config()
-    with database.write() as connection:
-        database.lock(connection, "migrate")
+    with closing(database.unhurried()) as unhurried, unhurried.write() as connection:
+        unhurried.lock(connection, "migrate")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -37,6 +37,7 @@ def not_connected() -> InterfaceError:
         (told_by_postgresql("53300", "sorry, too many clients already"), "too many clients"),
         (ConnectionResetError(104, "Connection reset by peer"), "Connection reset by peer"),
         (BrokenPipeError(32, "Broken pipe"), "Broken pipe"),
+        (TimeoutError("timed out"), "takes connections and says nothing"),
         (not_connected(), "does not answer: Connection refused."),
         (OperationalError("", {}, Exception("database is locked")), "database is locked"),
     ],

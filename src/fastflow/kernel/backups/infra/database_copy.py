@@ -42,7 +42,7 @@ class SqlDatabaseCopy:
 
     def export(self, folder: Path) -> Exported:
         """See `DatabaseCopy.export`."""
-        with closing(Database(self._url)) as database:
+        with closing(Database(self._url, silence_seconds=None)) as database:
             revision = current_revision(database)
             if revision != head_revision():
                 raise SchemaOld(f"The database is at schema {revision or 'none'}; this release has {head_revision()}.")
@@ -73,7 +73,7 @@ class SqlDatabaseCopy:
 
     def is_empty(self) -> bool:
         """See `DatabaseCopy.is_empty`."""
-        with closing(Database(self._url)) as database, database.read() as connection:
+        with closing(Database(self._url, silence_seconds=None)) as database, database.read() as connection:
             there = set(inspect(connection).get_table_names())
             for name in _PRECIOUS:
                 if name in there:
@@ -84,7 +84,7 @@ class SqlDatabaseCopy:
 
     def load(self, folder: Path, manifest: Manifest) -> None:
         """See `DatabaseCopy.load`."""
-        with closing(Database(self._url)) as database:
+        with closing(Database(self._url, silence_seconds=None)) as database:
             is_sqlite, place = database.is_sqlite, database.url.database
         if is_sqlite:
             self._load_sqlite(folder, manifest, Path(cast("str", place)))
@@ -114,7 +114,7 @@ class SqlDatabaseCopy:
 
     def _load_postgresql(self, folder: Path, manifest: Manifest) -> None:
         """In one transaction: PostgreSQL takes back the tables it made as well."""
-        with closing(Database(self._url)) as database:
+        with closing(Database(self._url, silence_seconds=None)) as database:
             with database.write() as connection:
                 if manifest.kind == "postgresql":
                     _fill(connection, manifest, folder)
