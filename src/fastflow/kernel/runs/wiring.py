@@ -14,7 +14,7 @@ from fastflow.kernel.executors.port import Executor, RunsElsewhere, StartsFromIm
 from fastflow.kernel.runs.dispatcher import Dispatcher, DispatcherParts
 from fastflow.kernel.runs.dispatcher.launch import SpecMaker
 from fastflow.kernel.runs.dispatcher.retention import Retention
-from fastflow.kernel.runs.domain.commands import LOST_AFTER_SECONDS
+from fastflow.kernel.runs.domain.commands import LOST_AFTER_SECONDS, WATCH_SECONDS
 from fastflow.kernel.runs.infra.at_end import AtEnd
 from fastflow.kernel.runs.infra.code import SnapshotMaker, Snapshots
 from fastflow.kernel.runs.infra.comparing import KeptParts
@@ -157,7 +157,7 @@ def build_dispatcher(
     return Dispatcher(
         DispatcherParts(
             host=read_host_id(data_dir),
-            store=SqlLeaseStore(database, lost_after=lost_after, at_end=at_end),
+            store=SqlLeaseStore(database, lost_after=lost_after, watch_seconds=WATCH_SECONDS, at_end=at_end),
             executors=executors,
             specs=SpecMaker(
                 SnapshotMaker(snapshots, environments, images, elsewhere), secrets, files, log_max_bytes, handing

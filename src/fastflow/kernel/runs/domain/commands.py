@@ -193,6 +193,8 @@ Command = Claim | RecordSetup | RecordStart | NewAttempt | Finish | RecordEvents
 
 LEASE_SECONDS = 30.0
 RENEW_SECONDS = 10.0
+WATCH_SECONDS = 2 * RENEW_SECONDS
+"""How long a lease of another host must have been seen unchanged before its run is given up: a live one is renewed."""
 LOST_AFTER_SECONDS = 90.0
 """How long a runner of another host may be silent before its runs are given up."""
 STOPPED_LOST_AFTER_SECONDS = 900.0

@@ -11,7 +11,6 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
-    case,
     exists,
     func,
     insert,
@@ -28,6 +27,7 @@ from fastflow.kernel.runs.domain.states import RunStatus, check_move
 from fastflow.kernel.runs.infra.at_end import ENDED_COLUMNS, AtEnd, Ends, ended_of
 from fastflow.kernel.runs.infra.claim_query import choose_one, choose_runs
 from fastflow.kernel.runs.infra.event_writer import record_events, record_state, storable
+from fastflow.kernel.runs.infra.lease_watch import LeaseWatch
 from fastflow.kernel.runs.infra.rows import ARTIFACT, EVENT, PENDING, READY, RUN, RUN_COLUMNS, RUNNER, RUNNING, run_of
 from fastflow.kernel.runs.ports import Due
 from fastflow.kit.errors import Unavailable
@@ -97,19 +97,10 @@ _FAIL_TIMED_OUT = (
     )
     .returning(*ENDED_COLUMNS)
 )
-_MOMENT: Final = UtcDateTime()
-_SILENT_SINCE = case(
-    (RUNNER.c.stopped_at.is_not(None), bindparam("before_stopped", type_=_MOMENT)),
-    else_=bindparam("before", type_=_MOMENT),
-)
-_LOST = (
-    select(RUN.c.id, RUN.c.host, RUN.c.lease_expires_at, RUNNER.c.hostname)
+_ELSEWHERE = (
+    select(RUN.c.id, RUN.c.host, RUN.c.lease_expires_at, RUNNER.c.hostname, RUNNER.c.stopped_at)
     .join_from(RUN, RUNNER, RUNNER.c.host == RUN.c.host, isouter=True)
-    .where(
-        RUNNING,
-        RUN.c.host != bindparam("at_host"),
-        RUN.c.lease_expires_at < _SILENT_SINCE,
-    )
+    .where(RUNNING, RUN.c.host != bindparam("at_host"))
 )
 _FAIL_LOST = (
     update(RUN)
@@ -154,6 +145,7 @@ class SqlLeaseStore:
     Args:
         database: migrated.
         lost_after: seconds of silence after which the runs of another host's runner are given up.
+        watch_seconds: how long a lease must have been seen unchanged for that, whatever the clocks say.
         at_end: features that act when a run ends.
     """
 
@@ -162,12 +154,12 @@ class SqlLeaseStore:
         database: Database,
         *,
         lost_after: float = command.LOST_AFTER_SECONDS,
+        watch_seconds: float = 0.0,
         at_end: Sequence[AtEnd] = (),
     ) -> None:
         self._database = database
         self._ends = Ends(at_end)
-        self._silence = timedelta(seconds=max(0.0, lost_after - command.LEASE_SECONDS))
-        self._silence_stopped = max(self._silence, timedelta(seconds=command.STOPPED_LOST_AFTER_SECONDS))
+        self._watch = LeaseWatch(lost_after=lost_after, watch_seconds=watch_seconds)
         self._handlers: dict[type[Any], Callable[[Connection, Any, datetime], Any]] = {
             command.Claim: self._claim,
             command.RecordSetup: _record_setup,
@@ -241,17 +233,16 @@ class SqlLeaseStore:
     def _sweep(self, connection: Connection, wanted: command.Sweep, now: datetime) -> command.Swept:
         late = connection.execute(_TIMED_OUT, {"now": now}).scalars().all()
         rows = [connection.execute(_FAIL_TIMED_OUT, {"run_id": run_id, "now": now}).first() for run_id in late]
-        silent = {"before": now - self._silence, "before_stopped": now - self._silence_stopped}
-        for run_id, host, expired, name in list(connection.execute(_LOST, {"at_host": wanted.host, **silent})):
-            text = f"its server {name or host} went away and did not come back"
-            values = {"run_id": run_id, "expired": expired, "text": text, "now": now}
+        for one in self._watch.find_lost(connection.execute(_ELSEWHERE, {"at_host": wanted.host}).all(), now):
+            text = f"its server {one.hostname or one.host} went away and did not come back"
+            values = {"run_id": one.id, "expired": one.lease_expires_at, "text": text, "now": now}
             rows.append(connection.execute(_FAIL_LOST, values).first())
         queued = False
         ended = [ended_of(row) for row in rows if row is not None]
-        for one in ended:
-            record_state(connection, one.id, now, one.status, reason=one.reason)
-            queued = self._ends.tell(connection, one, now) or queued
-        return command.Swept(ended=[one.id for one in ended], queued=queued)
+        for run in ended:
+            record_state(connection, run.id, now, run.status, reason=run.reason)
+            queued = self._ends.tell(connection, run, now) or queued
+        return command.Swept(ended=[run.id for run in ended], queued=queued)
 
 
 def _take(connection: Connection, runs: Sequence[Run], wanted: command.Claim, now: datetime) -> list[Run]:
