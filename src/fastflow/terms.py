@@ -1,22 +1,28 @@
-"""What the settings mean in the terms of the parts: each part below takes plain values of its own, made here."""
+"""What the settings mean in the terms of the parts: each part below takes plain values of its own, made here.
+
+Rooms are imported where they are asked for: a process pays for those it uses."""
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fastflow.kernel.executors.port import Limits
 from fastflow.kernel.executors.registry import DockerSettings, ExecutorSettings, RaySettings, image_kinds, kinds
-from fastflow.kernel.pipelines.domain.pipeline import Pipeline
-from fastflow.kernel.runs.service import RunPolicy
-from fastflow.kernel.sync.domain.repository import SETTINGS_NAME, Auth, Definition
-from fastflow.kernel.sync.service.repositories import require_usable
-from fastflow.kernel.sync.wiring import SyncRules
 from fastflow.settings import Settings
+
+if TYPE_CHECKING:
+    from fastflow.kernel.pipelines.domain.pipeline import Pipeline
+    from fastflow.kernel.runs.service import RunPolicy
+    from fastflow.kernel.sync.domain.repository import Auth, Definition
+    from fastflow.kernel.sync.wiring import SyncRules
 
 MEGABYTE = 2**20
 
 
-def run_policy(settings: Settings) -> RunPolicy:
+def run_policy(settings: Settings) -> "RunPolicy":
     """What a run gets of which its pipeline says nothing."""
+    from fastflow.kernel.executors.port import Limits
+    from fastflow.kernel.runs.service.policy import RunPolicy
+
     return RunPolicy(
         logs_dir=settings.logs_dir,
         max_concurrent_runs=settings.max_concurrent_runs,
@@ -31,7 +37,7 @@ def run_policy(settings: Settings) -> RunPolicy:
     )
 
 
-def starts_from_image(settings: Settings, pipeline: Pipeline) -> bool:
+def starts_from_image(settings: Settings, pipeline: "Pipeline") -> bool:
     """Whether the pipeline's runs start from an image, unless a run says otherwise."""
     return (pipeline.executor or settings.executor) in image_kinds()
 
@@ -91,8 +97,10 @@ def _hidden(settings: Settings) -> tuple[Path, ...]:
     return (settings.logs_dir, Path(".env").absolute())
 
 
-def sync_rules(settings: Settings) -> SyncRules:
+def sync_rules(settings: Settings) -> "SyncRules":
     """How repositories are fetched, and what becomes of their commits."""
+    from fastflow.kernel.sync.wiring import SyncRules
+
     return SyncRules(
         protocols=tuple(settings.git_protocols),
         seconds=settings.git_timeout,
@@ -106,7 +114,7 @@ def sync_rules(settings: Settings) -> SyncRules:
     )
 
 
-def settings_repository(settings: Settings) -> Definition | None:
+def settings_repository(settings: Settings) -> "Definition | None":
     """The repository that the settings describe; None: none.
 
     Raises:
@@ -114,6 +122,9 @@ def settings_repository(settings: Settings) -> Definition | None:
     """
     if settings.git_url is None:
         return None
+    from fastflow.kernel.sync.domain.repository import SETTINGS_NAME, Definition
+    from fastflow.kernel.sync.service.repositories import require_usable
+
     implied: Auth = "password" if settings.git_secret else "github-app" if settings.github_app_id else "none"
     described = Definition(
         name=SETTINGS_NAME,

@@ -19,38 +19,16 @@ from fastapi import APIRouter, FastAPI
 
 from fastflow import __version__
 from fastflow.bootstrap import Product, build_product
-from fastflow.kernel.audit.router import build_router as audit_router
-from fastflow.kernel.daemons.router import build_router as daemons_router
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.migrate import current_revision, head_revision
-from fastflow.kernel.environments.router import build_router as environments_router
-from fastflow.kernel.executors.ray.folders import AttemptFolders
-from fastflow.kernel.executors.ray.ingest import Ingest
-from fastflow.kernel.executors.ray.router import build_router as agents_router
-from fastflow.kernel.failures.router import build_router as failures_router
-from fastflow.kernel.flows.router import build_router as flows_router
+from fastflow.kernel.http.access import Authenticate
 from fastflow.kernel.http.app import build_app
-from fastflow.kernel.http.docs import build_router as docs_router
-from fastflow.kernel.http.forwarding import Forwarding
 from fastflow.kernel.http.health import Probe
-from fastflow.kernel.http.health import build_router as health_router
 from fastflow.kernel.locks import is_held
-from fastflow.kernel.notifications.router import build_router as notifications_router
-from fastflow.kernel.pipelines.router import build_router as pipelines_router
-from fastflow.kernel.runs.infra.agents import AgentPeers, AttemptFence
-from fastflow.kernel.runs.infra.peers import Peers
-from fastflow.kernel.runs.log_router import build_log_router as logs_router
-from fastflow.kernel.runs.router import build_router as runs_router
-from fastflow.kernel.runs.wiring import read_host_id
-from fastflow.kernel.schedules.router import build_router as schedules_router
-from fastflow.kernel.secrets.router import build_router as secrets_router
-from fastflow.kernel.sync.router import build_router as sync_router
-from fastflow.kernel.users.router import Authenticator
-from fastflow.kernel.users.router import build_router as users_router
-from fastflow.kernel.webhooks.router import build_router as webhooks_router
 from fastflow.kit.errors import FastFlowError, InvalidInput, Unavailable
 from fastflow.kit.identity import Actor
 from fastflow.kit.log_lines import configure_logging
+from fastflow.routers import Part, make_routers
 from fastflow.serve import KEY_MADE, RUNNER_LOCK, Reporter
 from fastflow.settings import load_settings
 from fastflow.terms import uv_binary
@@ -70,30 +48,28 @@ def create_app(product: Product, *, local_actor: Actor | None = None) -> FastAPI
         product: the services.
         local_actor: who every caller is, for the command line in-process; None asks for credentials.
     """
-    settings = product.settings
+    from fastflow.kernel.executors.ray.folders import AttemptFolders
+    from fastflow.kernel.executors.ray.ingest import Ingest
+    from fastflow.kernel.executors.ray.router import build_router as agents_router
+    from fastflow.kernel.runs.infra.agents import AttemptFence
+    from fastflow.kernel.users.router import Authenticator
+
     authenticator = Authenticator(product.logins, product.tokens)
-    agents = Ingest(AttemptFolders(settings.data_dir), is_current=AttemptFence(product.database), find_uv=uv_binary)
-    app = build_app(
-        [*_routers(product), agents_router(agents)],
+    attempts = AttemptFolders(product.settings.data_dir)
+    agents = Ingest(attempts, is_current=AttemptFence(product.database), find_uv=uv_binary)
+    app = _build(
+        product,
+        [*_about_the_server(product), *make_routers(product), agents_router(agents)],
         authenticate=authenticator if local_actor is None else lambda _request: local_actor,
         credentials_changed=authenticator.forget,
-        version=__version__,
-        max_body_bytes=int(settings.max_body_mb * 2**20),
-        cookie_secure=settings.cookie_secure,
-        lifespan=partial(_listening, product),
     )
     if not product.database.is_sqlite:
-        peers = Peers(
-            product.database,
-            host=read_host_id(settings.data_dir),
-            logs_dir=settings.logs_dir,
-            artifacts_dir=settings.data_dir / "artifacts",
-        )
-        app.add_middleware(Forwarding, is_candidate=peers.is_candidate, find=peers.find)
-        attempts = AttemptFolders(settings.data_dir)
-        owners = AgentPeers(
-            product.database, host=read_host_id(settings.data_dir), is_here=lambda key: attempts.of(key).exists()
-        )
+        from fastflow.kernel.http.forwarding import Forwarding
+        from fastflow.kernel.runs.infra.agents import AgentPeers
+        from fastflow.kernel.runs.wiring import read_host_id
+
+        host = read_host_id(product.settings.data_dir)
+        owners = AgentPeers(product.database, host=host, is_here=lambda key: attempts.of(key).exists())
         app.add_middleware(
             Forwarding, is_candidate=owners.is_candidate, find=owners.find, methods=("GET", "HEAD", "POST")
         )
@@ -101,42 +77,66 @@ def create_app(product: Product, *, local_actor: Actor | None = None) -> FastAPI
     return app
 
 
+def create_part(product: Product, part: Part, *, local_actor: Actor) -> FastAPI:
+    """The API at the part's paths alone, for the command line in-process."""
+    return _build(product, [part.make(product)], authenticate=lambda _request: local_actor)
+
+
+def _build(
+    product: Product,
+    routers: Sequence[APIRouter],
+    *,
+    authenticate: Authenticate,
+    credentials_changed: Callable[[], None] = lambda: None,
+) -> FastAPI:
+    settings = product.settings
+    app = build_app(
+        routers,
+        authenticate=authenticate,
+        credentials_changed=credentials_changed,
+        version=__version__,
+        max_body_bytes=int(settings.max_body_mb * 2**20),
+        cookie_secure=settings.cookie_secure,
+        lifespan=partial(listening, product),
+    )
+    if not product.database.is_sqlite:
+        from fastflow.kernel.http.forwarding import Forwarding
+        from fastflow.kernel.runs.infra.peers import Peers
+        from fastflow.kernel.runs.wiring import read_host_id
+
+        peers = Peers(
+            product.database,
+            host=read_host_id(settings.data_dir),
+            logs_dir=settings.logs_dir,
+            artifacts_dir=settings.data_dir / "artifacts",
+        )
+        app.add_middleware(Forwarding, is_candidate=peers.is_candidate, find=peers.find)
+    return app
+
+
 @asynccontextmanager
-async def _listening(product: Product, _app: FastAPI) -> AsyncIterator[None]:
+async def listening(product: Product, _app: FastAPI | None = None) -> AsyncIterator[None]:
     """Hear the runner's messages for as long as the app serves."""
-    receiver = product.runs_room.receiver(lambda _message: product.logs.notify())
+
+    def tell(_message: str) -> None:
+        if product.has("logs"):
+            product.logs.notify()
+
+    receiver = product.runs_room.receiver(tell)
     await receiver.open()
     try:
         yield
     finally:
         await receiver.close()
-        product.logs.close()
+        if product.has("logs"):
+            product.logs.close()
 
 
-def _routers(product: Product) -> list[APIRouter]:
-    settings = product.settings
-    return [
-        health_router(__version__, _probes(product), needed=("database",)),
-        docs_router(),
-        pipelines_router(product.pipelines, product.environments, is_elsewhere=product.starts_from_image),
-        runs_router(product.runs),
-        logs_router(product.logs),
-        environments_router(
-            product.environments,
-            in_use=product.environments_in_use,
-            retention_days=settings.environment_retention_days,
-        ),
-        daemons_router(product.daemons.daemons),
-        failures_router(product.failures.failures, product.failures.letters),
-        notifications_router(product.notifications.channels, product.notifications.rules, product.notifications.alerts),
-        webhooks_router(product.webhooks),
-        schedules_router(product.schedules.schedules, product.schedules.pauses, product.schedules.simulations),
-        flows_router(product.flows.flows, product.flows.backfills, product.clock),
-        sync_router(product.sync.repositories, product.sync.syncs, product.sync.webhooks),
-        secrets_router(product.secrets),
-        users_router(product.users, product.logins, product.tokens, product.federated, public_url=settings.public_url),
-        audit_router(product.audit),
-    ]
+def _about_the_server(product: Product) -> list[APIRouter]:
+    from fastflow.kernel.http.docs import build_router as docs_router
+    from fastflow.kernel.http.health import build_router as health_router
+
+    return [health_router(__version__, _probes(product), needed=("database",)), docs_router()]
 
 
 def _probes(product: Product) -> Mapping[str, Probe]:

@@ -66,7 +66,7 @@ def restore(
 
 
 def _service(ctx: typer.Context) -> "tuple[BackupService, Path]":
-    import fastflow.bootstrap  # noqa: F401  imports every room, and so every table
+    import fastflow.migrations.tables  # noqa: F401  every room's tables
     from fastflow import __version__
     from fastflow.cli.errors import WrongUsage
     from fastflow.cli.serving import LOCK_FILE, RUNNER_LOCK_FILE

@@ -1,18 +1,22 @@
-"""The API inside this process: the same app that `fastflow serve` serves, on the database of DATA_DIR, as a local admin."""
+"""The API inside this process: the same routes that `fastflow serve` serves, on the database of DATA_DIR, as a local admin."""
 
 import asyncio
 import getpass
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
-from starlette.types import ASGIApp, Message, Scope
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastflow.cli.client import Api
 from fastflow.kit.errors import Unavailable
 from fastflow.kit.identity import Actor, Role
 from fastflow.kit.log_lines import configure_logging
+
+if TYPE_CHECKING:
+    from fastflow.bootstrap import Product
+    from fastflow.routers import Part
 
 _BUFFERED_MESSAGES = 16
 """Parts of an answer that may wait for their reader before the app has to wait."""
@@ -118,7 +122,7 @@ def open_local(*, debug: bool = False, **overrides: Any) -> Api:
         InvalidInput: a setting is wrong.
         Unavailable: the data folder or the database cannot be used.
     """
-    from fastflow.bootstrap import build_product
+    from fastflow.bootstrap import open_product
     from fastflow.settings import load_settings
 
     settings = load_settings(**{"log_stream_rate_limit": 0, **overrides})
@@ -126,7 +130,7 @@ def open_local(*, debug: bool = False, **overrides: Any) -> Api:
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o711)
         # a folder that was named is a catalogue of its own, such as somebody's clone of a repository that is synced
-        product = build_product(settings, with_repositories="pipelines_dir" not in overrides)
+        product = open_product(settings, with_repositories="pipelines_dir" not in overrides)
     except OSError as error:
         raise Unavailable(
             f"The data folder {settings.data_dir} cannot be used: {error.strerror or error}.",
@@ -137,24 +141,52 @@ def open_local(*, debug: bool = False, **overrides: Any) -> Api:
     return mount(product)
 
 
-def mount(product: Any) -> Api:
-    """The app over a product that is built already, opened; tests use it too."""
-    from fastflow.web import create_app
-
-    app = create_app(product, local_actor=local_actor())
-    runner = asyncio.Runner()
-    stack = AsyncExitStack()
+def mount(product: "Product") -> Api:
+    """The API over a product that is built already, opened; tests use it too."""
+    app = LocalApp(product, local_actor())
     client = httpx.AsyncClient(transport=StreamingTransport(app), base_url="http://local", timeout=None)  # noqa: S113
-    try:
-        runner.run(_enter(stack, app))
-    except BaseException:
-        runner.close()
-        raise
-    return Api(client, runner, on_close=stack.aclose, local=product)
+    return Api(client, asyncio.Runner(), on_close=app.aclose, local=product)
 
 
-async def _enter(stack: AsyncExitStack, app: Any) -> None:
-    await stack.enter_async_context(app.router.lifespan_context(app))
+class LocalApp:
+    """The API in parts: what answers at a path is made when it is first asked.
+
+    Args:
+        product: the services.
+        actor: who every caller is.
+    """
+
+    def __init__(self, product: "Product", actor: Actor) -> None:
+        self._product = product
+        self._actor = actor
+        self._apps: dict[Any, ASGIApp] = {}
+        self._open = AsyncExitStack()
+        self._listens = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        from fastflow.routers import find_part
+
+        part = find_part(scope["path"])
+        if (part is None or part.waits) and not self._listens:
+            from fastflow.web import listening
+
+            self._listens = True
+            await self._open.enter_async_context(listening(self._product))
+        if part not in self._apps:
+            self._apps[part] = self._make(part)
+        await self._apps[part](scope, receive, send)
+
+    def _make(self, part: "Part | None") -> ASGIApp:
+        from fastflow.web import create_app, create_part
+
+        if part is None:
+            return create_app(self._product, local_actor=self._actor)
+        return create_part(self._product, part, local_actor=self._actor)
+
+    async def aclose(self) -> None:
+        """Give back what it holds."""
+        await self._open.aclose()
 
 
 def local_actor() -> Actor:

@@ -13,10 +13,11 @@ from fastflow.kernel.http.openapi import TAGS
 from fastflow.kernel.http.problems import MEDIA_TYPE
 from fastflow.kernel.locks import hold_file_lock
 from fastflow.kit.identity import Actor, Role
+from fastflow.routers import find_part
 from fastflow.serve import RUNNER_LOCK
 from fastflow.settings import Settings
 from fastflow.testing.http import client_of
-from fastflow.web import create_app
+from fastflow.web import create_app, create_part
 
 OPEN = {
     ("get", "/health"),
@@ -69,6 +70,20 @@ def test_document_when_made_warns_of_nothing_and_names_every_operation_once(app:
         assert operation["operationId"].startswith(operation["tags"][0] + "_"), where
         assert operation.get("description"), where
     assert {tag["name"] for tag in document["tags"]} == {operation["tags"][0] for _, _, operation in found}
+
+
+def test_parts_when_a_path_is_asked_then_the_part_for_it_has_just_the_operations_of_the_whole(
+    product: Product, app: FastAPI
+) -> None:
+    """The command line in-process makes one part; a path in the wrong one would be a 404 there and nowhere else."""
+    whole, local = app.openapi()["paths"], Actor(name="cli:me", role=Role.ADMIN)
+    parts = {path: find_part(path.replace("{", "").replace("}", "")) for path in whole}
+    documents = {part: create_part(product, part, local_actor=local).openapi() for part in parts.values() if part}
+    wrong = [
+        path for path, part in parts.items() if part and set(documents[part]["paths"].get(path, ())) != set(whole[path])
+    ]
+    assert (wrong, [path for path, part in parts.items() if part is None]) == ([], ["/health", "/ready"])
+    assert sum(len(document["paths"]) for document in documents.values()) == len(whole) - 2
 
 
 def test_document_when_read_says_who_needs_credentials_and_what_errors_look_like(app: FastAPI) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from fastflow.bootstrap import Product
@@ -19,9 +19,12 @@ from fastflow.settings import Settings
 OLGA = Actor(name="user:olga", role=Role.OPERATOR)
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Watched(Product):
-    dispatchers: list[Dispatcher] = field(default_factory=list)
+    """The same product, whose dispatchers are seen."""
+
+    def __init__(self, product: Product) -> None:
+        vars(self).update(vars(product))
+        self.dispatchers: list[Dispatcher] = []
 
     def make_dispatcher(self, executors: Mapping[str, Executor]) -> Dispatcher:
         self.dispatchers.append(super().make_dispatcher(executors))
@@ -49,7 +52,7 @@ class House:
     @asynccontextmanager
     async def runner(self) -> AsyncIterator[None]:
         """The runner at work; runs go on when it ends."""
-        watched = _Watched(**{entry.name: getattr(self.product, entry.name) for entry in fields(Product)})
+        watched = _Watched(self.product)
         ready = asyncio.Event()
         working = asyncio.ensure_future(run_forever(watched, on_ready=ready.set))
         waiting = asyncio.ensure_future(ready.wait())

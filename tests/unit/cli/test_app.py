@@ -1,6 +1,7 @@
 """Every command, through the same app that a server serves, inside this process."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from fastflow import __version__
-from fastflow.bootstrap import Product, build_product
+from fastflow.bootstrap import Product, build_product, open_product
 from fastflow.cli.access import Access
 from fastflow.cli.app import app
 from fastflow.cli.client import Api, open_remote, part
@@ -42,7 +43,7 @@ def run(product: Product) -> Run:
     """Runs one command to its end, on a product of its own, as every process has one."""
 
     def invoke(*arguments: str, input: str | None = None) -> Result:  # noqa: A002 - as CliRunner names it
-        own = build_product(product.settings)
+        own = open_product(product.settings)
         try:
             return CliRunner().invoke(app, arguments, input=input, obj=Access(connect=lambda: mount(own)))
         finally:
@@ -332,6 +333,28 @@ def test_start_when_nothing_but_words_are_asked_for_then_no_heavy_library_is_loa
     )
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+def test_command_on_this_machine_when_it_asks_one_room_then_no_other_is_loaded(settings: Settings) -> None:
+    code = (
+        "import sys\nfrom fastflow.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        "rooms = {name.split('.')[2] for name in sys.modules if name.startswith('fastflow.kernel.')}\n"
+        "heavy = [name for name in ('jsonschema', 'alembic', 'uvicorn', 'rich', 'cryptography') if name in sys.modules]\n"
+        "print(*sorted(rooms), *heavy, file=sys.stderr)"
+    )
+    build_product(settings).close()
+    environment = {"DATA_DIR": settings.data_dir, "LOGS_DIR": settings.logs_dir, "PATH": os.environ["PATH"]}
+    done = subprocess.run(
+        [sys.executable, "-c", code, "runs", "list"],
+        env={name: str(value) for name, value in environment.items()},
+        cwd=settings.data_dir,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    loaded = done.stderr.splitlines()[-1]
+    assert loaded == "audit db environments executors http locks pipelines runs", done.stderr
 
 
 def test_version_when_asked_for_as_an_option_then_it_stands_alone() -> None:

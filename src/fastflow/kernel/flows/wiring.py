@@ -1,6 +1,6 @@
 """Assembles flows: the services for the web process and the command line, the keeper for the runner process."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from fastflow.kernel.flows.service import BackfillService, FlowKeeper, FlowServi
 from fastflow.kernel.runs.domain.run import Run
 from fastflow.kernel.runs.infra.at_end import AtEnd
 from fastflow.kernel.runs.infra.submit_store import SqlSubmitStore
+from fastflow.kernel.runs.ports import Follow
 from fastflow.kernel.runs.service import RunService
 from fastflow.kit.clock import Clock, SystemClock
 from fastflow.kit.identity import Actor
@@ -24,13 +25,18 @@ from fastflow.kit.identity import Actor
 
 @dataclass(frozen=True, kw_only=True)
 class FlowsRoom:
-    """The services of the room, and what makes its keeper."""
+    """The services of the room, and what makes its keeper.
+
+    Attributes:
+        find_followers: what comes after a pipeline's run, when it is part of no flow yet.
+    """
 
     flows: FlowService
     backfills: BackfillService
     store: SqlFlowStore
     engine: FlowEngine
     handing: Handing
+    find_followers: Follow
     runs: RunService
     wakeup: WakeUp
     clock: Clock
@@ -49,7 +55,7 @@ def build_flows(
     database: Database,
     *,
     engine: FlowEngine,
-    at_end: "tuple[AtEnd, ...]",
+    at_end: Sequence[AtEnd],
     pipelines: Pipelines,
     runs: RunService,
     wakeup: WakeUp,
@@ -87,6 +93,7 @@ def build_flows(
         store=store,
         engine=engine,
         handing=Handing(database, artifacts_dir),
+        find_followers=planner.following,
         runs=runs,
         wakeup=wakeup,
         clock=clock,

@@ -1,33 +1,33 @@
-"""Assembles runs: the service for the web process and the command line, the dispatcher for the runner process."""
+"""Assembles runs: the service for the web process and the command line, the dispatcher for the runner process, whose parts
+are imported there alone."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.wakeups import Receiver, Sender, Signals, make_receiver, open_sender, web_socket
 from fastflow.kernel.environments.service import EnvironmentService
 from fastflow.kernel.executors.port import Executor, RunsElsewhere, StartsFromImage
-from fastflow.kernel.runs.dispatcher import Dispatcher, DispatcherParts
-from fastflow.kernel.runs.dispatcher.launch import SpecMaker
-from fastflow.kernel.runs.dispatcher.retention import Retention
 from fastflow.kernel.runs.domain.commands import LOST_AFTER_SECONDS, WATCH_SECONDS
 from fastflow.kernel.runs.infra.at_end import AtEnd
-from fastflow.kernel.runs.infra.code import SnapshotMaker, Snapshots
 from fastflow.kernel.runs.infra.comparing import KeptParts
-from fastflow.kernel.runs.infra.disk import DiskFloor
-from fastflow.kernel.runs.infra.files import RunFolder
-from fastflow.kernel.runs.infra.lease_store import SqlLeaseStore
 from fastflow.kernel.runs.infra.read_store import SqlReadStore
-from fastflow.kernel.runs.infra.retention_store import SqlRetentionStore
 from fastflow.kernel.runs.infra.submit_store import SqlSubmitStore
 from fastflow.kernel.runs.ports import Catalogue, CodeCopies, Handing, NeededCode, SecretVersions
 from fastflow.kernel.runs.service import RunPolicy, RunService
 from fastflow.kit.clock import Clock, SystemClock
 from fastflow.kit.ids import new_id
+
+if TYPE_CHECKING:
+    from fastflow.kernel.runs.dispatcher import Dispatcher
+    from fastflow.kernel.runs.infra.code import Snapshots
+
+    class Code(Snapshots, CodeCopies, Protocol):
+        """The copies of pipelines' code, to be run and to be removed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,14 +101,10 @@ def build_runs(
     return RunsRoom(runs=service, signals=signals, sender=sender, database=database, run_dir=run_dir)
 
 
-class Code(Snapshots, CodeCopies, Protocol):
-    """The copies of pipelines' code, to be run and to be removed."""
-
-
 def build_dispatcher(
     database: Database,
     *,
-    snapshots: Code,
+    snapshots: "Code",
     environments: EnvironmentService,
     secrets: SecretVersions,
     executors: Mapping[str, Executor],
@@ -126,7 +122,7 @@ def build_dispatcher(
     handing: Handing | None = None,
     is_code_needed: NeededCode | None = None,
     clock: Clock | None = None,
-) -> Dispatcher:
+) -> "Dispatcher":
     """The dispatcher of this data directory's runner.
 
     Args:
@@ -150,6 +146,15 @@ def build_dispatcher(
         is_code_needed: of copies of code, those that something else than runs needs.
         clock: None: the machine's own.
     """
+    from fastflow.kernel.runs.dispatcher import Dispatcher, DispatcherParts
+    from fastflow.kernel.runs.dispatcher.launch import SpecMaker
+    from fastflow.kernel.runs.dispatcher.retention import Retention
+    from fastflow.kernel.runs.infra.code import SnapshotMaker
+    from fastflow.kernel.runs.infra.disk import DiskFloor
+    from fastflow.kernel.runs.infra.files import RunFolder
+    from fastflow.kernel.runs.infra.lease_store import SqlLeaseStore
+    from fastflow.kernel.runs.infra.retention_store import SqlRetentionStore
+
     clock = clock or SystemClock()
     files = RunFolder(logs_dir, data_dir / "artifacts", clock)
     images = {kind: executor for kind, executor in executors.items() if isinstance(executor, StartsFromImage)}

@@ -10,15 +10,14 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, cast
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, ValidationError
-from jsonschema_specifications import REGISTRY
-from referencing.exceptions import Unresolvable
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from fastflow.kernel.runs.domain.errors import InvalidParams
 from fastflow.kit.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
 
 MAX_VALUE_BYTES: Final = 120_000
 """Linux refuses an environment variable of more than 128 KiB."""
@@ -153,6 +152,9 @@ def _fill_defaults(value: dict[str, Any], schema: Mapping[str, Any]) -> None:
 
 
 def _schema_problems(params: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, str]:
+    from jsonschema.exceptions import SchemaError  # imported where parameters are checked: most commands only look
+    from referencing.exceptions import Unresolvable
+
     problems: dict[str, str] = {}
     try:
         for error in _validator(_schema_text(schema)).iter_errors(params):
@@ -179,14 +181,17 @@ def _schema_text(schema: Mapping[str, Any]) -> str:
 
 
 @functools.lru_cache(maxsize=256)
-def _validator(schema_text: str) -> Draft202012Validator:
+def _validator(schema_text: str) -> "Draft202012Validator":
+    from jsonschema import Draft202012Validator
+    from jsonschema_specifications import REGISTRY
+
     schema = json.loads(schema_text)
     Draft202012Validator.check_schema(schema)
     # The registry knows the drafts alone: a `$ref` to an address is refused instead of fetched.
     return Draft202012Validator(schema, registry=REGISTRY, format_checker=Draft202012Validator.FORMAT_CHECKER)
 
 
-def _explain(error: ValidationError) -> Iterator[tuple[str, str]]:
+def _explain(error: "ValidationError") -> Iterator[tuple[str, str]]:
     wanted: Any = error.validator_value
     path = ".".join(["params", *(str(part) for part in error.absolute_path)])
     if error.validator == "required" and isinstance(error.instance, Mapping):
@@ -213,7 +218,7 @@ def _unknown(name: str, known: list[str]) -> str:
     )
 
 
-def _sentence(error: ValidationError) -> str:
+def _sentence(error: "ValidationError") -> str:
     instance: Any = error.instance
     given, wanted = _shown(instance), cast("Any", error.validator_value)
     match error.validator:

@@ -114,7 +114,7 @@ class Ends:
     """
 
     def __init__(self, features: Sequence[AtEnd] = ()) -> None:
-        self._features = tuple(features)
+        self._features = features
 
     def tell(self, connection: Connection, ended: EndedRun, now: datetime, *, guarded: bool = True) -> bool:
         """Let every feature write what follows.
