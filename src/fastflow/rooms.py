@@ -80,11 +80,9 @@ class Rooms:
         self.clock = clock
         self._with_repositories = with_repositories
         self._at_need = at_need
-        described = settings_repository(settings)
-        for room in () if at_need else ROOMS:
+        needed_now = ("sync",) if settings.git_url is not None else ()  # its repository may be new
+        for room in needed_now if at_need else ROOMS:
             getattr(self, room)
-        if described is not None:
-            self.sync.adopt(described)
 
     def has(self, room: str) -> bool:
         """Whether the room is assembled already."""
@@ -204,7 +202,7 @@ class Rooms:
         from fastflow.kernel.sync.wiring import build_sync
 
         settings, snapshots = self.settings, self._snapshots
-        return build_sync(
+        room = build_sync(
             self.database,
             sources=self._sources,
             snapshots=snapshots,
@@ -229,6 +227,8 @@ class Rooms:
             is_elsewhere=partial(starts_from_image, settings),
             clock=self.clock,
         )
+        room.adopt(settings_repository(settings))
+        return room
 
     # -- runs -------------------------------------------------------------------------------------------------------------
 
