@@ -61,8 +61,7 @@ def _sections(command: Any, path: str) -> Iterator[str]:
     if path != "fastflow":
         yield _section(command, path)
     for name, inner in getattr(command, "commands", {}).items():
-        if not inner.hidden:
-            yield from _sections(inner, f"{path} {name}")
+        yield from _sections(inner, f"{path} {name}")  # hidden ones too: they are kept out of the way, not secret
 
 
 def _section(command: Any, path: str) -> str:

@@ -33,8 +33,17 @@ Ref = Annotated[str, typer.Argument(metavar="BACKFILL", help="The id, the end of
 def run_backfill(
     ctx: typer.Context,
     pipeline: Annotated[str, typer.Argument(help="The pipeline's name.", show_default=False)],
-    since: Annotated[str, typer.Option("--from", metavar="TIME", help="The first time: a date or an instant.")],
-    until: Annotated[str, typer.Option("--to", metavar="TIME", help="The last one, itself included.")],
+    since: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="TIME",
+            help="The first time: 2026-11-21, 2026-11-21T06:00 (on --timezone's clock) or 2026-11-21T06:00Z.",
+        ),
+    ],
+    until: Annotated[
+        str, typer.Option("--to", metavar="TIME", help="The last one, itself included; written like --from.")
+    ],
     step: Annotated[
         str, typer.Option(help='A length of time such as 1d or 6h, or a cron line such as "0 6 * * 1".')
     ] = "1d",

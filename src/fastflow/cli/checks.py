@@ -18,6 +18,7 @@ from sqlalchemy import text as sql
 from fastflow.cli.channel_check import check_channels
 from fastflow.cli.cluster_check import check_cluster
 from fastflow.cli.engine_check import check_engine
+from fastflow.cli.errors import fields_to_tell
 from fastflow.cli.findings import Finding, judge_executor, judge_pipelines
 from fastflow.cli.git_check import check_git
 from fastflow.cli.history_check import check_history
@@ -92,7 +93,9 @@ def _guard(name: str, check: Callable[[], Finding]) -> Finding:
 
 
 def _broken(name: str, error: FastFlowError) -> Finding:
-    return Finding(name=name, level="fault", text=error.message, remedy=error.hint)
+    told = "; ".join(fields_to_tell(error).values())
+    text = f"{error.message.removesuffix('.')}: {told}." if told else error.message
+    return Finding(name=name, level="fault", text=text, remedy=error.hint)
 
 
 def _check_python() -> Finding:

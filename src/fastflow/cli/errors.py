@@ -8,8 +8,9 @@ from typing import Any
 
 import typer
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
-from fastflow.kit.errors import FastFlowError, InvalidInput, Unavailable
+from fastflow.kit.errors import Bug, FastFlowError, InvalidInput, Unavailable
 
 _UNPROCESSABLE = 422
 
@@ -79,6 +80,22 @@ class CommandGroup(TyperGroup):
             # whoever read our output has seen enough; nothing more may be written, not even at exit
             sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - stays open until the process ends
             raise typer.Exit(1) from None
+        except (typer.Exit, typer.Abort, TyperException):
+            raise
+        except Exception as error:
+            if ctx.params.get("debug"):
+                raise
+            print_error(_unexpected(error))
+            raise typer.Exit(1) from error
+
+
+def _unexpected(error: Exception) -> Bug:
+    """What nobody foresaw, in one line."""
+    text = " ".join(str(error).split())[:300]
+    return Bug(
+        f"This went wrong inside Fast-Flow: {type(error).__name__}{f': {text}' if text else ''}.",
+        hint="Please report it, with the command and what `fastflow --debug …` (or FASTFLOW_DEBUG=1) prints: the traceback.",
+    )
 
 
 def _in_our_words(error: typer.BadParameter) -> str:

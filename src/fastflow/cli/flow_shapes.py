@@ -31,7 +31,7 @@ def find_flow(api: Api, reference: str, *, kind: str = "flows") -> str:
     Args:
         api: where it is.
         reference: as it was typed.
-        kind: flows or backfills.
+        kind: `flows`, `backfills`, or `flows or backfills`.
 
     Raises:
         NotFound: there is none.
@@ -42,8 +42,10 @@ def find_flow(api: Api, reference: str, *, kind: str = "flows") -> str:
         return reference
     if reference != "last" and not _TAIL.fullmatch(reference):
         raise InvalidInput(f"{reference[:80]!r} names no flow.", code="invalid_id", hint=_HINT)
-    items = api.get(f"/{kind}", limit=1 if reference == "last" else _LOOKED_THROUGH)["items"]
-    matches = [one["id"] for one in items if reference == "last" or one["id"].endswith(reference.lower())]
+    limit = 1 if reference == "last" else _LOOKED_THROUGH
+    found = {str(one["id"]) for one_kind in kind.split(" or ") for one in api.get(f"/{one_kind}", limit=limit)["items"]}
+    ids = sorted(found, reverse=True)  # latest first, as ids begin with their time
+    matches = ids[:1] if reference == "last" else [one for one in ids if one.endswith(reference.lower())]
     if not matches:
         told = (
             "There is none yet."
@@ -55,7 +57,7 @@ def find_flow(api: Api, reference: str, *, kind: str = "flows") -> str:
         raise Conflict(
             f"Several ids end with {reference!r}: {', '.join(matches[:5])}.", code="ambiguous_id", hint=_HINT
         )
-    return str(matches[0])
+    return matches[0]
 
 
 def print_flows(items: Sequence[Mapping[str, Any]], *, empty: str) -> None:

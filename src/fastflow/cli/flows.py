@@ -123,13 +123,13 @@ def list_elements(
     cursor: Cursor = None,
     as_json: AsJson = False,
 ) -> None:
-    """The runs of a step, with every attempt, in the order of its list."""
+    """The runs of a step of a flow or a backfill, with every attempt, in the order of its list."""
     from fastflow.cli.client import part
     from fastflow.cli.flow_shapes import find_flow, print_elements
     from fastflow.cli.runs import tell_next
 
     with open_api(ctx) as api:
-        path = f"/flows/{part(find_flow(api, flow))}/steps/{part(step)}/elements"
+        path = f"/flows/{part(find_flow(api, flow, kind='flows or backfills'))}/steps/{part(step)}/elements"
         page = api.get(path, state=state, limit=limit, cursor=cursor)
     if as_json:
         print_json(page)

@@ -79,7 +79,7 @@ def _parse_object(json_text: str | None) -> dict[str, Any]:
     if json_text is None:
         return {}
     try:
-        parsed = json.loads(json_text)
+        parsed = json.loads(json_text, object_pairs_hook=_without_repeats)
     except ValueError as error:
         raise WrongUsage(
             f"--json-params is not JSON: {error}.", hint='Write --json-params \'{"CITY": "Ulm"}\'.'
@@ -87,6 +87,19 @@ def _parse_object(json_text: str | None) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise WrongUsage("--json-params is not a JSON object.", hint='Write --json-params \'{"CITY": "Ulm"}\'.')
     return parsed
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object; JSON readers take the last of several equal keys, which is hardly ever what was meant."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise WrongUsage(
+            f"The key {repeated[:80]!r} is written {names.count(repeated)} times in one JSON object.",
+            hint="Write each key once.",
+        )
+    return found
 
 
 def read_value(text: str, types: frozenset[str]) -> Any:
@@ -139,14 +152,14 @@ def _read_number(text: str, _or_text: bool) -> float | int:
 
 
 def _read_array(text: str, _or_text: bool) -> list[Any]:
-    value = json.loads(text)
+    value = json.loads(text, object_pairs_hook=_without_repeats)
     if not isinstance(value, list):
         raise ValueError(text)  # noqa: TRY004 - the text does not fit
     return value
 
 
 def _read_object(text: str, _or_text: bool) -> dict[str, Any]:
-    value = json.loads(text)
+    value = json.loads(text, object_pairs_hook=_without_repeats)
     if not isinstance(value, dict):
         raise ValueError(text)  # noqa: TRY004 - the text does not fit
     return value

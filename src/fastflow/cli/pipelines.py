@@ -143,12 +143,16 @@ def _check_here(names: list[str] | None, folder: Path | None) -> list[dict[str, 
 
     from fastflow.kernel.executors.registry import kinds
     from fastflow.kernel.judges import GRAPH_JUDGES, JUDGES
-    from fastflow.kernel.pipelines.wiring import check_folder
+    from fastflow.kernel.pipelines.wiring import check_folder, find_overlooked
     from fastflow.settings import load_settings
 
-    pipelines_dir = folder or load_settings().pipelines_dir
+    pipelines_dir = (folder or load_settings().pipelines_dir).absolute()
+    for name in find_overlooked(pipelines_dir):
+        if not names or name in names:
+            why = "has no main.py, so it is no pipeline: name its script main.py, unless its files are there for others"
+            typer.echo(printable(f"Note: {name}/ {why}."), err=True)
     found = check_folder(
-        pipelines_dir.absolute(), names or None, known_executors=kinds(), judges=JUDGES, graph_judges=GRAPH_JUDGES
+        pipelines_dir, names or None, known_executors=kinds(), judges=JUDGES, graph_judges=GRAPH_JUDGES
     )
     return [asdict(fault) for fault in found]
 

@@ -91,7 +91,7 @@ def print_ledger(items: Sequence[Mapping[str, Any]], zone: str) -> None:
 
 
 def print_simulation(found: Mapping[str, Any]) -> None:
-    """Due times in order, then what changes of the clocks do, on stderr."""
+    """Due times in order, then on stderr what changes of the clocks do that no due time tells already."""
     print_table(
         found["items"],
         [
@@ -102,7 +102,10 @@ def print_simulation(found: Mapping[str, Any]) -> None:
         ],
         empty="Nothing would be due.",
     )
+    told = {one["note"] for one in found["items"]}
     for change in found["clock_changes"]:
+        if change["text"] in told:
+            continue
         typer.echo(printable(change["text"]), err=True)
     if found["truncated"]:
         typer.echo("There are more: raise --limit, or bring --to nearer.", err=True)

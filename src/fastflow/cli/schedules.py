@@ -22,6 +22,8 @@ OptionalRef = Annotated[
         metavar="[SCHEDULE]", help="PIPELINE/NAME, the name alone, the id, or the end of the id.", show_default=False
     ),
 ]
+_FROM = "2026-11-21, 2026-11-21T04:35 (on this machine's clock) or 2026-11-21T04:35Z. Left away: now."
+_TO = "Written like --from; itself left out. Left away: seven days after --from."
 Zone = Annotated[str, typer.Option(help="IANA time zone, such as Europe/Berlin.")]
 Cron = Annotated[
     str | None, typer.Option(metavar="LINE", help='A cron line, such as "30 2 * * *", or @daily and the like.')
@@ -257,8 +259,8 @@ def simulate(
         list[str] | None,
         typer.Argument(metavar="[SCHEDULE]...", help="Only these; left away: all.", show_default=False),
     ] = None,
-    since: Annotated[str | None, typer.Option("--from", metavar="INSTANT", help="Left away: now.")] = None,
-    until: Annotated[str | None, typer.Option("--to", metavar="INSTANT", help="Left away: seven days later.")] = None,
+    since: Annotated[str | None, typer.Option("--from", metavar="INSTANT", help=_FROM)] = None,
+    until: Annotated[str | None, typer.Option("--to", metavar="INSTANT", help=_TO)] = None,
     pipeline: Annotated[str | None, typer.Option(help="Only schedules of this pipeline.")] = None,
     cron: Cron = None,
     every: Every = None,

@@ -1,12 +1,15 @@
 """`fastflow secrets …`: values that runs get as environment variables."""
 
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fastflow.cli.access import AsJson, Cursor, Limit, open_api
-from fastflow.cli.output import local_time, print_json, print_table
+from fastflow.cli.output import local_time, print_json, print_table, printable
+
+if TYPE_CHECKING:
+    from fastflow.cli.client import Api
 
 app = typer.Typer(help="Values that runs get as environment variables.", no_args_is_help=True)
 
@@ -86,7 +89,24 @@ def set_secret(
         else:
             if parameter != secret["is_parameter"] and parameter:
                 typer.echo(f"{key} was made as a secret and stays one; remove it first to change that.", err=True)
+        unknown = _unknown_pipelines(api, pipeline or [])
     typer.echo(f"{secret['key']} is set (version {secret['version']}).")
+    for told in unknown:
+        typer.echo(printable(f"Warning: {told}"), err=True)
+
+
+def _unknown_pipelines(api: "Api", names: list[str]) -> list[str]:
+    """A sentence on each of the names that no pipeline has (yet): a secret may be there before its pipeline is."""
+    from fastflow.kit.words import did_you_mean
+
+    if not names:
+        return []
+    known = [one["name"] for one in api.get("/pipelines")["items"]]
+    return [
+        f"there is no pipeline {name!r} now.{did_you_mean(name, known)} Nobody else can read the secret until there is one."
+        for name in dict.fromkeys(names)
+        if name not in known
+    ]
 
 
 def _read_value(key: str) -> str:

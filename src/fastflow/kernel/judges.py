@@ -6,11 +6,12 @@ from fastflow.kernel.daemons.domain.declared import judge_daemon
 from fastflow.kernel.flows.domain.declared import judge_after
 from fastflow.kernel.flows.domain.graph import afters_of, followers_of, judge_graph
 from fastflow.kernel.notifications.domain.declared import judge_notify
+from fastflow.kernel.pipelines.domain.neighbours import judge_neighbours
 from fastflow.kernel.pipelines.domain.pipeline import Pipeline
 from fastflow.kernel.schedules.domain.declared import judge_schedules
 
 JUDGES = (judge_schedules, judge_after, judge_daemon, judge_notify)
-GRAPH_JUDGES = (judge_graph,)
+GRAPH_JUDGES = (judge_graph, judge_neighbours)
 """Those that look at all pipelines together."""
 
 

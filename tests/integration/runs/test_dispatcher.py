@@ -109,6 +109,9 @@ async def test_cancel_when_running_stops_the_process_at_once(bench: Bench) -> No
     assert time.monotonic() - before < 5
     assert (after.status, after.reason) == (RunStatus.FAILED, "cancelled")
     assert after.reason_text == "cancelled by user:olga: wrong month"
+    (line,) = bench.files.log_path(run.id).read_text().splitlines()
+    told = "[fastflow] the run was ended: cancelled by user:olga: wrong month ("
+    assert line.split(" ", 3)[1:3] == ["stderr", "F"] and line.split(" ", 3)[3].startswith(told), line
 
 
 async def test_cancel_when_in_setup_ends_without_a_process(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

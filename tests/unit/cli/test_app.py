@@ -223,6 +223,12 @@ def test_pipelines_check_when_there_are_faults_then_each_has_its_place_and_the_e
     assert run("pipelines", "check", "hello", "--pipelines", str(pipelines_dir)).exit_code == 0
     faults = run("pipelines", "check", "broken", "--json", "--pipelines", str(pipelines_dir))
     assert [fault["line"] for fault in json.loads(faults.stdout)["items"]] == [2]
+    for name in ("shared", "data"):
+        (pipelines_dir / name).mkdir()
+    (pipelines_dir / "shared" / "etl.py").write_text("")
+    noted = run("pipelines", "check", "hello", "shared", "--pipelines", str(pipelines_dir))
+    assert noted.stderr.startswith("Note: shared/ has no main.py, so it is no pipeline")
+    assert "data" not in noted.stderr
     unknown = run("pipelines", "check", "nothing", "--pipelines", str(pipelines_dir))
     assert (unknown.exit_code, unknown.stdout) == (1, "")
 
@@ -245,6 +251,13 @@ def test_secrets_when_set_listed_and_removed_then_no_value_is_shown(run: Run) ->
     assert "0 of 3" in output_of(run("secrets", "rotate"))
     assert output_of(run("secrets", "rm", "CITY")) == "CITY is removed.\n"
     assert run("secrets", "rm", "CITY").exit_code == 1
+
+
+def test_secrets_set_when_a_pipeline_is_unknown_then_it_is_set_and_the_near_name_told(run: Run) -> None:
+    done = run("secrets", "set", "KEY", "--value", "x", "--pipeline", "helo", "--pipeline", "hello")
+    assert output_of(done) == "KEY is set (version 1).\n"
+    assert done.stderr.startswith("Warning: there is no pipeline 'helo' now. Did you mean 'hello'? ")
+    assert done.stderr.count("\n") == 1
 
 
 def test_secrets_set_when_the_value_comes_by_stdin_then_one_newline_at_its_end_is_left_away(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fastflow.cli.checks import _check_folder, _check_pipelines, _check_running
+from fastflow.cli.checks import _check_folder, _check_pipelines, _check_running, check_machine
 from fastflow.cli.findings import Level
 from fastflow.settings import Settings
 
@@ -68,3 +68,12 @@ def test_folder_when_it_cannot_be_used_then_a_fault(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     found = _check_folder("data folder", "DATA_DIR", tmp_path / "file")
     assert (found.level, "DATA_DIR" in found.remedy) == ("fault", True)
+
+
+def test_machine_when_a_setting_is_wrong_then_its_value_and_what_may_stand_there_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("EXECUTOR", "foo")
+    found = check_machine()[-1]
+    assert (found.name, found.level) == ("settings", "fault")
+    assert found.text == "A setting has a wrong value: EXECUTOR: 'foo' is none of process, docker, ray."

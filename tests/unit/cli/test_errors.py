@@ -3,6 +3,7 @@
 import pytest
 from typer.testing import CliRunner
 
+from fastflow.cli.access import Access
 from fastflow.cli.app import app
 from fastflow.cli.errors import ServerProblem, print_error
 from fastflow.kit.errors import Conflict, InvalidInput, NotFound
@@ -73,3 +74,16 @@ def test_option_when_its_value_is_wrong_then_value_and_wish_are_told(arguments: 
     assert result.exit_code == 2
     assert f"Error: {said}" in result.stderr
     assert "Usage: " in result.stderr
+
+
+def test_command_when_something_unforeseen_is_raised_then_it_is_one_sentence_and_the_way_to_the_traceback() -> None:
+    def connect() -> None:
+        raise RuntimeError("wires\ncrossed")
+
+    result = CliRunner().invoke(app, ["runs", "list"], obj=Access(connect=connect))  # type: ignore[arg-type]
+    assert (result.exit_code, result.stdout) == (1, "")
+    told, hint = result.stderr.splitlines()
+    assert told == "Error: This went wrong inside Fast-Flow: RuntimeError: wires crossed."
+    assert "`fastflow --debug …`" in hint and "FASTFLOW_DEBUG=1" in hint
+    result = CliRunner().invoke(app, ["--debug", "runs", "list"], obj=Access(connect=connect))  # type: ignore[arg-type]
+    assert isinstance(result.exception, RuntimeError)

@@ -93,7 +93,15 @@ def test_parse_params_when_others_are_wrong_for_the_schema_then_they_are_named_a
 
 @pytest.mark.parametrize(
     ("pairs", "json_text"),
-    [(["COUNT"], None), (["=3"], None), (["A=1", "A=2"], None), ([], "[1]"), ([], "{"), ([], "null")],
+    [
+        (["COUNT"], None),
+        (["=3"], None),
+        (["A=1", "A=2"], None),
+        ([], "[1]"),
+        ([], "{"),
+        ([], "null"),
+        ([], '{"A": {"B": 1, "B": 2}}'),
+    ],
 )
 def test_parse_params_when_the_form_is_wrong_then_it_is_a_usage_error(pairs: list[str], json_text: str | None) -> None:
     with pytest.raises(WrongUsage) as caught:

@@ -16,6 +16,7 @@ RUN: dict[str, Any] = {
     "submitted_by": "cli:ada",
     "trigger": "cli",
     "priority": 0,
+    "concurrency_key": "Ulm",
     "rerun_of": None,
     "attempt": 1,
     "retry_of": None,
@@ -61,6 +62,7 @@ def test_print_run_when_not_on_a_terminal_then_every_fact_is_a_plain_line(capsys
     assert told["status"] == "FAILED"
     assert told["reason"] == "exit: exit code 3"
     assert told["parameters"] == "CITY=Ulm, TOP=3"
+    assert (told["concurrency key"], "priority" in told) == ("Ulm", False)
     assert told["progress"] == "50% fit"
     assert told["metrics"] == "auc=0.81"
     assert told["artifacts"] == "a.txt (6 B)"
@@ -89,5 +91,5 @@ def test_print_run_when_it_waits_then_only_what_is_known_is_told(capsys: pytest.
     empty = dict.fromkeys((*names, "cpu_seconds", "progress", "metrics", "environment", "isolation", "commit"))
     print_run({**RUN, **empty, "status": "PENDING", "params": {}, "log_file": None}, [])
     out = capsys.readouterr().out
-    assert "PENDING" in out
+    assert "PENDING" in out and "priority" in out
     assert "None" not in out and "{}" not in out

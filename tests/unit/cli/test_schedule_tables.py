@@ -79,6 +79,14 @@ def test_simulation_when_shown_then_changes_of_clocks_and_cuts_are_told(capsys: 
     print_simulation({"items": [item, trial], "clock_changes": [{"text": "The clocks go back."}], "truncated": True})
     out, err = capsys.readouterr()
     assert "no: it was paused" in out and "(not made)" in out
+    print_simulation(
+        {
+            "items": [{**item, "note": "The clocks go back."}],
+            "clock_changes": [{"text": "The clocks go back."}],
+            "truncated": False,
+        }
+    )
+    assert capsys.readouterr().err == ""
     assert err.splitlines() == ["The clocks go back.", "There are more: raise --limit, or bring --to nearer."]
 
 

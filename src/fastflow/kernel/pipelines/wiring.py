@@ -129,6 +129,11 @@ def check_folder(
     ).check(names)
 
 
+def find_overlooked(pipelines_dir: Path) -> Sequence[str]:
+    """Folders in it with Python files but no main.py, which therefore are no pipelines."""
+    return PipelinesFolder(pipelines_dir).overlooked()
+
+
 def look_at_folder(
     pipelines_dir: Path,
     *,

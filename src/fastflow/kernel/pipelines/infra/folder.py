@@ -78,6 +78,17 @@ class PipelinesFolder:
             if located is not None:
                 yield located
 
+    def overlooked(self) -> Sequence[str]:
+        """Folders with Python files of which none says that it is a pipeline, by name."""
+        return [
+            entry.name
+            for entry in self._entries()
+            if entry.is_dir()
+            and not entry.name.startswith((".", "__", "#"))
+            and self._folder(entry.name, entry.path) is None
+            and any(path.suffix == ".py" for path in Path(entry.path).iterdir())
+        ]
+
     def _entries(self) -> Sequence["os.DirEntry[str]"]:
         try:
             with os.scandir(self.root) as entries:

@@ -9,6 +9,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from fastflow.kernel.executors.port import Executor, Exit, RunKey, RunsElsewhere
 from fastflow.kernel.runs.dispatcher.events import carry_events
@@ -71,6 +72,7 @@ class RunTask:
         self._lease = Lease(run_id=run.id, token=run.lease_token)
         self._setup: asyncio.Task[Launchable] | None = None
         self._cancel_text: str | None = None
+        self._cancelled_at: datetime | None = None
         self._is_launch_tried = False
         self._is_launched = False
         self._stop_sent = False
@@ -91,7 +93,7 @@ class RunTask:
     async def cancel(self, text: str) -> None:
         """End the run: its setup is abandoned, or its process stopped. May be called again; only the first counts."""
         if self._cancel_text is None:
-            self._cancel_text = text
+            self._cancel_text, self._cancelled_at = text, self._clock.now()
         if self._is_launched:
             await self._send_stop()
         elif self._setup is not None:
@@ -255,6 +257,8 @@ class RunTask:
         artifacts: Sequence[Artifact] = ()
         try:
             artifacts, notes = await asyncio.to_thread(self._files.collect_artifacts, self.run.id)
+            if end.reason == "cancelled":
+                notes = [*notes, self._told_of_cancellation(end.reason_text)]
             if notes:
                 await asyncio.to_thread(self._files.append_note, self.run.id, "\n".join(notes))
         except OSError:
@@ -264,6 +268,11 @@ class RunTask:
             seconds = max(0.0, (end.started_at - self.run.claimed_at).total_seconds())
             ending = replace(ending, setup_duration=seconds)
         return await self._write_end(ending, artifacts)
+
+    def _told_of_cancellation(self, text: str | None) -> str:
+        """Who ended the run, and when, for its log."""
+        at = self._cancelled_at or self.run.cancel_requested_at or self._clock.now()
+        return f"the run was ended: {text or 'cancelled'} ({at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC)"
 
     async def _fail_setup(self, text: str) -> None:
         noted = {line.strip() for line in self._noted}
