@@ -254,7 +254,7 @@ def test_secrets_when_set_listed_and_removed_then_no_value_is_shown(run: Run) ->
 
 
 def test_secrets_set_when_a_pipeline_is_unknown_then_it_is_set_and_the_near_name_told(run: Run) -> None:
-    done = run("secrets", "set", "KEY", "--value", "x", "--pipeline", "helo", "--pipeline", "hello")
+    done = run("secrets", "set", "KEY", "--value", "long-enough", "--pipeline", "helo", "--pipeline", "hello")
     assert output_of(done) == "KEY is set (version 1).\n"
     assert done.stderr.startswith("Warning: there is no pipeline 'helo' now. Did you mean 'hello'? ")
     assert done.stderr.count("\n") == 1
