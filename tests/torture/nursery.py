@@ -14,7 +14,12 @@ import sys
 def main() -> None:
     """Fork on request until stdin closes."""
     from fastflow import runner, web
+    from fastflow.bootstrap import build_product
+    from fastflow.settings import load_settings
 
+    product = build_product(load_settings())  # rooms are imported where they are assembled
+    web.create_app(product)
+    product.close()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     mains = {"web": web.main, "runner": runner.main}
     print(json.dumps({"pid": os.getpid(), "ready": True}), flush=True)
