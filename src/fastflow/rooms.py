@@ -224,6 +224,7 @@ class Rooms:
             rules=sync_rules(settings),
             graph_judges=GRAPH_JUDGES,
             followers=find_followers,
+            left_behind=partial(_left_behind, self.database),
             is_elsewhere=partial(starts_from_image, settings),
             clock=self.clock,
         )
@@ -414,3 +415,23 @@ def _environments(settings: Settings, database: Database, clock: Clock) -> "Envi
         owner_uid=builder.uid,
         engine=docker_settings(settings),
     )
+
+
+def _left_behind(database: Database, gone: Sequence[str]) -> Sequence[str]:
+    """What people made for pipelines that go, and would be without effect."""
+    from fastflow.kernel.notifications.infra.rule_store import SqlRuleStore
+    from fastflow.kernel.webhooks.infra.store import SqlWebhookStore
+    from fastflow.kernel.webhooks.ports import WebhookFilter
+
+    if not gone:
+        return ()
+    hooks = SqlWebhookStore(database).load_page(WebhookFilter(pipelines=gone), after_id="", limit=100)
+    rules = SqlRuleStore(database).load_all()
+    return [
+        *(f"The webhook {hook.name} of {hook.pipeline_name} would start nothing any more." for hook in hooks),
+        *(
+            f"The alert rule {rule.name} of {rule.pipeline_name} would watch nothing any more."
+            for rule in rules
+            if rule.origin == "user" and rule.pipeline_name in gone
+        ),
+    ]

@@ -70,7 +70,8 @@ def _pipeline_lines(one: Mapping[str, Any]) -> Iterator[str]:
     for line in one["requirements_added"]:
         yield f"requirement + {line}"
     for setting in one["settings"]:
-        yield f"{setting['setting']}: {_value(setting['before'])} -> {_value(setting['after'])}"
+        before = "" if one["change"] == "added" else f"{_value(setting['before'])} -> "
+        yield f"{setting['setting']}: {before}{_value(setting['after'])}"
     environment = one["environment"]
     if environment is not None:
         if environment["state"] != "locked":

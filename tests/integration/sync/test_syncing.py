@@ -16,12 +16,16 @@ from tests.integration.sync.conftest import ADMIN, OPERATOR, House
 from fastflow.bootstrap import build_product
 from fastflow.cli.places import is_synced_pipeline
 from fastflow.kernel.environments.domain.errors import SetupFailed
+from fastflow.kernel.notifications.domain.rule import RuleDefinition
+from fastflow.kernel.notifications.infra.rule_store import SqlRuleStore
+from fastflow.kernel.notifications.service.rules import make_rule
 from fastflow.kernel.pipelines.domain.errors import PipelineBroken, PipelineNotFound
 from fastflow.kernel.schedules.domain.schedule import Definition as ScheduleDefinition
 from fastflow.kernel.sync.domain.errors import SyncRefused, VersionNotFound
 from fastflow.kernel.sync.domain.plan import Plan
 from fastflow.kernel.sync.domain.sync import Sync
 from fastflow.kernel.sync.infra.rows import SYNC
+from fastflow.kernel.webhooks.domain.webhook import WebhookDefinition
 from fastflow.kit.errors import Forbidden, InvalidInput
 from fastflow.kit.identity import Actor, Role
 
@@ -287,9 +291,16 @@ async def test_sync_when_a_scheduled_pipeline_goes_then_declared_schedules_go_an
     house.upstream.push({"s/main.py": "print()\n", "s/pipeline.toml": NIGHTLY.format("0 2 * * *")})
     await house.sync()
     house.product.schedules.declared.keep_in_step()
+    house.product.webhooks.create(WebhookDefinition(pipeline_name="s", name="hook"), None, actor=ADMIN)
+    rule = RuleDefinition(pipeline_name="s", name="tell", events=("failure",), channels=("ops",))
+    SqlRuleStore(house.product.database).add(make_rule(rule, "user", ADMIN, house.product.clock.now()), actor=ADMIN)
     house.upstream.push({"s": None})
     planned = await house.sync(plan_only=True)
     assert planned.plan is not None and planned.plan["blockers"] == []
+    assert planned.plan["warnings"] == [
+        "The webhook hook of s would start nothing any more.",
+        "The alert rule tell of s would watch nothing any more.",
+    ]
     assert [(one["change"], one["name"]) for one in planned.plan["schedules"]] == [("removed", "nightly")]
     definition = ScheduleDefinition(pipeline_name="s", name="mine", trigger="interval", expression="1h")
     house.product.schedules.schedules.create(definition, actor=OPERATOR)

@@ -13,7 +13,7 @@ from fastflow.kernel.pipelines.infra.snapshots import DiskSnapshots
 from fastflow.kernel.pipelines.ports import CodeSource, Sources
 from fastflow.kernel.runs.wiring import read_host_id
 from fastflow.kernel.sync.domain.repository import SETTINGS_NAME, Definition, Repository
-from fastflow.kernel.sync.domain.together import Followers, GraphJudge
+from fastflow.kernel.sync.domain.together import Followers, GraphJudge, LeftBehind
 from fastflow.kernel.sync.infra.active import ActiveSources, FixedSources, HiddenSources
 from fastflow.kernel.sync.infra.credentials import SecretCredentials, Secrets
 from fastflow.kernel.sync.infra.git import Git
@@ -113,6 +113,7 @@ def build_sync(
     rules: SyncRules,
     graph_judges: Sequence[GraphJudge] = (),
     followers: Followers = lambda _pipelines: {},
+    left_behind: LeftBehind = lambda _gone: (),
     is_elsewhere: Callable[[Pipeline], bool] = lambda _pipeline: False,
     clock: Clock | None = None,
 ) -> SyncRoom:
@@ -134,6 +135,7 @@ def build_sync(
         rules: the installation's.
         graph_judges: look at all pipelines together.
         followers: finds what runs after what.
+        left_behind: tells what else hangs on pipelines that go.
         is_elsewhere: tells the pipelines whose runs start from an image.
         clock: None: the machine's own.
     """
@@ -160,6 +162,7 @@ def build_sync(
         store=store,
         graph_judges=graph_judges,
         followers=followers,
+        left_behind=left_behind,
         is_elsewhere=is_elsewhere,
     )
     switcher = Switcher(

@@ -244,10 +244,18 @@ def compare_pipeline(
         files_change(name, change, files),
         requirements_added=added,
         requirements_removed=removed,
-        settings=compare_settings(before, after) if before and after else (),
+        settings=_settings(before, after),
         faults=() if after is None else after.faults,
         was_broken=before is not None and not before.is_healthy,
     )
+
+
+def _settings(before: Pipeline | None, after: Pipeline | None) -> Sequence[SettingChange]:
+    """The settings that differ; of a pipeline that is new, those it sets."""
+    if before is None and after is not None and after.is_healthy:
+        bare = Pipeline(name=after.name, kind=after.kind, script=after.script)
+        return [replace(one, before=None) for one in compare_settings(bare, after)]
+    return compare_settings(before, after) if before and after else ()
 
 
 def files_change(name: str, change: Change, files: Mapping[str, Change]) -> PipelineChange:

@@ -11,6 +11,8 @@ GraphJudge = Callable[[Sequence[Pipeline]], Mapping[str, Sequence[Fault]]]
 """What is wrong with pipelines taken together, such as two that wait for one another, by pipeline."""
 Followers = Callable[[Sequence[Pipeline]], Mapping[str, Sequence[str]]]
 """Pipeline -> those that run after it."""
+LeftBehind = Callable[[Sequence[str]], Sequence[str]]
+"""What people made for pipelines that go, and would be without effect: a sentence for each."""
 
 
 @dataclass(frozen=True, kw_only=True)

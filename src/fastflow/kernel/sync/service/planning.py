@@ -27,7 +27,7 @@ from fastflow.kernel.sync.domain.plan import (
     files_change,
     find_blockers,
 )
-from fastflow.kernel.sync.domain.together import Followers, GraphJudge, Together, look_together
+from fastflow.kernel.sync.domain.together import Followers, GraphJudge, LeftBehind, Together, look_together
 from fastflow.kernel.sync.ports import Code, Environments, Preview, Schedules, SyncStore
 from fastflow.kernel.sync.service.telling import Teller
 from fastflow.kit.errors import InvalidInput, NotFound, Unavailable
@@ -78,6 +78,7 @@ class Planner:
         store: knows the runs that wait or run.
         graph_judges: look at all pipelines together.
         followers: finds what runs after what.
+        left_behind: tells what hangs on pipelines that go, beside schedules and followers.
         is_elsewhere: tells the pipelines whose runs start from an image: their environments are made in there.
     """
 
@@ -92,6 +93,7 @@ class Planner:
         store: SyncStore,
         graph_judges: Sequence[GraphJudge],
         followers: Followers,
+        left_behind: LeftBehind = lambda _gone: (),
         is_elsewhere: Callable[[Pipeline], bool] = lambda _pipeline: False,
     ) -> None:
         self._code = code
@@ -102,6 +104,7 @@ class Planner:
         self._store = store
         self._graph_judges = graph_judges
         self._followers = followers
+        self._left_behind = left_behind
         self._is_elsewhere = is_elsewhere
 
     # -- the files ------------------------------------------------------------------------------------------------------
@@ -211,6 +214,7 @@ class Planner:
             )
 
     def _warnings(self, changes: Sequence[PipelineChange], pairs: Mapping[str, Pair]) -> Iterator[str]:
+        yield from self._left_behind([one.name for one in changes if one.change == "removed"])
         for one in changes:
             for fault in one.faults:
                 if fault.severity == "warning":

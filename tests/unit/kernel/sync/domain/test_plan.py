@@ -38,6 +38,13 @@ def test_settings_when_they_differ_then_each_is_told_under_its_key() -> None:
     }
 
 
+def test_settings_when_the_pipeline_is_new_then_those_it_sets_are_told() -> None:
+    new = pipeline(run_timeout=9.0, secrets=("A",))
+    told = compare_pipeline("a", None, new, {"a/main.py": "added"}).settings
+    assert [(one.setting, one.before, one.after) for one in told] == [("timeout", None, 9.0), ("secrets", None, ("A",))]
+    assert compare_pipeline("a", None, pipeline(run_timeout=9.0, faults=(ERROR,)), {}).settings == ()
+
+
 @pytest.mark.parametrize(
     ("path", "text", "lines"),
     [
