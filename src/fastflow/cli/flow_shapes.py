@@ -151,10 +151,12 @@ def _planned(step: Mapping[str, Any]) -> Iterator[str]:
         yield "asks for approval"
 
 
-def print_plan(steps: Sequence[Mapping[str, Any]]) -> None:
-    """What a flow would be made of, as a tree."""
+def print_plan(steps: Sequence[Mapping[str, Any]], warnings: Sequence[str] = ()) -> None:
+    """What a flow would be made of, as a tree; what it may lack goes to stderr."""
     for line in draw_tree(steps):
         typer.echo(printable(line))
+    for warning in warnings:
+        typer.echo(printable(f"Warning: {warning}"), err=True)
 
 
 def print_elements(items: Sequence[Mapping[str, Any]]) -> None:

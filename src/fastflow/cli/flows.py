@@ -56,7 +56,7 @@ def plan_flow(ctx: typer.Context, roots: Roots, as_json: AsJson = False) -> None
 
     with open_api(ctx) as api:
         plan = api.get("/flows/plan", root=roots)
-    print_json(plan) if as_json else print_plan(plan["steps"])
+    print_json(plan) if as_json else print_plan(plan["steps"], plan["warnings"])
 
 
 @app.command("list")

@@ -16,6 +16,7 @@ from fastflow.kernel.flows.domain.errors import (
     NothingFailed,
     StepNotFound,
 )
+from fastflow.kernel.flows.domain.explaining import explain_flow
 from fastflow.kernel.flows.domain.flow import ElementState, FlowStatus
 from fastflow.kernel.flows.ports import FlowFilter
 from fastflow.kernel.pipelines.domain.retry import RetryPolicy
@@ -70,6 +71,41 @@ def test_follower_when_it_cannot_run_then_the_run_is_taken_and_the_step_says_why
     with pytest.raises(InvalidFlow, match="its step load cannot run") as caught:
         desk.start("extract")
     assert "steps.load" in caught.value.fields
+
+
+def test_follower_when_its_upstream_is_misspelt_then_it_is_not_lost(desk: FlowDesk) -> None:
+    desk.add("extract")
+    desk.add("load", ["extrct"])
+    desk.add("lost", ["nowhere_near"])
+    desk.end(desk.runs.submit("extract", {}, actor=OPERATOR))
+    (flow,) = desk.room.flows.list(actor=OPERATOR).items
+    assert desk.states(flow) == {"extract": "SUCCESS", "load": "FAILED"}
+    judged = "after names 'extrct', which is no pipeline. Did you mean 'extract'?"
+    assert judged in desk.why(flow, "load")
+    assert "lost may belong to this flow and is not in it" in explain_flow(desk.view(flow).flow, flow.steps)
+    for refused in (
+        lambda: desk.start("extract"),
+        lambda: desk.room.flows.plan(["extract"], actor=OPERATOR),
+        lambda: desk.room.flows.rerun(flow.flow.id, actor=OPERATOR),
+    ):
+        with pytest.raises(InvalidFlow) as caught:
+            refused()
+        assert judged in caught.value.fields["steps.load"]
+    desk.add("load", ["extract"])
+    plan = desk.room.flows.plan(["extract"], actor=OPERATOR)
+    assert [step.name for step in plan.steps] == ["extract", "load"]
+    assert plan.warnings[0].startswith("lost may belong to this flow")
+
+
+def test_circle_when_a_pipeline_of_it_is_run_then_refused_but_alone_it_runs(desk: FlowDesk) -> None:
+    desk.add("ca", ["cb"])
+    desk.add("cb", ["ca"])
+    for refused in (lambda: desk.start("ca"), lambda: desk.runs.submit("ca", {}, actor=OPERATOR)):
+        with pytest.raises(FlowCycle, match=r"ca cannot begin a flow: .*after goes in a circle: ca -> cb -> ca"):
+            refused()
+    assert desk.active() == []
+    desk.runs.submit("ca", {}, actor=OPERATOR, alone=True)
+    assert len(desk.active()) == 1 and desk.room.flows.list(actor=OPERATOR).items == []
 
 
 def test_code_when_it_changes_after_the_beginning_then_the_flow_keeps_what_it_began_with(desk: FlowDesk) -> None:

@@ -18,7 +18,7 @@ from fastflow.kernel.flows.domain.backfilling import (
 )
 from fastflow.kernel.flows.domain.explaining import explain_flow, explain_step, path_of, seconds_of
 from fastflow.kernel.flows.domain.flow import Counts, Element, ElementState, FlowStatus, Kind, Step, StepState
-from fastflow.kernel.flows.domain.planned import PlannedStep
+from fastflow.kernel.flows.domain.planned import FlowPlan, PlannedStep
 from fastflow.kernel.flows.ports import FlowView
 from fastflow.kernel.flows.service import BackfillPlan
 from fastflow.kernel.flows.service.flows import MAX_ROOTS
@@ -178,7 +178,7 @@ class FlowCard(BaseModel):
     steps_total: int
     steps_ended: int
     elements: CountsOut = Field(description="Of all steps.")
-    detail: dict[str, Any] = Field(description="Of a backfill: what was asked for.")
+    detail: dict[str, Any] = Field(description="Of a backfill: what was asked for; of a flow: its `warnings`, if any.")
 
     @classmethod
     def of(cls, view: FlowView) -> "FlowCard":
@@ -248,11 +248,12 @@ class FlowPlanOut(BaseModel):
     """What a flow would be made of."""
 
     steps: list[PlannedStepOut] = Field(description="Upstreams first.")
+    warnings: list[str] = Field(description="Pipelines that may belong to it, but whose faults hide that.")
 
     @classmethod
-    def of(cls, planned: Sequence[PlannedStep]) -> "FlowPlanOut":
+    def of(cls, plan: FlowPlan) -> "FlowPlanOut":
         """The plan as the API shows it."""
-        return cls(steps=[_planned(step) for step in planned])
+        return cls(steps=[_planned(step) for step in plan.steps], warnings=list(plan.warnings))
 
 
 class ElementOut(BaseModel):

@@ -44,6 +44,7 @@ class After:
         limit: runs of a fan-out that may be under way at once.
         max_failures: failed elements that do not fail the step: a number, or a share such as `10%`.
         approval: None: nobody is asked.
+        doubt: why all this is not known for certain, so that the step cannot run; None: it is.
     """
 
     pipelines: tuple[str, ...]
@@ -55,6 +56,7 @@ class After:
     limit: int = DEFAULT_LIMIT
     max_failures: int | str = 0
     approval: ApprovalRule | None = None
+    doubt: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As a flow keeps it."""

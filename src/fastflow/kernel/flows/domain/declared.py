@@ -38,10 +38,12 @@ class Declared:
     Attributes:
         after: None when nothing is declared or something is wrong.
         problems: by key, dotted; an empty key stands for the whole.
+        named: of a faulty one: the texts that may be names of upstreams.
     """
 
     after: After | None = None
     problems: Mapping[str, str] = field(default_factory=dict)
+    named: Sequence[str] = ()
 
 
 def judge_after(toml: TomlText, faults: FaultList, settings: PipelineSettings) -> None:
@@ -65,12 +67,15 @@ def read_after(pipeline_name: str, value: Any, schema: Mapping[str, Any] | None)
         return Declared()
     if isinstance(value, list):
         if any(isinstance(each, Mapping) for each in value):
-            return Declared(problems={"": "there is one table: head it with [after], in single brackets"})
+            problem = {"": "there is one table: head it with [after], in single brackets"}
+            return Declared(problems=problem, named=_texts_in(value))
         value = {"pipelines": value}
     reader = _Reader(value)
     after = reader.after()
     problems = {**reader.problems, **_problems_together(pipeline_name, after, schema, reader.problems)}
-    return Declared(problems=problems) if problems else Declared(after=after)
+    if not problems:
+        return Declared(after=after)
+    return Declared(problems=problems, named=after.pipelines or _texts_in(value.get("pipelines", value)))
 
 
 class _Reader:
@@ -224,6 +229,10 @@ def _mapping(value: Any) -> dict[str, Any]:
     if odd is not None:
         raise ValueError(f"{odd} has no form in JSON; write dates and times as text in quotes")
     return value
+
+
+def _texts_in(value: Any) -> list[str]:
+    return [leaf.strip() for leaf in _leaves(value) if isinstance(leaf, str)]
 
 
 def _leaves(value: Any) -> list[Any]:

@@ -11,7 +11,12 @@ _NAMED = 5
 
 
 def explain_flow(flow: Flow, steps: Sequence[Step]) -> str:
-    """Where the flow is, why, and what comes next: one or two sentences."""
+    """Where the flow is, why, and what comes next: one or two sentences, and one for each pipeline that it may lack."""
+    warnings = flow.detail.get("warnings", ()) if flow.kind == "flow" else ()
+    return " ".join([_explain(flow, steps), *(f"Warning: {_clause(warning)}." for warning in warnings)])
+
+
+def _explain(flow: Flow, steps: Sequence[Step]) -> str:
     what = flow.kind
     if flow.status is FlowStatus.SUCCESS:
         skipped = [step for step in steps if step.state is StepState.SKIPPED]

@@ -26,6 +26,19 @@ class PlannedStep:
         return self.after is None
 
 
+@dataclass(frozen=True, kw_only=True)
+class FlowPlan:
+    """What a flow would be made of.
+
+    Attributes:
+        steps: upstreams first.
+        warnings: pipelines that may belong to it and are not in it, a sentence for each.
+    """
+
+    steps: Sequence[PlannedStep]
+    warnings: Sequence[str] = ()
+
+
 def plan_steps(roots: Sequence[str], afters: Afters) -> Sequence[PlannedStep]:
     """The steps of a flow that begins with `roots`, upstreams first.
 

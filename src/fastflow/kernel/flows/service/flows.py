@@ -6,9 +6,9 @@ from typing import Any, Literal, cast
 
 from fastflow.kernel.flows.domain.errors import FlowEnded, FlowNotFound, InvalidFlow, NoApproval, StepNotFound
 from fastflow.kernel.flows.domain.flow import Element, ElementState, Flow, FlowStatus, Step, StepState
-from fastflow.kernel.flows.domain.planned import PlannedStep
+from fastflow.kernel.flows.domain.planned import FlowPlan, PlannedStep
 from fastflow.kernel.flows.ports import WAKE_MESSAGE, FlowFilter, FlowStore, FlowView, NewFlow, NewStep, Runs, WakeUp
-from fastflow.kernel.flows.service.planning import Planner, element_of, name_of, new_step
+from fastflow.kernel.flows.service.planning import Planner, detail_of, element_of, name_of, new_step, refuse
 from fastflow.kernel.runs.domain.prepared import PreparedRun
 from fastflow.kit.clock import Clock
 from fastflow.kit.errors import Forbidden
@@ -32,7 +32,7 @@ class FlowService:
 
     # -- begin ----------------------------------------------------------------------------------------------------------
 
-    def plan(self, roots: Sequence[str], *, actor: Actor) -> Sequence[PlannedStep]:
+    def plan(self, roots: Sequence[str], *, actor: Actor) -> FlowPlan:
         """The steps that a flow with these roots would have now; changes nothing. Raises as `start`."""
         return self._planner.plan(self._checked(roots, actor))
 
@@ -63,7 +63,8 @@ class FlowService:
             InvalidParams: names every wrong parameter.
             Forbidden: role or scope.
         """
-        planned = self._planner.plan(self._checked(roots, actor, Role.OPERATOR))
+        plan = self._planner.plan(self._checked(roots, actor, Role.OPERATOR))
+        planned = plan.steps
         templates = self._templates(planned)
         given = self._params_of_roots([step.name for step in planned if step.is_root], templates, params or {})
         flow = Flow(
@@ -75,6 +76,7 @@ class FlowService:
             priority=priority,
             created_at=self._clock.now(),
             idempotency_key=idempotency_key,
+            detail=detail_of(plan.warnings),
         )
         new = NewFlow(
             flow=flow,
@@ -97,14 +99,7 @@ class FlowService:
 
     def _templates(self, planned: Sequence[PlannedStep]) -> Mapping[str, PreparedRun]:
         prepared = {step.name: self._planner.prepare(step.name) for step in planned}
-        problems = {name: problem for name, (_, problem) in prepared.items() if problem is not None}
-        if problems:
-            first = next(iter(problems))
-            raise InvalidFlow(
-                f"The flow cannot begin: its step {first} cannot run: {problems[first]}",
-                hint="Correct the pipelines, which `fastflow pipelines check` looks at; nothing was started.",
-                fields={f"steps.{name}": problem for name, problem in problems.items()},
-            )
+        refuse({name: problem for name, (_, problem) in prepared.items() if problem is not None})
         return {name: cast("PreparedRun", template) for name, (template, _) in prepared.items()}
 
     @staticmethod
@@ -247,6 +242,7 @@ class FlowService:
         """
         view = self._operated(flow_id, actor)
         steps = [step for step in view.steps if step.state is not StepState.SUCCESS]
+        _refuse_doubts(view.flow, steps)
         templates: dict[str, NewStep] = {}
         if not exact and view.flow.status is FlowStatus.FAILED:
             prepared = self._templates([PlannedStep(name=step.name, position=0, after=None) for step in steps])
@@ -266,6 +262,18 @@ class FlowService:
     def _wake(self) -> None:
         self._wakeup.wake_runner("wake")
         self._wakeup.wake_runner(WAKE_MESSAGE)
+
+
+def _refuse_doubts(flow: Flow, steps: Sequence[Step]) -> None:
+    """A step that got its place by a guess must not run at it, also when the pipeline is mended now."""
+    doubts = {step.name: step.after.doubt for step in steps if step.after is not None and step.after.doubt}
+    if doubts and flow.status is FlowStatus.FAILED:
+        first = next(iter(doubts))
+        raise InvalidFlow(
+            f"The flow cannot be run again: where its step {first} stands was not known when it began: {doubts[first]}",
+            hint=f"Correct the pipeline and begin a new flow: `fastflow flows run {flow.name}`.",
+            fields={f"steps.{name}": doubt for name, doubt in doubts.items()},
+        )
 
 
 def _taken(template: PreparedRun, params: Mapping[str, Any]) -> Mapping[str, Any]:

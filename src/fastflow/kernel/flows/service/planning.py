@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from fastflow.kernel.flows.domain.after import DEFAULT_LIMIT
+from fastflow.kernel.flows.domain.doubts import Graph, read_graph
+from fastflow.kernel.flows.domain.errors import FlowCycle, InvalidFlow
 from fastflow.kernel.flows.domain.flow import Element, ElementState, Flow, Step, StepState
-from fastflow.kernel.flows.domain.graph import Afters, afters_of
-from fastflow.kernel.flows.domain.planned import PlannedStep, plan_steps
+from fastflow.kernel.flows.domain.planned import FlowPlan, PlannedStep, plan_steps
 from fastflow.kernel.flows.ports import FlowStore, NewFlow, NewStep, Pipelines, Runs
 from fastflow.kernel.runs.domain.run import Run
 from fastflow.kernel.runs.ports import Beside
@@ -20,6 +21,7 @@ from fastflow.kit.ids import new_id
 _GRAPH_SECONDS = 1.0
 """How long the graph is taken for known: looking through every pipeline's files costs more than a submission."""
 _MAX_NAME = 300
+_MAX_WARNINGS = 20
 
 
 class Planner:
@@ -37,26 +39,36 @@ class Planner:
         self._pipelines = pipelines
         self._runs = runs
         self._clock = clock
-        self._graph: tuple[float, Afters] | None = None
+        self._graph: tuple[float, Graph] | None = None
 
-    def plan(self, roots: Sequence[str]) -> Sequence[PlannedStep]:
+    def plan(self, roots: Sequence[str]) -> FlowPlan:
         """The steps of a flow that would begin now.
 
         Raises:
             NotFound: a root is no pipeline.
             FlowCycle: pipelines run after one another in a circle.
+            InvalidFlow: of a step it is not certain what it runs after; names each.
         """
         for root in roots:
             self._pipelines.get(root)
-        return plan_steps(roots, self._afters(fresh=True))
+        graph = self._look(fresh=True)
+        _refuse_faults(roots, graph)
+        steps = plan_steps(roots, graph.afters)
+        refuse({step.name: step.after.doubt for step in steps if step.after is not None and step.after.doubt})
+        return FlowPlan(steps=steps, warnings=graph.warnings)
 
     def following(self, pipeline_name: str) -> Beside | None:
-        """What follows a run of the pipeline: keeps a flow beside the run; None when nothing does. A `Follow`."""
-        afters = self._afters(fresh=False)
-        if not any(pipeline_name in after.pipelines for after in afters.values()):
+        """What follows a run of the pipeline: keeps a flow beside the run; None when nothing does. A `Follow`.
+
+        Raises:
+            FlowCycle, InvalidFlow: the pipeline's own place among the others is wrong, or they run in a circle.
+        """
+        graph = self._look(fresh=False)
+        _refuse_faults([pipeline_name], graph)
+        if not any(pipeline_name in after.pipelines for after in graph.afters.values()):
             return None
-        planned = plan_steps([pipeline_name], afters)
-        prepared = [self.prepare(step.name) for step in planned]
+        planned = plan_steps([pipeline_name], graph.afters)
+        prepared = [self._prepare_step(step) for step in planned]
 
         def keep(connection: Any, run: Run) -> None:
             flow = Flow(
@@ -67,6 +79,7 @@ class Planner:
                 params=run.params,
                 priority=run.priority,
                 created_at=run.queued_at,
+                detail=detail_of(graph.warnings),
             )
             steps = [new_step(flow, step, *parts) for step, parts in zip(planned, prepared, strict=True)]
             begun = {"state": StepState.RUNNING, "why": f"run {run.id} is under way", "started_at": run.queued_at}
@@ -86,13 +99,47 @@ class Planner:
         except FastFlowError as error:
             return None, error.message
 
-    def _afters(self, *, fresh: bool) -> Afters:
+    def _prepare_step(self, step: PlannedStep) -> tuple[Any, str | None]:
+        if step.after is not None and step.after.doubt is not None:
+            return None, step.after.doubt
+        return self.prepare(step.name)
+
+    def _look(self, *, fresh: bool) -> Graph:
         known = self._graph
         if not fresh and known is not None and time.monotonic() - known[0] < _GRAPH_SECONDS:
             return known[1]
-        afters = afters_of(self._pipelines.list())
-        self._graph = (time.monotonic(), afters)
-        return afters
+        graph = read_graph(self._pipelines.list())
+        self._graph = (time.monotonic(), graph)
+        return graph
+
+
+def refuse(problems: Mapping[str, str]) -> None:
+    """Let no flow begin with these steps, by name with why they cannot run.
+
+    Raises:
+        InvalidFlow: there are any.
+    """
+    if problems:
+        first = next(iter(problems))
+        raise InvalidFlow(
+            f"The flow cannot begin: its step {first} cannot run: {problems[first]}",
+            hint="Correct the pipelines, which `fastflow pipelines check` looks at; nothing was started.",
+            fields={f"steps.{name}": problem for name, problem in problems.items()},
+        )
+
+
+def detail_of(warnings: Sequence[str]) -> Mapping[str, Any]:
+    """What a flow keeps of the warnings at its beginning."""
+    return {"warnings": list(warnings[:_MAX_WARNINGS])} if warnings else {}
+
+
+def _refuse_faults(roots: Sequence[str], graph: Graph) -> None:
+    for root in roots:
+        for fault in graph.faults.get(root, ()):
+            told = f"{root} cannot begin a flow: {fault}"
+            hint = f"{fault.hint} Or run the pipeline alone: `alone`, `fastflow run {root} --alone`."
+            is_circle = "in a circle" in fault.message
+            raise (FlowCycle if is_circle else InvalidFlow)(told, hint=hint, fields={f"steps.{root}": str(fault)})
 
 
 def new_step(flow: Flow, planned: PlannedStep, template: Any, problem: str | None) -> NewStep:

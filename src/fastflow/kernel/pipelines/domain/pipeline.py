@@ -43,6 +43,7 @@ class PipelineSettings:
         notify: as written, for the room that will judge it.
         after: as written, for the room that will judge it.
         after_at: where that stands: file and line.
+        unread_after: of broken settings without `after`: the words that stand where it may have stood; None: nowhere.
     """
 
     description: str = ""
@@ -64,6 +65,7 @@ class PipelineSettings:
     notify: Any = None
     after: Any = None
     after_at: tuple[str, int | None] | None = None
+    unread_after: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from fastflow.kernel.pipelines.domain.pipeline import Pipeline, PipelineSettings
 from fastflow.kernel.pipelines.domain.settings import read_settings
 from fastflow.kernel.pipelines.domain.source import Source
 from fastflow.kernel.pipelines.domain.toml_text import TomlText
+from fastflow.kernel.pipelines.domain.unread import find_unread_after
 
 SETTINGS_FILE = "pipeline.toml"
 _CHECKED_MODULES = 500
@@ -43,6 +44,9 @@ def read_pipeline(
     python = settings.python or dependencies.python
     modules = _modules(source, text, is_ours=_admits(python, server_python)) if text is not None else ()
     taken = {field.name: getattr(settings, field.name) for field in fields(PipelineSettings)} | {"python": python}
+    if settings.after is None and source.faults.has_errors:
+        unread = find_unread_after(source, SETTINGS_FILE)
+        taken["unread_after"] = None if unread is None else tuple(unread)
     return Pipeline(
         name=source.name,
         kind=source.kind,

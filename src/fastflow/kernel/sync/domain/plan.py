@@ -14,7 +14,7 @@ EnvironmentState = Literal["locked", "ready", "failed", "elsewhere", "none"]
 BlockerKind = Literal["fault", "lock", "environment", "removal"]
 
 MOST_FILES = 50
-_NOT_SETTINGS = frozenset({"schedules", "after_at"})
+_NOT_SETTINGS = frozenset({"schedules", "after_at", "unread_after"})
 """Of the settings, what the plan tells in a part of its own, and where something stands."""
 
 
