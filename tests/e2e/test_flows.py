@@ -51,8 +51,9 @@ def test_flow_when_steered_by_the_command_line_then_it_waits_for_people_and_goes
     tell("run", "extract", "--alone")
     assert json.loads(tell("flows", "list", "--json"))["items"] == []
 
-    tell("run", "extract")
+    told = served.cli("run", "extract").stderr
     asked = until(lambda: flow("RUNNING", "APPROVAL"))
+    assert f"[fastflow] its flow {asked['id']} goes on with 1 step: fastflow flows show {asked['id']}" in told
     assert "Checked?" in tell("flows", "show", "last")
     tell("flows", "deny", "last", "deploy", "--note", "wrong figures")
     assert "wrong figures" in tell("flows", "explain", "last")
@@ -74,3 +75,6 @@ def test_flow_when_steered_by_the_command_line_then_it_waits_for_people_and_goes
     runs = json.loads(tell("flows", "elements", backfill, "extract", "--json"))["items"]
     assert [each["key"] for each in runs] == ["2026-01-01", "2026-01-02", "2026-01-03"]
     assert "3/3" in tell("backfill", "show", "last")
+    assert f"0 to run, 3 done already (by backfill {backfill})" in tell("backfill", *days, "--dry-run")
+    assert "2026-01-02" in tell("backfill", "elements", "last")
+    assert "2026-01-02" in tell("flows", "elements", backfill[-8:], "extract")

@@ -6,8 +6,22 @@ import typer
 from typer.core import TyperGroup
 
 from fastflow.cli.access import AsJson, Cursor, Limit, open_api
+from fastflow.cli.errors import ServerProblem
 from fastflow.cli.flows import change, list_some
 from fastflow.cli.output import print_json, printable
+
+_FLAGS = {"since": "--from", "until": "--to", "max_failures": "--max-failures"}
+_FLAGS |= {name: f"--{name}" for name in ("step", "timezone", "order", "throttle", "priority", "maximum")}
+
+
+def in_flags(error: ServerProblem) -> ServerProblem:
+    """What is wrong with a backfill, with the names of flags for those of the API's fields."""
+    for name, flag in _FLAGS.items():
+        if name in error.fields:
+            problem = error.fields.pop(name)
+            error.message = error.message.replace(f"{name}: {problem}", f"{flag}: {problem}")
+            error.fields[flag] = problem
+    return error
 
 
 class _Group(TyperGroup):
@@ -92,14 +106,18 @@ def run_backfill(
             "again": again,
             "dry_run": dry_run,
         }
-        made = api.post("/backfills", body)
+        try:
+            made = api.post("/backfills", body)
+        except ServerProblem as error:
+            raise in_flags(error) from error
     if as_json:
         print_json(made)
     elif dry_run:
         print_slots(made)
     else:
         typer.echo(made["backfill"]["id"])
-        typer.echo(printable(f"{made['total']} runs. {made['backfill']['text']}"), err=True)
+        told = made["backfill"]["text"]
+        typer.echo(printable(told if "to run" in told else f"{made['to_run']} to run. {told}"), err=True)
 
 
 @app.command("list")
@@ -118,12 +136,37 @@ def list_backfills(
 
 @app.command("show")
 def show_backfill(ctx: typer.Context, backfill: Ref, as_json: AsJson = False) -> None:
-    """One backfill with its progress; `fastflow flows elements BACKFILL PIPELINE` lists its runs."""
+    """One backfill with its progress; `fastflow backfill elements BACKFILL` lists its runs."""
     from fastflow.cli.flow_shapes import get_flow, print_flow
 
     with open_api(ctx) as api:
         found = get_flow(api, backfill, kind="backfills")
     print_json(found) if as_json else print_flow(found)
+
+
+@app.command("elements")
+def list_runs(
+    ctx: typer.Context,
+    backfill: Ref,
+    state: Annotated[str | None, typer.Option(help="Only WAITING, RUNNING, SUCCESS, FAILED or SKIPPED ones.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    as_json: AsJson = False,
+) -> None:
+    """The runs of a backfill, with every attempt, in the order of its times."""
+    from fastflow.cli.client import part
+    from fastflow.cli.flow_shapes import get_flow, print_elements
+    from fastflow.cli.runs import tell_next
+
+    with open_api(ctx) as api:
+        found = get_flow(api, backfill, kind="backfills")
+        path = f"/flows/{part(found['id'])}/steps/{part(found['steps'][0]['name'])}/elements"
+        page = api.get(path, state=state, limit=limit, cursor=cursor)
+    if as_json:
+        print_json(page)
+        return
+    print_elements(page["items"])
+    tell_next(page)
 
 
 @app.command("cancel")

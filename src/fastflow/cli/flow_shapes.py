@@ -69,6 +69,7 @@ def print_flows(items: Sequence[Mapping[str, Any]], *, empty: str) -> None:
             ("name", lambda one: one["name"]),
             ("status", lambda one: one["status"]),
             ("ended", _progress),
+            ("done before", lambda one: one["detail"].get("done_already") or None),
             ("failed", lambda one: one["elements"]["failed"] or None),
             ("attempt", lambda one: one["attempt"] if one["attempt"] > 1 else None),
             ("trigger", lambda one: one["trigger"]),
@@ -93,11 +94,12 @@ def print_flow(flow: Mapping[str, Any]) -> None:
     )
     typer.echo(printable(flow["text"]))
     typer.echo()
-    for line in draw_tree(flow["steps"]):
+    has_path = len(flow["critical_path"]) > 1
+    for line in draw_tree([step if has_path else {**step, "critical": False} for step in flow["steps"]]):
         typer.echo(printable(line))
-    if len(flow["critical_path"]) > 1:
+    if has_path:
         path = " -> ".join(flow["critical_path"])
-        typer.echo(f"\ncritical path  {printable(path)}  ({seconds(flow['critical_seconds'])})")
+        typer.echo(f"\n* critical path  {printable(path)}  ({seconds(flow['critical_seconds'])})")
 
 
 def draw_tree(steps: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -177,13 +179,20 @@ def print_elements(items: Sequence[Mapping[str, Any]]) -> None:
 
 def print_slots(plan: Mapping[str, Any]) -> None:
     """What a backfill would run."""
-    typer.echo(f"{plan['total']} runs; nothing was made.")
+    from fastflow.kernel.flows.domain.explaining import describe_backfill
+
+    typer.echo(f"{describe_backfill(plan)}; nothing was made.")
     for slot in plan["first"]:
-        typer.echo(printable(f"{slot['key']}  {slot['params']}"))
+        typer.echo(printable(_slot(slot)))
     if plan["total"] > len(plan["first"]) + len(plan["last"]):
         typer.echo("...")
     for slot in plan["last"]:
-        typer.echo(printable(f"{slot['key']}  {slot['params']}"))
+        typer.echo(printable(_slot(slot)))
+
+
+def _slot(slot: Mapping[str, Any]) -> str:
+    already = f"  ({slot['already'].replace('_', ' ')} already)" if slot["already"] else ""
+    return f"{slot['key']}  {slot['params']}{already}"
 
 
 def get_flow(api: Api, reference: str, *, kind: str = "flows") -> Mapping[str, Any]:

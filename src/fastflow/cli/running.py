@@ -19,6 +19,7 @@ from fastflow.cli.output import local_time, printable
 from fastflow.cli.params import parse_params
 from fastflow.cli.status_line import StatusLine, keep_status, terminal_status
 from fastflow.kit.errors import FastFlowError
+from fastflow.kit.words import counted
 
 EXIT_TIMEOUT = 124
 EXIT_NOT_RUN = 125
@@ -59,13 +60,13 @@ class Executing(Protocol):
 
 def detach_run(api: Api, name: str, order: Order) -> int:
     """Submit and print the run's id, alone on stdout; the exit code."""
-    typer.echo(api.run(_submit(api, name, order))["id"])
+    typer.echo(api.run(_submit_and_tell(api, name, order))["id"])
     return 0
 
 
 def run_on_server(api: Api, name: str, order: Order) -> int:
     """Submit to a runner that works elsewhere, and follow; the exit code."""
-    return api.run(_run(api, _submit(api, name, order), lambda _run_id: None))
+    return api.run(_run(api, _submit_and_tell(api, name, order), lambda _run_id: None))
 
 
 def run_here(api: Api, name: str, order: Order) -> int:
@@ -117,6 +118,27 @@ async def _submit(api: Api, name: str, order: Order) -> Mapping[str, Any]:
     }
     run: Mapping[str, Any] = await api.call("POST", f"/pipelines/{part(name)}/run", body=body)
     return run
+
+
+async def _submit_and_tell(api: Api, name: str, order: Order) -> Mapping[str, Any]:
+    """Submit, and tell of the flow that begins with the run."""
+    run = await _submit(api, name, order)
+    if not order.alone:
+        with suppress(FastFlowError):  # the run is submitted, whatever becomes of this look
+            for flow in (await api.call("GET", "/flows", query={"run_id": run["id"], "limit": 1}))["items"]:
+                _note(describe_flow(flow), terminal_status())
+    return run
+
+
+def describe_flow(flow: Mapping[str, Any]) -> str:
+    """The flow that goes on after a run.
+
+    >>> describe_flow({"id": "0199", "steps_total": 3, "detail": {"warnings": ["x may belong to it"]}})
+    'its flow 0199 goes on with 2 steps: fastflow flows show 0199; warning: x may belong to it'
+    """
+    left = counted(flow["steps_total"] - 1, "step")
+    warnings = "".join(f"; warning: {warning}" for warning in flow["detail"].get("warnings", ()))
+    return f"its flow {flow['id']} goes on with {left}: fastflow flows show {flow['id']}{warnings}"
 
 
 async def _run(api: Api, submission: Awaitable[Mapping[str, Any]], execute: "Callable[[str], Executing | None]") -> int:

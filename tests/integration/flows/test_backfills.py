@@ -6,7 +6,8 @@ import pytest
 from tests.integration.flows.conftest import OPERATOR, FlowDesk
 
 from fastflow.kernel.flows.domain.backfilling import BackfillRequest
-from fastflow.kernel.flows.domain.errors import InvalidBackfill
+from fastflow.kernel.flows.domain.errors import FlowEnded, InvalidBackfill
+from fastflow.kernel.flows.domain.explaining import explain_flow
 from fastflow.kernel.flows.domain.flow import FlowStatus
 from fastflow.kernel.flows.ports import FlowView
 from fastflow.kernel.runs.domain.errors import InvalidParams
@@ -71,6 +72,24 @@ def test_backfill_when_made_again_then_what_was_done_is_not_and_what_failed_is(f
     assert "of an earlier backfill did the same" in keys[0]
     begin(filled, until="2026-01-01", again=True)
     assert days(filled) == ["01"]
+
+
+def test_backfill_when_something_was_done_already_then_plan_and_words_say_what(filled: FlowDesk) -> None:
+    first = begin(filled, until="2026-01-03", throttle=3, max_failures=1)
+    one, two, _ = filled.active()
+    filled.end(one)
+    filled.end(two, exit_code=1)
+    plan = filled.room.backfills.plan(request(until="2026-01-04"), actor=OPERATOR)
+    assert [slot.already for slot in plan.slots] == ["done", None, "under_way", None]
+    assert (plan.to_run, plan.done_already, plan.under_way_already, plan.done_by) == (2, 1, 1, [first.flow.id])
+    assert filled.room.backfills.plan(request(until="2026-01-04", again=True), actor=OPERATOR).to_run == 4
+    again = begin(filled, until="2026-01-01")
+    assert filled.view(again).flow.status is FlowStatus.SUCCESS
+    told = explain_flow(filled.view(again).flow, filled.view(again).steps)
+    assert told.endswith(f"At its beginning: 0 to run, 1 done already (by backfill {first.flow.id}).")
+    with pytest.raises(FlowEnded) as caught:
+        filled.room.flows.cancel(again.flow.id, actor=OPERATOR)
+    assert "flows" not in caught.value.hint and "fastflow backfill show" in caught.value.hint
 
 
 def test_backfill_when_more_fail_than_may_then_stops_and_resume_does_the_rest(filled: FlowDesk) -> None:

@@ -40,7 +40,8 @@ def test_run_when_submitted_and_others_run_after_it_then_a_flow_begins_with_it(d
     desk.add("load", {"pipelines": ["extract"], "params": {"DAY": "{extract.day}", "CITY": "{params.CITY}"}})
     run = desk.runs.submit("extract", {"CITY": "Ulm"}, actor=OPERATOR, trigger="schedule", idempotency_key="once")
     desk.runs.submit("extract", {"CITY": "Ulm"}, actor=OPERATOR, idempotency_key="once")
-    (flow,) = desk.room.flows.list(actor=OPERATOR).items
+    assert desk.room.flows.list(FlowFilter(run_id="nothing"), actor=OPERATOR).items == []
+    (flow,) = desk.room.flows.list(FlowFilter(run_id=run.id), actor=OPERATOR).items
     assert (flow.flow.name, flow.flow.trigger, flow.run_ids) == ("extract", "schedule", {"extract": run.id})
     desk.end(run, outputs={"day": "2026-01-15"})
     (load,) = desk.active()
@@ -235,7 +236,11 @@ def test_fan_out_when_more_fail_than_may_then_no_more_start_and_a_rerun_keeps_wh
     assert desk.states(flow)["clean"] == "RUNNING" and "no more are started" in desk.why(flow, "clean")
     desk.end_all()
     assert desk.states(flow) == {"extract": "SUCCESS", "clean": "FAILED", "load": "SKIPPED"}
-    assert desk.why(flow, "clean") == "2 of 10 elements succeeded; 3 failed, 2 may, 5 were not started"
+    why = desk.why(flow, "clean")
+    assert why.startswith("2 of 10 elements succeeded; 3 failed, 2 may, 5 were not started; the first that failed is ")
+    first = next(each for each in desk.elements(flow, "clean") if each.state is ElementState.FAILED)
+    assert f"{first.key}: run {first.run_id} failed (exit): exit code 1" in why
+    assert f"`fastflow flows elements {flow.flow.id} clean --state FAILED` lists them" in why
     again = desk.room.flows.rerun(flow.flow.id, actor=OPERATOR)
     assert again.flow.attempt == 2 and again.counts["clean"].success == 2 and again.counts["clean"].running == 2
     while desk.end_all("clean"):

@@ -68,12 +68,14 @@ class FlowFilter:
 
     Attributes:
         pipeline_name: with a step of this pipeline.
+        run_id: that this run belongs to.
         pipelines: names and patterns of the only pipelines the asker may see: every root is one of them.
     """
 
     kind: Kind = "flow"
     status: FlowStatus | None = None
     pipeline_name: str | None = None
+    run_id: str | None = None
     pipelines: Sequence[str] | None = None
 
 
@@ -90,6 +92,18 @@ class Looked:
     flow: Flow | None
     queued: bool
     has_more: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Earlier:
+    """The run of an earlier backfill that makes another one needless.
+
+    Attributes:
+        is_done: it succeeded; False: it is under way.
+    """
+
+    run_id: str
+    is_done: bool
 
 
 class FlowStore(Protocol):
@@ -119,6 +133,14 @@ class FlowStore(Protocol):
 
     def cancel(self, flow_id: str, *, actor: Actor, reason: str | None, now: datetime) -> bool:
         """Ask for the flow's end, and submit nothing more; False: it had ended or was asked before."""
+        ...
+
+    def find_earlier(self, pipeline_name: str, keys: Collection[str]) -> Mapping[str, Earlier]:
+        """Of these idempotency keys of a backfill's elements those for which no run would be made, with the run."""
+        ...
+
+    def find_makers(self, run_ids: Sequence[str]) -> Sequence[str]:
+        """Ids of the backfills that made these runs, oldest first; of very many, those of the first."""
         ...
 
     def load_running(self, flow_id: str, *, limit: int) -> Sequence[str]:

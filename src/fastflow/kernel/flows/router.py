@@ -61,11 +61,12 @@ def _add_flows(router: APIRouter, flows: FlowService, clock: Clock) -> None:
         actor: Viewer,
         status: Annotated[FlowStatus | None, Query(description="Only flows in this state.")] = None,
         pipeline_name: Annotated[Text | None, Query(description="Only flows with a step of this pipeline.")] = None,
+        run_id: Annotated[Text | None, Query(description="Only the flow that this run belongs to.")] = None,
         cursor: Cursor = None,
         limit: Limit = DEFAULT_PAGE_SIZE,
     ) -> FlowPage:
         """Every flow you may see, newest first."""
-        wanted = FlowFilter(status=status, pipeline_name=pipeline_name)
+        wanted = FlowFilter(status=status, pipeline_name=pipeline_name, run_id=run_id)
         return FlowPage.of(flows.list(wanted, actor=actor, cursor=cursor, limit=limit))
 
     @router.get("/flows/plan")

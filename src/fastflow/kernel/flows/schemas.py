@@ -12,6 +12,7 @@ from fastflow.kernel.flows.domain.backfilling import (
     DEFAULT_MAX,
     DEFAULT_PRIORITY,
     DEFAULT_THROTTLE,
+    Already,
     BackfillRequest,
     Order,
     Slot,
@@ -178,7 +179,9 @@ class FlowCard(BaseModel):
     steps_total: int
     steps_ended: int
     elements: CountsOut = Field(description="Of all steps.")
-    detail: dict[str, Any] = Field(description="Of a backfill: what was asked for; of a flow: its `warnings`, if any.")
+    detail: dict[str, Any] = Field(
+        description="Of a backfill: what was asked for, and what was done already; of a flow: `warnings`."
+    )
 
     @classmethod
     def of(cls, view: FlowView) -> "FlowCard":
@@ -320,17 +323,24 @@ class SlotOut(BaseModel):
 
     key: str
     params: dict[str, Any]
+    already: Already | None = Field(
+        description="Whether an earlier backfill has done the same, or is doing it; null: it is to run."
+    )
 
     @classmethod
     def of(cls, slot: Slot) -> "SlotOut":
         """The slot as the API shows it."""
-        return cls(key=slot.key, params=dict(slot.params))
+        return cls(key=slot.key, params=dict(slot.params), already=slot.already)
 
 
 class BackfillOut(BaseModel):
     """A backfill that was made, or, of a dry run, what it would run."""
 
-    total: int = Field(description="Runs.")
+    total: int = Field(description="Times.")
+    to_run: int = Field(description="Those that get a run of their own.")
+    done_already: int = Field(description="Those that an earlier backfill has done with success.")
+    under_way_already: int = Field(description="Those that an earlier backfill is doing.")
+    done_by: list[str] = Field(description="Ids of those earlier backfills, oldest first.")
     allowed_failures: int
     first: list[SlotOut] = Field(description=f"At most {_SHOWN_SLOTS}, in the order in which they run.")
     last: list[SlotOut] = Field(description=f"At most {_SHOWN_SLOTS}.")
@@ -342,6 +352,10 @@ class BackfillOut(BaseModel):
         slots = plan.slots
         return cls(
             total=len(slots),
+            to_run=plan.to_run,
+            done_already=plan.done_already,
+            under_way_already=plan.under_way_already,
+            done_by=list(plan.done_by),
             allowed_failures=plan.allowed_failures,
             first=[SlotOut.of(slot) for slot in slots[:_SHOWN_SLOTS]],
             last=[SlotOut.of(slot) for slot in slots[max(_SHOWN_SLOTS, len(slots) - _SHOWN_SLOTS) :]],

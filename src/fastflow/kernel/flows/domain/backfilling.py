@@ -16,6 +16,7 @@ from fastflow.kit.durations import parse_duration
 from fastflow.kit.errors import InvalidInput
 
 Order = Literal["oldest", "newest"]
+Already = Literal["done", "under_way"]
 
 DEFAULT_MAX = 10_000
 DEFAULT_THROTTLE = 2
@@ -66,10 +67,12 @@ class Slot:
     Attributes:
         key: what tells it from the others, for people.
         params: placeholders filled.
+        already: whether an earlier backfill has done the same, or is doing it; None: it is to run.
     """
 
     key: str
     params: Mapping[str, Any]
+    already: Already | None = None
 
 
 def plan_backfill(request: BackfillRequest) -> Sequence[Slot]:
@@ -130,7 +133,7 @@ def _range(request: BackfillRequest) -> tuple[datetime, datetime, bool]:
         raise InvalidBackfill(problems)
     (since, first_is_date), (until, last_is_date) = found
     if until < since:
-        raise InvalidBackfill({"until": f"{request.until} is before since, {request.since}"})
+        raise InvalidBackfill({"until": f"{request.until} is before {request.since}, the first time"})
     if since.year < 1970 or until.year > 9990:
         raise InvalidBackfill({"since": "years before 1970 and after 9990 are not supported"})
     return since, until, first_is_date and last_is_date

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from fastflow.kernel.flows.domain.flow import Flow, FlowStatus
 from fastflow.kit.errors import Conflict, InvalidInput, NotFound
 
 
@@ -41,6 +42,18 @@ class FlowEnded(Conflict):
 
     default_code = "flow_ended"
     default_hint = "Run what failed again with `POST /flows/{id}/rerun`, or begin a new flow."
+
+
+def flow_ended(flow: Flow) -> FlowEnded:
+    """The flow, or the backfill, cannot be cancelled any more."""
+    told = f"The {flow.kind} {flow.id} has ended already: {flow.status}."
+    if flow.kind == "flow":
+        return (
+            FlowEnded(told) if flow.status is FlowStatus.FAILED else FlowEnded(told, hint="There is nothing to cancel.")
+        )
+    if flow.status is FlowStatus.FAILED:
+        return FlowEnded(told, hint=f"`fastflow backfill resume {flow.id}` runs what did not succeed again.")
+    return FlowEnded(told, hint="There is nothing to cancel; `fastflow backfill show` tells what it has done.")
 
 
 class FlowRuns(Conflict):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from fastflow.kernel.flows.domain.flow import Flow, FlowStatus, Step, StepState
 from fastflow.kernel.flows.domain.graph import Span, critical_path
@@ -12,8 +13,29 @@ _NAMED = 5
 
 def explain_flow(flow: Flow, steps: Sequence[Step]) -> str:
     """Where the flow is, why, and what comes next: one or two sentences, and one for each pipeline that it may lack."""
-    warnings = flow.detail.get("warnings", ()) if flow.kind == "flow" else ()
-    return " ".join([_explain(flow, steps), *(f"Warning: {_clause(warning)}." for warning in warnings)])
+    told = [_explain(flow, steps)]
+    if flow.kind == "flow":
+        told += [f"Warning: {_clause(warning)}." for warning in flow.detail.get("warnings", ())]
+    elif "to_run" in flow.detail:
+        told.append(f"At its beginning: {describe_backfill(flow.detail)}.")
+    return " ".join(told)
+
+
+def describe_backfill(plan: Mapping[str, Any]) -> str:
+    """How much of a backfill is to run, and how much earlier ones leave out.
+
+    >>> describe_backfill({"to_run": 0, "done_already": 3, "under_way_already": 0, "done_by": ["0199"]})
+    '0 to run, 3 done already (by backfill 0199)'
+    """
+    told = f"{plan['to_run']} to run"
+    if plan["done_already"]:
+        told += f", {plan['done_already']} done already"
+    if plan["under_way_already"]:
+        told += f", {plan['under_way_already']} under way already"
+    if plan["done_by"]:
+        several = "backfill" if len(plan["done_by"]) == 1 else "backfills"
+        told += f" (by {several} {', '.join(plan['done_by'][:_NAMED])})"
+    return told
 
 
 def _explain(flow: Flow, steps: Sequence[Step]) -> str:

@@ -76,6 +76,13 @@ def load_waiting(connection: Connection, step: Step, limit: int) -> Sequence[Ele
     return [element_of(row) for row in connection.execute(_NEXT, values)]
 
 
+def load_first_failed(connection: Connection, step: Step) -> Element | None:
+    """The first in the list that failed; None when none did."""
+    values = {**_of(step), "in_state": ElementState.FAILED.value, "count": 1}
+    row = connection.execute(_NEXT, values).first()
+    return None if row is None else element_of(row)
+
+
 def look_at_single(connection: Connection, step: Step) -> tuple[Counts, str]:
     """The one element of a plain step: its state, and what it says."""
     row = connection.execute(_SAY, _of(step)).first()

@@ -273,7 +273,7 @@ class _Moving:
             if end.state is not None:
                 if counts.waiting:
                     elements_of.skip_waiting(self.connection, step, "more elements had failed than may")
-                self._end(step, end.state, end.why)
+                self._end(step, end.state, end.why + self._first_failure(step, end.state))
                 return
             room = 0 if end.stops else min(step.run_limit - counts.running, counts.waiting)
             if room <= 0:
@@ -291,6 +291,16 @@ class _Moving:
                 except Later:
                     self._later()
                     return
+
+    def _first_failure(self, step: Step, state: StepState) -> str:
+        """Of a fan-out that failed: where to begin looking."""
+        if state is not StepState.FAILED or not step.is_fan_out:
+            return ""
+        first = elements_of.load_first_failed(self.connection, step)
+        if first is None:
+            return ""
+        others = f"`fastflow flows elements {self.flow.id} {step.name} --state FAILED` lists them"
+        return f"; the first that failed is {first.key or first.element}: {first.why}; {others}"
 
     def _count(self, step: Step) -> tuple[Counts, str]:
         """The step's elements by state, and, of a plain step, what its one element says."""

@@ -15,6 +15,7 @@ from fastflow.kernel.db.scope import in_scope
 from fastflow.kernel.flows.domain.errors import FlowNotFound, FlowRuns, NoApproval, NothingFailed, StepNotFound
 from fastflow.kernel.flows.domain.flow import Counts, Element, ElementState, Flow, FlowStatus, Step, StepState
 from fastflow.kernel.flows.infra.at_end import find_overlooked, take_overlooked
+from fastflow.kernel.flows.infra.earlier import find_earlier, find_makers
 from fastflow.kernel.flows.infra.elements import Admit, insert_elements
 from fastflow.kernel.flows.infra.engine import FlowEngine, load_steps, save_step
 from fastflow.kernel.flows.infra.rows import (
@@ -31,7 +32,7 @@ from fastflow.kernel.flows.infra.rows import (
     values_of_step,
 )
 from fastflow.kernel.flows.infra.tables import OPEN
-from fastflow.kernel.flows.ports import FlowFilter, FlowView, Looked, NewFlow, NewStep
+from fastflow.kernel.flows.ports import Earlier, FlowFilter, FlowView, Looked, NewFlow, NewStep
 from fastflow.kernel.runs.domain.run import Run
 from fastflow.kit.identity import Actor
 
@@ -46,6 +47,8 @@ _DUE = (
 _NEXT_DUE = select(func.min(FLOW.c.due_at)).where(FLOW.c.due_at.is_not(None))
 _OPEN_STEP = sql(OPEN)
 _CHUNK = 500
+_CANCEL = {"backfill": "Wait for its end, or cancel it first with `fastflow backfill cancel`."}
+_AGAIN = {"backfill": "A backfill with `again` runs what was done once more."}
 
 
 class SqlFlowStore:
@@ -115,6 +118,8 @@ class SqlFlowStore:
         of_flow = STEP.c.flow_id == FLOW.c.id
         if wanted.pipeline_name is not None:
             query = query.where(select(STEP.c.name).where(of_flow, STEP.c.name == wanted.pipeline_name).exists())
+        if wanted.run_id is not None:
+            query = query.where(FLOW.c.id.in_(select(ELEMENT.c.flow_id).where(ELEMENT.c.run_id == wanted.run_id)))
         if wanted.pipelines is not None:
             hidden = and_(of_flow, STEP.c.is_root, ~in_scope(STEP.c.name, wanted.pipelines))
             query = query.where(~select(STEP.c.name).where(hidden).exists())
@@ -144,6 +149,16 @@ class SqlFlowStore:
         query = select(ELEMENT.c.run_id).where(ELEMENT.c.flow_id == flow_id, running).limit(limit)
         with self._database.read() as connection:
             return [str(run_id) for run_id in connection.execute(query).scalars()]
+
+    def find_earlier(self, pipeline_name: str, keys: Collection[str]) -> Mapping[str, Earlier]:
+        """See `FlowStore.find_earlier`."""
+        with self._database.read() as connection:
+            return find_earlier(connection, pipeline_name, keys)
+
+    def find_makers(self, run_ids: Sequence[str]) -> Sequence[str]:
+        """See `FlowStore.find_makers`."""
+        with self._database.read() as connection:
+            return find_makers(connection, run_ids[:_CHUNK])
 
     def find_needed_code(self, tree_hashes: Sequence[str]) -> Collection[str]:
         """See `FlowStore.find_needed_code`."""
@@ -205,11 +220,11 @@ class SqlFlowStore:
             if flow is None:
                 raise FlowNotFound(flow_id)
             if flow.status is FlowStatus.RUNNING:
-                raise FlowRuns(f"The {flow.kind} {flow_id} is not over.")
+                raise FlowRuns(f"The {flow.kind} {flow_id} is not over.", hint=_CANCEL.get(flow.kind))
             steps = load_steps(connection, flow_id)
             again = [each for each in steps.values() if each.state is not StepState.SUCCESS]
             if flow.status is FlowStatus.SUCCESS or not again:
-                raise NothingFailed(f"Nothing of {flow.kind} {flow_id} has failed.")
+                raise NothingFailed(f"Nothing of {flow.kind} {flow_id} has failed.", hint=_AGAIN.get(flow.kind))
             attempt = flow.attempt + 1
             for step in again:
                 _reset(connection, step, attempt)

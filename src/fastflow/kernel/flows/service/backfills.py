@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from fastflow.kernel.flows.domain.after import allowed_failures
-from fastflow.kernel.flows.domain.backfilling import BackfillRequest, Slot, plan_backfill
+from fastflow.kernel.flows.domain.backfilling import Already, BackfillRequest, Slot, plan_backfill
 from fastflow.kernel.flows.domain.errors import InvalidBackfill
 from fastflow.kernel.flows.domain.flow import Flow
 from fastflow.kernel.flows.domain.planned import PlannedStep
@@ -18,6 +18,8 @@ from fastflow.kit.clock import Clock
 from fastflow.kit.identity import Actor, Role
 from fastflow.kit.ids import new_id
 
+_NAMED = 5
+
 
 @dataclass(frozen=True, kw_only=True)
 class BackfillPlan:
@@ -26,10 +28,34 @@ class BackfillPlan:
     Attributes:
         slots: in their order, with complete parameters.
         allowed_failures: failed ones after which no more are started.
+        done_by: the earlier backfills that have done, or are doing, some of them.
     """
 
     slots: Sequence[Slot]
     allowed_failures: int
+    done_by: Sequence[str] = ()
+
+    @property
+    def to_run(self) -> int:
+        """Slots that will get a run of their own."""
+        return sum(slot.already is None for slot in self.slots)
+
+    @property
+    def done_already(self) -> int:
+        """Slots that an earlier backfill has done with success."""
+        return sum(slot.already == "done" for slot in self.slots)
+
+    @property
+    def under_way_already(self) -> int:
+        """Slots that an earlier backfill is doing."""
+        return sum(slot.already == "under_way" for slot in self.slots)
+
+    def beginning(self) -> dict[str, Any]:
+        """What the backfill keeps of this, when an earlier one leaves it less to do."""
+        if self.to_run == len(self.slots):
+            return {}
+        names = ("to_run", "done_already", "under_way_already")
+        return {**{name: getattr(self, name) for name in names}, "done_by": list(self.done_by[:_NAMED])}
 
 
 class BackfillService:
@@ -66,7 +92,10 @@ class BackfillService:
             submitted_by=actor.name[:200],
             priority=request.priority,
             created_at=self._clock.now(),
-            detail={name: value for name, value in asdict(request).items() if name != "pipeline_name"},
+            detail={
+                **{name: value for name, value in asdict(request).items() if name != "pipeline_name"},
+                **plan.beginning(),
+            },
         )
         planned = PlannedStep(name=request.pipeline_name, position=0, after=None)
         new = new_step(flow, planned, template, None)
@@ -103,9 +132,24 @@ class BackfillService:
                 {"params": "several times have the same parameters, so the same would run again and again"},
                 hint="Let a parameter tell them apart, such as DATE={date}.",
             )
-        return BackfillPlan(
-            slots=complete, allowed_failures=allowed_failures(request.max_failures, len(slots))
-        ), template
+        marked, done_by = self._marked(request, complete)
+        allowed = allowed_failures(request.max_failures, len(slots))
+        return BackfillPlan(slots=marked, allowed_failures=allowed, done_by=done_by), template
+
+    def _marked(self, request: BackfillRequest, slots: Sequence[Slot]) -> tuple[Sequence[Slot], Sequence[str]]:
+        """The slots with what earlier backfills leave of them, and those backfills."""
+        if request.again:
+            return slots, ()
+        keys = [_key(request, slot.params, "", 0) for slot in slots]
+        earlier = self._store.find_earlier(request.pipeline_name, keys)
+        if not earlier:
+            return slots, ()
+        marked: list[Slot] = []
+        for slot, key in zip(slots, keys, strict=True):
+            same = earlier.get(key)
+            already: Already | None = None if same is None else "done" if same.is_done else "under_way"
+            marked.append(replace(slot, already=already))
+        return marked, self._store.find_makers([same.run_id for same in earlier.values()])
 
 
 def _key(request: BackfillRequest, params: Mapping[str, Any], flow_id: str, place: int) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, cast
 
-from fastflow.kernel.flows.domain.errors import FlowEnded, FlowNotFound, InvalidFlow, NoApproval, StepNotFound
+from fastflow.kernel.flows.domain.errors import FlowNotFound, InvalidFlow, NoApproval, StepNotFound, flow_ended
 from fastflow.kernel.flows.domain.flow import Element, ElementState, Flow, FlowStatus, Step, StepState
 from fastflow.kernel.flows.domain.planned import FlowPlan, PlannedStep
 from fastflow.kernel.flows.ports import WAKE_MESSAGE, FlowFilter, FlowStore, FlowView, NewFlow, NewStep, Runs, WakeUp
@@ -201,7 +201,7 @@ class FlowService:
         is_new = self._store.cancel(flow.id, actor=actor, reason=reason, now=self._clock.now())
         after = self.get(flow.id, actor=actor)
         if not is_new and after.flow.status is not FlowStatus.RUNNING:
-            raise FlowEnded(f"The {flow.kind} {flow.id} has ended already: {after.flow.status}.")
+            raise flow_ended(after.flow)
         self._wake()
         return after
 

@@ -137,7 +137,7 @@ def _refuse_faults(roots: Sequence[str], graph: Graph) -> None:
     for root in roots:
         for fault in graph.faults.get(root, ()):
             told = f"{root} cannot begin a flow: {fault}"
-            hint = f"{fault.hint} Or run the pipeline alone: `alone`, `fastflow run {root} --alone`."
+            hint = f"{fault.hint} Or run the pipeline alone (`alone`)."
             is_circle = "in a circle" in fault.message
             raise (FlowCycle if is_circle else InvalidFlow)(told, hint=hint, fields={f"steps.{root}": str(fault)})
 

@@ -48,7 +48,7 @@ def test_placeholders_when_filled_then_each_has_its_meaning() -> None:
 @pytest.mark.parametrize(
     ("values", "field", "told"),
     [
-        ({"until": "2025-12-31"}, "until", "before since"),
+        ({"until": "2025-12-31"}, "until", "is before 2026-01-01, the first time"),
         ({"since": "yesterday"}, "since", "no date or instant"),
         ({"since": "2026-02-30"}, "since", "no date or instant"),
         ({"step": "fortnight"}, "step", "neither a length of time"),
