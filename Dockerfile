@@ -9,9 +9,9 @@ RUN command -v uv >/dev/null \
 WORKDIR /src
 # first what the lock names, which seldom changes, then the product
 COPY pyproject.toml uv.lock README.md LICENSE NOTICE ./
-RUN uv sync --frozen --no-dev --extra postgres --no-install-project
+RUN uv sync --frozen --no-dev --extra postgres --extra otel --no-install-project
 COPY src ./src
-RUN uv sync --frozen --no-dev --extra postgres --no-editable
+RUN uv sync --frozen --no-dev --extra postgres --extra otel --no-editable
 
 FROM ${BASE_IMAGE}
 ARG WITH_GIT=1
@@ -27,6 +27,6 @@ VOLUME /var/lib/fastflow
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
-  CMD ["python3", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/ready', timeout=4)"]
+  CMD ["python3", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/ready?for=requests', timeout=4)"]
 ENTRYPOINT ["fastflow"]
 CMD ["serve"]

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from fastflow.kernel.executors.port import Executor
     from fastflow.kernel.failures.service import FailureSorter
     from fastflow.kernel.flows.service import FlowKeeper
+    from fastflow.kernel.metrics.service import MetricsKeeper
     from fastflow.kernel.notifications.service import Notifier
     from fastflow.kernel.pipelines.domain.pipeline import Pipeline
     from fastflow.kernel.pipelines.service import WarmUp
     from fastflow.kernel.runs.dispatcher import Dispatcher
     from fastflow.kernel.schedules.service import Scheduler
     from fastflow.kernel.sync.service import Syncer
+    from fastflow.kernel.tracing.service import TraceKeeper
     from fastflow.kernel.upkeep.service import Upkeep
 
 
@@ -81,6 +83,7 @@ class Product(Rooms):
             min_free_disk_mb=settings.min_free_disk_mb,
             at_end=self.at_end,
             handing=self.flows.handing,
+            trace_share=self.tracing.share,
             is_code_needed=self.flows.store.find_needed_code,
             clock=self.clock,
         )
@@ -128,6 +131,14 @@ class Product(Rooms):
             logs_dir=settings.logs_dir,
             clock=self.clock,
         )
+
+    def make_metrics_keeper(self) -> "MetricsKeeper":
+        """What adds ended runs to the totals."""
+        return self.metrics.make_keeper()
+
+    def make_trace_keeper(self) -> "TraceKeeper":
+        """What sends the traces of ended runs."""
+        return self.tracing.make_keeper()
 
     def make_warm_up(self) -> "WarmUp":
         """Builds environments ahead of runs."""

@@ -20,6 +20,7 @@ from fastflow.terms import (
     settings_repository,
     starts_from_image,
     sync_rules,
+    tracing_settings,
     uv_binary,
 )
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from fastflow.kernel.failures.wiring import FailuresRoom
     from fastflow.kernel.flows.infra.engine import FlowEngine
     from fastflow.kernel.flows.wiring import FlowsRoom
+    from fastflow.kernel.metrics.wiring import MetricsRoom
     from fastflow.kernel.notifications.wiring import NotificationsRoom
     from fastflow.kernel.pipelines.infra.archives import SharedSnapshots
     from fastflow.kernel.pipelines.infra.snapshots import DiskSnapshots
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from fastflow.kernel.secrets.wiring import SecretsRoom
     from fastflow.kernel.sync.infra.active import ActiveSources
     from fastflow.kernel.sync.wiring import SyncRoom
+    from fastflow.kernel.tracing.wiring import TracingRoom
     from fastflow.kernel.users.service import FederatedLogins, LoginService, TokenService, UserService
     from fastflow.kernel.users.wiring import UsersRoom
     from fastflow.kernel.webhooks.service import WebhookService
@@ -53,7 +56,7 @@ T = TypeVar("T")
 
 ROOMS = (
     "users_room", "secrets_room", "environments", "pipelines", "runs_room", "schedules", "notifications", "flows", "sync",
-    "audit", "daemons", "failures", "webhooks", "logs",
+    "audit", "daemons", "failures", "webhooks", "logs", "metrics", "tracing",
 )  # fmt: skip
 """What a server has from its start."""
 
@@ -244,11 +247,12 @@ class Rooms:
         """The features that act inside the transaction that ends a run, in the order in which they act."""
         from fastflow.kernel.failures.infra.keeping import DeadLetters
         from fastflow.kernel.flows.wiring import flows_at_end
+        from fastflow.kernel.metrics.infra.at_end import CountedEnds
         from fastflow.kernel.notifications.infra.deciding import EndAlerts
         from fastflow.kernel.runs.infra.retrying import Retries
 
         # the retries first: the others see whether a failure is the last word
-        return (Retries(), DeadLetters(), flows_at_end(self._engine), EndAlerts())
+        return (Retries(), DeadLetters(), flows_at_end(self._engine), EndAlerts(), CountedEnds(), *self.tracing.at_end)
 
     @cached_property
     def runs_room(self) -> "RunsRoom":
@@ -384,6 +388,29 @@ class Rooms:
             artifacts_dir=self._artifacts_dir,
             clock=self.clock,
         )
+
+    # -- figures ----------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def metrics(self) -> "MetricsRoom":
+        """Figures for Prometheus."""
+        from fastflow.kernel.metrics.wiring import build_metrics
+
+        return build_metrics(
+            self.database,
+            data_dir=self.settings.data_dir,
+            logs_dir=self.settings.logs_dir,
+            max_pipelines=self.settings.metrics_max_pipelines,
+            schedule_grace=self.settings.schedule_grace,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def tracing(self) -> "TracingRoom":
+        """Traces of ended runs."""
+        from fastflow.kernel.tracing.wiring import build_tracing
+
+        return build_tracing(self.database, tracing_settings(self.settings), self.clock)
 
 
 def _environments(settings: Settings, database: Database, clock: Clock) -> "EnvironmentService":

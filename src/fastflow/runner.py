@@ -28,11 +28,13 @@ from fastflow.kernel.db.wakeups import RUNNER_SOCKET, make_receiver
 from fastflow.kernel.executors.port import Executor
 from fastflow.kernel.failures.service import FailureSorter
 from fastflow.kernel.flows.service import FlowKeeper
+from fastflow.kernel.metrics.service import MetricsKeeper
 from fastflow.kernel.notifications.service import Notifier
 from fastflow.kernel.pipelines.service import WarmUp
 from fastflow.kernel.runs.dispatcher import Dispatcher
 from fastflow.kernel.schedules.service import Scheduler
 from fastflow.kernel.sync.service import Syncer
+from fastflow.kernel.tracing.service import TraceKeeper
 from fastflow.kernel.upkeep.service import Upkeep
 from fastflow.kit.errors import Conflict, FastFlowError, InvalidInput
 from fastflow.kit.log_lines import configure_logging
@@ -106,6 +108,14 @@ class RunnerProduct(Protocol):
         """What watches for alerts and sends them."""
         ...
 
+    def make_trace_keeper(self) -> TraceKeeper:
+        """What sends the traces of ended runs."""
+        ...
+
+    def make_metrics_keeper(self) -> MetricsKeeper:
+        """What adds ended runs to the totals."""
+        ...
+
 
 class RunnerBusy(Conflict):
     """Another runner works on this data directory."""
@@ -161,6 +171,8 @@ async def run_forever(
                 _sync(syncer, dispatcher),
                 _keep_audit(product, dispatcher),
                 _keep_up(product, dispatcher),
+                _keep_metrics(product, dispatcher),
+                _send_traces(product, dispatcher),
             )
         ]
         try:
@@ -220,6 +232,18 @@ async def _notify(product: RunnerProduct, dispatcher: Dispatcher) -> None:
     """Once the queue is served, watch for what is worth a message, and send."""
     await dispatcher.ready.wait()
     await product.make_notifier().run()
+
+
+async def _send_traces(product: RunnerProduct, dispatcher: Dispatcher) -> None:
+    """Once the queue is served, send the traces of ended runs."""
+    await dispatcher.ready.wait()
+    await product.make_trace_keeper().run()
+
+
+async def _keep_metrics(product: RunnerProduct, dispatcher: Dispatcher) -> None:
+    """Once the queue is served, add ended runs to the totals."""
+    await dispatcher.ready.wait()
+    await product.make_metrics_keeper().run()
 
 
 async def _keep_flows(keeper: FlowKeeper, dispatcher: Dispatcher) -> None:
@@ -308,7 +332,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     reporter = Reporter(given.ready_fd)
     try:
         settings = load_settings()
-        configure_logging("runner", settings.log_level)
+        configure_logging("runner", settings.log_level, settings.log_format)
         from fastflow.bootstrap import build_product  # the command line imports this module and has a product already
 
         product = build_product(settings)

@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     min_free_disk_mb: int = Field(
         256,
         ge=0,
-        description="Free space in DATA_DIR and LOGS_DIR below which no new run starts; 0: runs always start.",
+        description="Free space in DATA_DIR and LOGS_DIR below which no new run starts and `/ready` says no; 0: runs always start.",
     )
 
     # How runs are executed
@@ -193,6 +193,38 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Level of the server's own log."
     )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Form of the server's own log: a line of words, or a line of JSON, for each event."
+    )
+
+    # Figures and fitness
+    clock_max_skew: float = Field(
+        10.0, description="Seconds by which this server's clock may differ from the database's before it is not ready."
+    )
+    metrics_public: bool = Field(
+        False, description="True: `/metrics` answers without credentials, names of pipelines included."
+    )
+    metrics_max_pipelines: int = Field(
+        200,
+        ge=1,
+        le=5000,
+        description="Pipelines that appear in `/metrics` under their own name; the others together as `_other`.",
+    )
+
+    # Traces
+    otel_exporter_otlp_endpoint: str | None = Field(
+        None, description="OpenTelemetry collector (OTLP over HTTP), such as http://127.0.0.1:4318; unset: no traces."
+    )
+    otel_exporter_otlp_headers: SecretStr | None = Field(
+        None, description="Headers sent to it, as name=value separated by commas."
+    )
+    otel_service_name: str = Field("fastflow", min_length=1, description="What traces are said to come from.")
+    otel_traces_sampler_arg: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="Share of the traces that begin here that is sent; a caller's own mark decides for its.",
+    )
 
     # Alerts
     public_url: str | None = Field(
@@ -265,7 +297,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         *("container_timeout", "stop_grace", "warm_idle", "lost_after", "schedule_grace", "git_timeout"),
-        *("auto_sync_interval", "session_idle"),
+        *("auto_sync_interval", "session_idle", "clock_max_skew"),
         mode="before",
     )
     @classmethod
@@ -337,7 +369,7 @@ class Settings(BaseSettings):
             raise ValueError("must be a socket of this machine, such as unix:///var/run/docker.sock")
         return value
 
-    @field_validator("public_url")
+    @field_validator("public_url", "otel_exporter_otlp_endpoint")
     @classmethod
     def _web_address(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("http://", "https://")):
@@ -425,7 +457,8 @@ def misspelt_settings() -> Mapping[str, str]:
     Other names are other programs': a `.env` is often shared.
     """
     known = [name.upper() for name in Settings.model_fields]
-    names = {*os.environ, *dotenv_values(ENV_FILE, verbose=False)}
+    given = {*os.environ, *dotenv_values(ENV_FILE, verbose=False)}
+    names = {name for name in given if not name.upper().startswith("OTEL_")}  # the standard has many more of those
     near = {name: difflib.get_close_matches(name.upper(), known, 1, _NEARLY) for name in sorted(names)}
     return {name: found[0] for name, found in near.items() if found and name.upper() not in known}
 

@@ -5,8 +5,11 @@ Rooms are imported where they are asked for: a process pays for those it uses.""
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
+from fastflow import __version__
 from fastflow.kernel.executors.registry import DockerSettings, ExecutorSettings, RaySettings, image_kinds, kinds
+from fastflow.kit.errors import InvalidInput
 from fastflow.settings import Settings
 
 if TYPE_CHECKING:
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from fastflow.kernel.runs.service import RunPolicy
     from fastflow.kernel.sync.domain.repository import Auth, Definition
     from fastflow.kernel.sync.wiring import SyncRules
+    from fastflow.kernel.tracing.wiring import TracingSettings
 
 MEGABYTE = 2**20
 
@@ -146,3 +150,30 @@ def uv_binary() -> str:
     from uv import find_uv_bin  # a package of one function, needed here alone
 
     return find_uv_bin()
+
+
+def tracing_settings(settings: Settings) -> "TracingSettings":
+    """Where traces go.
+
+    Raises:
+        InvalidInput: the headers cannot be read.
+    """
+    from fastflow.kernel.tracing.wiring import TracingSettings
+
+    given = settings.otel_exporter_otlp_headers
+    pairs = [part for part in (given.get_secret_value() if given else "").split(",") if part.strip()]
+    headers = dict(part.split("=", 1) for part in pairs if "=" in part)
+    if len(headers) != len(pairs):
+        raise InvalidInput(
+            "OTEL_EXPORTER_OTLP_HEADERS cannot be read.",
+            code="invalid_setting",
+            hint="Write name=value, separated by commas, each name once.",
+            fields={"OTEL_EXPORTER_OTLP_HEADERS": "is not name=value, separated by commas"},
+        )
+    return TracingSettings(
+        endpoint=settings.otel_exporter_otlp_endpoint,
+        headers={name.strip(): unquote(value.strip()) for name, value in headers.items()},
+        service=settings.otel_service_name,
+        share=settings.otel_traces_sampler_arg,
+        version=__version__,
+    )

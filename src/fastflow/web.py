@@ -5,38 +5,25 @@
 """
 
 import argparse
-import json
-import shutil
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
 from fastflow import __version__
 from fastflow.bootstrap import Product, build_product
-from fastflow.kernel.db.engine import Database
-from fastflow.kernel.db.migrate import current_revision, head_revision
 from fastflow.kernel.http.access import Authenticate
 from fastflow.kernel.http.app import build_app
-from fastflow.kernel.http.health import Probe
-from fastflow.kernel.locks import is_held
-from fastflow.kit.errors import FastFlowError, InvalidInput, Unavailable
+from fastflow.kit.errors import FastFlowError, InvalidInput
 from fastflow.kit.identity import Actor
 from fastflow.kit.log_lines import configure_logging
 from fastflow.routers import Part, make_routers
-from fastflow.serve import KEY_MADE, RUNNER_LOCK, Reporter
+from fastflow.serve import KEY_MADE, Reporter
 from fastflow.settings import load_settings
 from fastflow.terms import uv_binary
 
-RUNNER_FILE = "run/runner.json"
-"""In DATA_DIR: written by the runner at every heartbeat."""
-_RUNNER_SILENT_SECONDS = 15.0
-_LOW_DISK_BYTES = 256 * 2**20
 _EXIT_CONFIGURATION = 78
 """EX_CONFIG of sysexits.h: starting again would fail again; see `serve.py`."""
 
@@ -135,96 +122,14 @@ async def listening(product: Product, _app: FastAPI | None = None) -> AsyncItera
 def _about_the_server(product: Product) -> list[APIRouter]:
     from fastflow.kernel.http.docs import build_router as docs_router
     from fastflow.kernel.http.health import build_router as health_router
+    from fastflow.kernel.metrics.router import build_router as metrics_router
+    from fastflow.probes import FOR_REQUESTS, build_probes, needed_for_runs
 
-    return [health_router(__version__, _probes(product), needed=("database",)), docs_router()]
-
-
-def _probes(product: Product) -> Mapping[str, Probe]:
-    settings, head = product.settings, head_revision()
-    probes: dict[str, Probe] = {
-        "database": lambda: _look_at_database(product.database, head),
-        "disk": lambda: _look_at_disk({"DATA_DIR": settings.data_dir, "LOGS_DIR": settings.logs_dir}),
-        "runner": lambda: _look_at_runner(settings.data_dir, datetime.now(UTC)),
-        "scheduler": product.schedules.schedules.health,
-    }
-    if settings.executor == "docker":
-        probes["engine"] = lambda: _look_at_engine(settings.data_dir, datetime.now(UTC))
-    if settings.executor == "ray" or settings.ray_address is not None:
-        probes["cluster"] = lambda: _look_at_cluster(settings.data_dir, datetime.now(UTC))
-    return probes
-
-
-def _look_at_database(database: Database, head: str) -> Mapping[str, Any]:
-    revision = current_revision(database)
-    return {
-        "ok": revision == head,
-        "kind": "sqlite" if database.is_sqlite else "postgresql",
-        "schema": revision,
-    }
-
-
-def _look_at_disk(folders: Mapping[str, Path]) -> Mapping[str, Any]:
-    free: dict[str, int] = {}
-    for name, folder in folders.items():
-        try:
-            free[name] = shutil.disk_usage(folder).free
-        except OSError as error:
-            raise Unavailable(f"{name} cannot be looked at: {error.strerror}.", code="disk_unreadable") from error
-    return {"ok": min(free.values()) >= _LOW_DISK_BYTES, "free_bytes": free}
-
-
-def _look_at_runner(data_dir: Path, now: datetime) -> Mapping[str, Any]:
-    """The runner lives as long as its lock is held, and works as long as it writes its file at every heartbeat: how old
-    that is, and what it says about isolation."""
-    heartbeat = data_dir / RUNNER_FILE
-    if not is_held(data_dir / RUNNER_LOCK):
-        raise _no_runner("No runner works on this machine now.")
-    try:
-        seen = datetime.fromtimestamp(heartbeat.stat().st_mtime, UTC)
-        told = json.loads(heartbeat.read_text())
-    except FileNotFoundError as error:
-        raise _no_runner("The runner on this machine is just starting.") from error
-    except (OSError, ValueError) as error:
-        raise _no_runner("The runner's heartbeat cannot be read.") from error
-    silent = max(0.0, (now - seen).total_seconds())
-    return {
-        "ok": silent < _RUNNER_SILENT_SECONDS,
-        "last_seen_at": seen.isoformat(),
-        "silent_seconds": round(silent, 1),
-        "executors": told.get("executors", {}),
-    }
-
-
-def _look_at_engine(data_dir: Path, now: datetime) -> Mapping[str, Any]:
-    """The container engine as the runner sees it: this process never opens the engine's socket."""
-    told = _look_at_runner(data_dir, now)["executors"].get("docker", {})
-    if not told.get("reachable"):
-        raise Unavailable(
-            str(told.get("why") or "The runner has not looked at the container engine yet."),
-            code="engine_away",
-            hint="Container runs fail until it is back: start it, or let the server's user reach DOCKER_HOST.",
-        )
-    return {"ok": True, "version": told.get("engine"), "image": told.get("image"), "pool": told.get("pool")}
-
-
-def _look_at_cluster(data_dir: Path, now: datetime) -> Mapping[str, Any]:
-    """The Ray cluster as the runner sees it."""
-    told = _look_at_runner(data_dir, now)["executors"].get("ray", {})
-    if not told.get("reachable"):
-        raise Unavailable(
-            str(told.get("why") or "The runner has not looked at the cluster yet."),
-            code="cluster_away",
-            hint="Runs on the cluster go on; new ones fail until it answers: start it, or correct RAY_ADDRESS.",
-        )
-    return {name: told.get(name) for name in ("address", "version", "nodes")} | {"ok": True}
-
-
-def _no_runner(message: str) -> Unavailable:
-    return Unavailable(
-        message,
-        code="no_runner",
-        hint="Runs stay in the queue until `fastflow serve` (its runner process) is up.",
+    health = health_router(
+        __version__, build_probes(product), for_requests=FOR_REQUESTS, for_runs=needed_for_runs(product)
     )
+    figures = metrics_router(product.metrics.metrics, version=__version__, is_public=product.settings.metrics_public)
+    return [health, figures, docs_router()]
 
 
 def serve_web(product: Product, *, listen_fd: int | None = None, ready: Callable[[str], None] | None = None) -> None:
@@ -263,7 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     reporter = Reporter(given.ready_fd)
     try:
         settings = load_settings()
-        configure_logging("web", settings.log_level)
+        configure_logging("web", settings.log_level, settings.log_format)
         product = build_product(settings)
         product.secrets.verify_key()
         if product.made_key_file is not None:

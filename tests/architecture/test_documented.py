@@ -86,6 +86,12 @@ def test_daemon_keys_when_read_then_each_is_in_the_reference() -> None:
     assert [key for key in DAEMON_KEYS if f"`{key}`" not in page] == []
 
 
+def test_metrics_when_defined_then_each_is_in_the_reference() -> None:
+    names = re.findall(r'"(fastflow_[a-z_]+)"', (ROOT / "src/fastflow/kernel/metrics/schemas.py").read_text())
+    page = (DOCS / "reference" / "metrics.md").read_text()
+    assert len(names) > 20 and [name for name in names if name not in page] == []
+
+
 def test_documentation_when_listed_then_every_page_is_reachable_from_the_index() -> None:
     index = (DOCS / "README.md").read_text() + (DOCS / "decisions" / "README.md").read_text()
     lost = [str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md") if page.name != "README.md"]

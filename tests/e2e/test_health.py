@@ -19,12 +19,14 @@ def test_health_when_the_runner_is_killed_then_it_says_so_at_once_and_until_it_i
         os.kill(runner, signal.SIGKILL)
         select.select([ended], [], [], PATIENCE_SECONDS)
         health = served.call("GET", "/health")[1]
+        ready = served.call("GET", "/ready", token="none")
     finally:
         os.kill(served.process.pid, signal.SIGCONT)
         os.close(ended)
     assert (health["status"], health["parts"]["runner"]["ok"]) == ("degraded", False)
     assert "stay in the queue" in health["parts"]["runner"]["hint"]
-    assert served.call("GET", "/ready", token="none")[0] == 200  # requests are answered all the same
+    assert ready == (503, {"ready": False, "missing": ["runner"]})
+    assert served.call("GET", "/ready?for=requests", token="none")[0] == 200  # requests are answered all the same
     served.await_line("is ready again")
     while served.call("GET", "/health")[1]["status"] != "ok":
         pass

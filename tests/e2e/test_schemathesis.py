@@ -24,6 +24,9 @@ BEYOND_THE_SCHEMA = [checks.positive_data_acceptance]
 ENDLESS = ["/runs/{run_id}/logs/stream", "/logs/stream", "/sync/history/{sync_id}/events"]
 """Streams that end with their run or never; tests/integration/logs reads them."""
 
+UNREADY = "/ready"
+"""Answers 503, as it should, for no runner works here; tests/integration/access/test_readiness.py asks it."""
+
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
@@ -63,7 +66,7 @@ def api_schema(api: tuple[str, str]) -> Any:
     url, token = api
     schema = schemathesis.openapi.from_url(f"{url}/openapi.json", headers={"Authorization": f"Bearer {token}"})
     schema.hook("map_query")(_without_wait)
-    return schema.exclude(path=ENDLESS)
+    return schema.exclude(path=[*ENDLESS, UNREADY])
 
 
 def _without_wait(_context: Any, query: Any) -> Any:

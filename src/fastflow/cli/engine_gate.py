@@ -29,7 +29,7 @@ def engine_gate(
     from fastflow.settings import load_settings
 
     settings = load_settings()
-    configure_logging("gate", settings.log_level)
+    configure_logging("gate", settings.log_level, settings.log_format)
     allowed = Allowed(
         images=tuple(image or [settings.worker_base_image]),
         folders=tuple(folder or [settings.docker_data_dir or settings.data_dir]),

@@ -82,8 +82,8 @@ def test_parts_when_a_path_is_asked_then_the_part_for_it_has_just_the_operations
     wrong = [
         path for path, part in parts.items() if part and set(documents[part]["paths"].get(path, ())) != set(whole[path])
     ]
-    assert (wrong, [path for path, part in parts.items() if part is None]) == ([], ["/health", "/ready"])
-    assert sum(len(document["paths"]) for document in documents.values()) == len(whole) - 2
+    assert (wrong, [path for path, part in parts.items() if part is None]) == ([], ["/health", "/ready", "/metrics"])
+    assert sum(len(document["paths"]) for document in documents.values()) == len(whole) - 3
 
 
 def test_document_when_read_says_who_needs_credentials_and_what_errors_look_like(app: FastAPI) -> None:
@@ -171,13 +171,11 @@ async def test_health_when_a_part_fails_says_which_and_what_to_do(
 async def test_ready_when_the_database_is_away_is_not(
     product: Product, local: httpx.AsyncClient, settings: Settings, app: FastAPI
 ) -> None:
-    assert (await local.get("/ready")).status_code == 200
+    assert (await local.get("/ready?for=requests")).status_code == 200
     product.database.close()
     (settings.data_dir / "fastflow.db").write_bytes(b"not a database at all" * 100)
-    answer = await local.get("/ready")
-    assert (answer.status_code, answer.json(), answer.headers["retry-after"]) == (
-        503,
-        {"ready": False, "missing": ["database"]},
-        "2",
-    )
+    answer = await local.get("/ready?for=requests")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert (answer.json()["ready"], answer.json()["missing"]) == (False, ["database"])
+    assert "damaged" in answer.json()["reasons"]["database"]
     assert (await local.get("/health")).status_code == 200

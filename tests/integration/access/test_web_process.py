@@ -38,9 +38,11 @@ def _memory(web: _Web) -> int:
 
 def test_server_when_asked_without_credentials_tells_its_state_and_nothing_else(web_process: _Web) -> None:
     with httpx.Client(base_url=web_process.url) as client:
-        health, ready = client.get("/health"), client.get("/ready")
+        health, ready = client.get("/health"), client.get("/ready?for=requests")
         assert (health.status_code, health.json()) == (200, {"status": "degraded"}), "no runner has been started"
         assert (ready.status_code, ready.json()) == (200, {"ready": True, "missing": []})
+        whole = client.get("/ready")
+        assert (whole.status_code, whole.json()) == (503, {"ready": False, "missing": ["runner"]})
         refused = client.get("/runs")
     assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
     assert "server" not in refused.headers

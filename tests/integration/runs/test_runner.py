@@ -27,6 +27,8 @@ from fastflow.kernel.failures.service import FailureSorter
 from fastflow.kernel.flows.infra.engine import FlowEngine
 from fastflow.kernel.flows.infra.store import SqlFlowStore
 from fastflow.kernel.flows.service import FlowKeeper
+from fastflow.kernel.metrics.service import MetricsKeeper
+from fastflow.kernel.metrics.wiring import build_metrics
 from fastflow.kernel.notifications.service import Notifier
 from fastflow.kernel.notifications.wiring import build_notifications
 from fastflow.kernel.pipelines.infra.snapshots import DiskSnapshots
@@ -39,6 +41,7 @@ from fastflow.kernel.schedules.infra.ledger_store import SqlLedger
 from fastflow.kernel.schedules.service import Scheduler, SchedulerRules
 from fastflow.kernel.sync.service import Syncer
 from fastflow.kernel.sync.wiring import SyncRules, build_sources, build_sync
+from fastflow.kernel.tracing.service import TraceKeeper
 from fastflow.kernel.upkeep.domain.bounds import Bounds
 from fastflow.kernel.upkeep.service import Upkeep
 from fastflow.kernel.upkeep.wiring import build_upkeep
@@ -98,6 +101,19 @@ class Product:
             sender=MemorySender(),
         )
         return room.make_notifier()
+
+    def make_metrics_keeper(self) -> MetricsKeeper:
+        return build_metrics(
+            self.database,
+            data_dir=self.settings.data_dir,
+            logs_dir=self.settings.logs_dir,
+            max_pipelines=10,
+            schedule_grace=60.0,
+            clock=SystemClock(),
+        ).make_keeper()
+
+    def make_trace_keeper(self) -> TraceKeeper:
+        return TraceKeeper(None, None, 0.0, SystemClock())
 
     def make_flow_keeper(self) -> FlowKeeper:
         return FlowKeeper(

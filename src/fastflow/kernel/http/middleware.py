@@ -1,6 +1,7 @@
 """What stands around the whole app: the last barrier for errors, security headers, the limit of bodies. Pure ASGI, so
 that streams pass through untouched."""
 
+import re
 from collections.abc import Iterable
 
 from starlette.datastructures import Headers
@@ -8,6 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastflow.kernel.http.problems import ProblemResponse, problem_response, response_to_unexpected
+from fastflow.kit.ids import new_id
+from fastflow.kit.log_lines import REQUEST_ID
 
 _SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"x-content-type-options", b"nosniff"),
@@ -19,8 +22,13 @@ _SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
 )
 
 
+_REQUEST_ID = b"x-request-id"
+_PLAIN = re.compile(r"[A-Za-z0-9._:/+=-]{1,100}")
+
+
 class ErrorBarrier:
-    """Answers errors that nothing inside handled, and adds the security headers an answer does not set itself."""
+    """Answers errors that nothing inside handled, names the request (`X-Request-ID`, also in the server's log), and adds the
+    security headers an answer does not set itself."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -30,15 +38,17 @@ class ErrorBarrier:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started = False
+        started, request_id = False, _request_id(scope)
 
         async def send_with_headers(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message["headers"], *_missing(message["headers"])]
+                headers = [*message["headers"], (_REQUEST_ID, request_id.encode())]
+                message["headers"] = [*headers, *_missing(headers)]
             await send(message)
 
+        token = REQUEST_ID.set(request_id)
         try:
             await self.app(scope, receive, send_with_headers)
         except Exception as error:
@@ -46,6 +56,14 @@ class ErrorBarrier:
             if started:  # too late for an answer of our own: let the server cut the connection
                 raise
             await answer(scope, receive, send_with_headers)
+        finally:
+            REQUEST_ID.reset(token)
+
+
+def _request_id(scope: Scope) -> str:
+    """The caller's own, when it is a plain word, so that its log and ours can be read together; else a new one."""
+    given = Headers(scope=scope).get("x-request-id", "")
+    return given if _PLAIN.fullmatch(given) else new_id()
 
 
 def _missing(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

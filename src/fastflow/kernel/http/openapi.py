@@ -26,7 +26,7 @@ TAGS: tuple[tuple[str, str], ...] = (
     ("users", "People who may log in."),
     ("tokens", "Bearer tokens for programs."),
     ("audit", "Who changed what."),
-    ("server", "Whether the server is alive and ready."),
+    ("server", "Whether the server is alive and ready, and its figures."),
 )
 
 

@@ -11,6 +11,7 @@ from fastflow.kernel.http.params import Cursor, Instant, Limit, Text
 from fastflow.kernel.http.problems import PROBLEM_RESPONSES
 from fastflow.kernel.runs.domain.run import RunFilter
 from fastflow.kernel.runs.domain.states import RunStatus
+from fastflow.kernel.runs.domain.tracing import parse_traceparent
 from fastflow.kernel.runs.schemas import (
     CancelIn,
     ExplanationOut,
@@ -48,6 +49,10 @@ _ENDED = {200: {"model": RunOut, "description": "With `wait`: the run has ended.
 KeyHeader = Annotated[
     Key | None, Header(alias="Idempotency-Key", description="The same as `idempotency_key` of the body.")
 ]
+TraceHeader = Annotated[
+    str | None,
+    Header(description="W3C Trace Context: the run belongs to this trace. What cannot be understood is passed over."),
+]
 
 
 def build_router(runs: RunService) -> APIRouter:
@@ -68,6 +73,7 @@ def _add_submission(router: APIRouter, runs: RunService) -> None:
         body: RunIn | None = None,
         wait: Wait = None,
         idempotency_key: KeyHeader = None,
+        traceparent: TraceHeader = None,
     ) -> RunOut:
         """Run the pipeline, with its code as it is now.
 
@@ -87,6 +93,7 @@ def _add_submission(router: APIRouter, runs: RunService) -> None:
             timeout=body.timeout,
             trigger="cli" if actor.name.startswith("cli:") else "api",
             alone=body.alone,
+            trace=None if (caller := parse_traceparent(traceparent)) is None else str(caller),
         )
         if wait:
             run = await runs.wait(run.id, wait, actor=actor)

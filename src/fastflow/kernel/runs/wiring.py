@@ -120,6 +120,7 @@ def build_dispatcher(
     min_free_disk_mb: int = 0,
     at_end: Sequence[AtEnd] = (),
     handing: Handing | None = None,
+    trace_share: float | None = None,
     is_code_needed: NeededCode | None = None,
     clock: Clock | None = None,
 ) -> "Dispatcher":
@@ -143,6 +144,7 @@ def build_dispatcher(
         min_free_disk_mb: free space below which no new run is started.
         at_end: features that act when a run ends, in the order in which they act.
         handing: gathers what a run of a flow is given of the runs before it.
+        trace_share: see `SpecMaker`.
         is_code_needed: of copies of code, those that something else than runs needs.
         clock: None: the machine's own.
     """
@@ -165,7 +167,12 @@ def build_dispatcher(
             store=SqlLeaseStore(database, lost_after=lost_after, watch_seconds=WATCH_SECONDS, at_end=at_end),
             executors=executors,
             specs=SpecMaker(
-                SnapshotMaker(snapshots, environments, images, elsewhere), secrets, files, log_max_bytes, handing
+                SnapshotMaker(snapshots, environments, images, elsewhere),
+                secrets,
+                files,
+                log_max_bytes,
+                handing,
+                trace_share,
             ),
             files=files,
             retention=Retention(

@@ -110,3 +110,9 @@ async def test_error_when_the_answer_has_begun_cuts_the_connection() -> None:
     with pytest.raises(ValueError, match="the source failed"):
         await ErrorBarrier(app)(scope, receive, send)
     assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+
+
+async def test_request_when_answered_has_the_id_it_came_with_or_a_new_one(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/page", headers={"X-Request-ID": "abc-1"})).headers["x-request-id"] == "abc-1"
+    forged = await client.get("/page", headers={"X-Request-ID": "a b{}"})
+    assert len(forged.headers["x-request-id"]) == 36

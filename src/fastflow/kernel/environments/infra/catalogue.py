@@ -15,7 +15,7 @@ from fastflow.kernel.environments.infra.tables import EnvironmentFailureRow, Env
 from fastflow.kernel.environments.ports import LookedUp
 from fastflow.kit.identity import Actor
 
-_CARDS = cast("Table", EnvironmentRow.__table__)  # type: ignore[attr-defined]  # SQLModel adds it at class creation
+CARDS = cast("Table", EnvironmentRow.__table__)  # type: ignore[attr-defined]  # SQLModel adds it at class creation
 _RESOLUTIONS = cast("Table", EnvironmentResolutionRow.__table__)  # type: ignore[attr-defined]  # as above
 _FAILURES = cast("Table", EnvironmentFailureRow.__table__)  # type: ignore[attr-defined]  # as above
 _FAILURES_KEPT = timedelta(days=30)
@@ -35,30 +35,30 @@ class SqlCatalogue:
     def find(self, environment: str) -> EnvironmentCard | None:
         """See the port."""
         with self._database.read() as connection:
-            row = connection.execute(select(_CARDS).where(_CARDS.c.hash == environment)).one_or_none()
+            row = connection.execute(select(CARDS).where(CARDS.c.hash == environment)).one_or_none()
         return None if row is None else _card(row)
 
     def load_all(self) -> Sequence[EnvironmentCard]:
         """See the port."""
         with self._database.read() as connection:
-            rows = connection.execute(select(_CARDS).order_by(_CARDS.c.last_used_at.desc(), _CARDS.c.hash))
+            rows = connection.execute(select(CARDS).order_by(CARDS.c.last_used_at.desc(), CARDS.c.hash))
             return [_card(row) for row in rows]
 
     def save(self, card: EnvironmentCard) -> None:
         """See the port."""
         try:
             with self._database.write() as connection:
-                never_built = (_CARDS.c.hash == card.hash) & (_CARDS.c.size_bytes == 0)
-                connection.execute(update(_CARDS).where(never_built).values(**vars(card)))
-                if connection.execute(select(_CARDS.c.hash).where(_CARDS.c.hash == card.hash)).first() is None:
-                    connection.execute(insert(_CARDS), vars(card))
+                never_built = (CARDS.c.hash == card.hash) & (CARDS.c.size_bytes == 0)
+                connection.execute(update(CARDS).where(never_built).values(**vars(card)))
+                if connection.execute(select(CARDS.c.hash).where(CARDS.c.hash == card.hash)).first() is None:
+                    connection.execute(insert(CARDS), vars(card))
         except IntegrityError:  # another process saved it in between: on PostgreSQL writers do not exclude each other
             return
 
     def touch(self, environment: str, at: datetime) -> None:
         """See the port."""
         with self._database.write() as connection:
-            connection.execute(update(_CARDS).where(_CARDS.c.hash == environment).values(last_used_at=at))
+            connection.execute(update(CARDS).where(CARDS.c.hash == environment).values(last_used_at=at))
 
     def remove(self, environment: str, *, keep_resolved: bool = False) -> None:
         """See the port."""
@@ -67,7 +67,7 @@ class SqlCatalogue:
             if keep_resolved and connection.execute(select(_RESOLUTIONS).where(leads_here)).first() is not None:
                 return
             connection.execute(delete(_RESOLUTIONS).where(leads_here))
-            connection.execute(delete(_CARDS).where(_CARDS.c.hash == environment))
+            connection.execute(delete(CARDS).where(CARDS.c.hash == environment))
 
     def find_resolution(self, key: str) -> str | None:
         """See the port."""

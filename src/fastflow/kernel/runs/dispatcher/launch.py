@@ -9,6 +9,7 @@ from fastflow.kernel.runs.domain.capsule import Capsule
 from fastflow.kernel.runs.domain.params import encode_environment
 from fastflow.kernel.runs.domain.run import Run
 from fastflow.kernel.runs.domain.scheduled import schedule_environment
+from fastflow.kernel.runs.domain.tracing import trace_environment
 from fastflow.kernel.runs.ports import EnvironmentMaker, Handing, ReadyCode, RunFiles, SecretVersions
 
 
@@ -29,6 +30,7 @@ class SpecMaker:
         files: where log and artifacts are.
         log_max_bytes: size at which a log is cut; None means never.
         handing: gathers what a run of a flow is given; None: nothing is.
+        trace_share: of the traces that begin here, how many are recorded; None: none is, whatever the caller wants.
     """
 
     def __init__(
@@ -38,12 +40,14 @@ class SpecMaker:
         files: RunFiles,
         log_max_bytes: int | None,
         handing: Handing | None = None,
+        trace_share: float | None = None,
     ) -> None:
         self._maker = maker
         self._secrets = secrets
         self._files = files
         self._log_max_bytes = log_max_bytes
         self._handing = handing
+        self._trace_share = trace_share
 
     async def make(self, run: Run, on_line: Callable[[str], None]) -> Launchable:
         """The run, ready to be launched; builds its environment when it has to, with the builder's words in its log.
@@ -85,6 +89,7 @@ class SpecMaker:
                 "FASTFLOW_PIPELINE": run.pipeline_name,
                 "FASTFLOW_ATTEMPT": str(run.attempt),
                 **schedule_environment(capsule.schedule),
+                **trace_environment(run.id, run.capsule, self._trace_share),
                 **{f"FASTFLOW_{name.upper()}": str(value) for name, value in (capsule.daemon or {}).items()},
             },
             secrets=masked,

@@ -66,6 +66,7 @@ class Capsule:
         retry: the rules by which it is tried again (`pipelines.domain.retry.RetryPolicy`); None: it is not.
         daemon: of a daemon's instance: its number and port; None: it is none.
         schedule: the due time it stands for (`scheduled.Scheduled`); None when no schedule submitted it.
+        trace: the `traceparent` it was submitted with; None: it belongs to no trace but its own.
         flow: where it stands in a flow: `id`, `step`, `element`, `attempt`, `key`; None when it is in none.
     """
 
@@ -88,6 +89,7 @@ class Capsule:
     daemon: Mapping[str, int] | None = None
     schedule: Mapping[str, str] | None = None
     flow: Mapping[str, Any] | None = None
+    trace: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As the database keeps it."""

@@ -16,7 +16,7 @@ COMPARED = (
 MAX_LINES = 20_000
 """Files with more lines are compared as a whole: counting their changed lines takes too long."""
 
-_NOT_COMPARED = frozenset({"request_digest", "exact", "modules"})
+_NOT_COMPARED = frozenset({"request_digest", "exact", "modules", "trace"})
 """Parts of the capsule that follow from others, or say how the run was asked for."""
 
 

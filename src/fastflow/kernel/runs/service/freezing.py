@@ -30,6 +30,7 @@ def freeze_capsule(
     timeout: float | None = None,
     schedule: Mapping[str, str] | None = None,
     daemon: Mapping[str, int] | None = None,
+    trace: str | None = None,
 ) -> Capsule:
     """All that decides what the run does: what the caller asks for, else the pipeline, else the installation."""
     pipeline, request = frozen.pipeline, frozen.environment
@@ -63,6 +64,7 @@ def freeze_capsule(
         retry=_retry(pipeline.retry or RetryPolicy(max_retries=policy.default_retries)) if daemon is None else None,
         daemon=daemon,
         schedule=schedule,
+        trace=trace,
     )
 
 
@@ -116,7 +118,7 @@ def new_run(
 def repeat_exactly(run: Run, *, environment: str, now: datetime, submitted_by: str, policy: RunPolicy) -> Run:
     """A new run made of the same parts as `run`, in exactly its environment."""
     before = Capsule.from_json(run.capsule)
-    capsule = replace(before, exact=True, environment=replace(before.environment, hash=environment))
+    capsule = replace(before, exact=True, trace=None, environment=replace(before.environment, hash=environment))
     run_id = new_id()
     return Run(
         id=run_id,

@@ -37,6 +37,7 @@ class Preparing:
         timeout: float | None = None,
         schedule: Mapping[str, str] | None = None,
         daemon: Mapping[str, int] | None = None,
+        trace: str | None = None,
     ) -> Capsule:
         """The capsule of a run of the frozen pipeline; raises as `RunService.submit`."""
         pipeline = frozen.pipeline
@@ -53,6 +54,7 @@ class Preparing:
             timeout=timeout,
             schedule=schedule,
             daemon=daemon,
+            trace=trace,
         )
 
     def prepare(self, pipeline_name: str, *, executor: str | None = None) -> PreparedRun:

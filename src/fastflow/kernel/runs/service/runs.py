@@ -104,6 +104,7 @@ class RunService:
         schedule: Scheduled | None = None,
         alone: bool = False,
         daemon: Mapping[str, int] | None = None,
+        trace: str | None = None,
     ) -> Run:
         """Put a run of the pipeline, as its code is now, into the queue.
 
@@ -121,6 +122,7 @@ class RunService:
             schedule: the due time it stands for.
             alone: True: nothing follows it, whatever other pipelines declare.
             daemon: number and port of the daemon's instance that it is; such a run is not tried again by itself.
+            trace: the caller's `traceparent`, as checked.
 
         Raises:
             NotFound: no such pipeline, or no such secret.
@@ -144,6 +146,7 @@ class RunService:
             schedule=schedule,
             following=None if alone or daemon is not None or self._follow is None else self._follow(pipeline_name),
             daemon=daemon,
+            trace=trace,
         )
 
     def follow(self, follow: Follow) -> None:
@@ -175,6 +178,7 @@ class RunService:
         not_before: datetime | None = None,
         following: Beside | None = None,
         daemon: Mapping[str, int] | None = None,
+        trace: str | None = None,
     ) -> Run:
         digest = request_digest(params, executor, timeout)
         if idempotency_key is not None:
@@ -191,6 +195,7 @@ class RunService:
             timeout=timeout,
             schedule=due if schedule is None else schedule.to_json(),
             daemon=daemon,
+            trace=trace,
         )
         run = new_run(
             frozen,

@@ -59,6 +59,7 @@ class OccurrenceRow(SQLModel, table=True):
     __tablename__ = "occurrence"
     __table_args__ = (
         Index("ix_occurrence_starting", "due_at", **_only("outcome = 'starting'")),
+        Index("ix_occurrence_missed", "due_at", **_only("outcome = 'missed'")),
         # the primary key is all that is looked up: without a second tree a row costs half
         {"sqlite_with_rowid": False},
     )
