@@ -76,7 +76,11 @@ def test_run_when_runner_is_killed_and_the_run_is_lost_then_found_again_told_and
     os.kill(server.child("runner"), signal.SIGKILL)
     server.await_line("runner.ready")
     assert _get(server, f"/runs/{run['id']}")["status"] == "RUNNING"
-    jobs = [job for job in ray_cluster.ask("GET", "/api/jobs/") if job["metadata"].get("fastflow-run-id") == run["id"]]
+    jobs = [
+        job
+        for job in ray_cluster.ask("GET", "/api/jobs/")
+        if (job["metadata"] or {}).get("fastflow-run-id") == run["id"]
+    ]
     assert len(jobs) == 1, "a new runner does not submit it again"
     ray_cluster.ask("POST", f"/api/jobs/{jobs[0]['submission_id']}/stop")
 
