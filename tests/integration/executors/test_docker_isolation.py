@@ -64,8 +64,8 @@ for path in ("/x", "/etc/x", "/usr/x", "/fastflow/x", "/fastflow/given/x", "/fas
         print("WROTE", path)
     except OSError as error:
         print(type(error).__name__)
-for path in ("/tmp/x", "/fastflow/work/x", "/fastflow/artifacts/x", "/dev/shm/x"):
-    open(path, "w").close()
+for folder in ("/tmp", "/fastflow/work", "/fastflow/artifacts", "/dev/shm"):
+    open(os.path.join(folder, "x"), "w").close()
 """
     outcome = await lab.run(script)
     lines = outcome.text("stdout").decode().splitlines()
