@@ -164,7 +164,8 @@ def _look_at_engine(data_dir: Path, now: datetime) -> Mapping[str, Any]:
             code="engine_away",
             hint="Container runs fail until it is back: start it, or let the server's user reach DOCKER_HOST.",
         )
-    return {"ok": True, "version": told.get("engine"), "image": told.get("image"), "pool": told.get("pool")}
+    names = ("image", "image_here", "pool")
+    return {"ok": True, "version": told.get("engine")} | {name: told.get(name) for name in names}
 
 
 def _look_at_cluster(data_dir: Path, now: datetime) -> Mapping[str, Any]:

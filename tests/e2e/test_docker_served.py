@@ -301,4 +301,6 @@ def test_serve_when_the_image_is_missing_then_the_run_says_how_to_get_it(server:
     assert (failed["status"], failed["reason"]) == ("FAILED", "setup")
     assert "docker pull 127.0.0.1:9/nowhere:1" in failed["reason_text"] and "make worker-image" in failed["reason_text"]
     assert "pulling the image 127.0.0.1:9/nowhere:1" in log_of(server, failed["id"])
+    assert server.call("GET", "/health")[1]["parts"]["engine"]["image_here"] is False
+    assert "without the image 127.0.0.1:9/nowhere:1" in server.cli("doctor").stdout
     assert run(server, "hello", executor="process")["status"] == "SUCCESS"

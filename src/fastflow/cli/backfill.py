@@ -154,19 +154,12 @@ def list_runs(
     as_json: AsJson = False,
 ) -> None:
     """The runs of a backfill, with every attempt, in the order of its times."""
-    from fastflow.cli.client import part
-    from fastflow.cli.flow_shapes import get_flow, print_elements
-    from fastflow.cli.runs import tell_next
+    from fastflow.cli.flow_shapes import get_flow, show_elements
 
     with open_api(ctx) as api:
         found = get_flow(api, backfill, kind="backfills")
-        path = f"/flows/{part(found['id'])}/steps/{part(found['steps'][0]['name'])}/elements"
-        page = api.get(path, state=state, limit=limit, cursor=cursor)
-    if as_json:
-        print_json(page)
-        return
-    print_elements(page["items"])
-    tell_next(page)
+        step = found["steps"][0]["name"]
+        show_elements(api, found["id"], step, state=state, limit=limit, cursor=cursor, as_json=as_json)
 
 
 @app.command("cancel")

@@ -5,6 +5,10 @@ from fastflow.settings import LOCAL_WORKER_IMAGE, Settings
 from fastflow.terms import docker_settings
 
 _NAME = "containers"
+NO_IMAGE = (
+    "It is pulled at the first run. Without a registry: `make worker-image`, then "
+    f"WORKER_BASE_IMAGE={LOCAL_WORKER_IMAGE}."
+)
 
 
 def check_engine(settings: Settings) -> Finding:
@@ -28,10 +32,7 @@ def check_engine(settings: Settings) -> Finding:
             name=_NAME,
             level="warning" if is_needed else "note",
             text=f"{text}, without the image {settings.worker_base_image}",
-            remedy=f"It is pulled at the first run. Without a registry: `make worker-image`, then "
-            f"WORKER_BASE_IMAGE={LOCAL_WORKER_IMAGE}."
-            if is_needed
-            else "",
+            remedy=NO_IMAGE if is_needed else "",
         )
     text += f", image {settings.worker_base_image}"
     if found.limits:

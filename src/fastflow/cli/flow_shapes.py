@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from fastflow.cli.client import Api, part
-from fastflow.cli.output import local_time, print_fields, print_table, printable, seconds
+from fastflow.cli.output import local_time, print_fields, print_json, print_table, printable, seconds
 from fastflow.kit.errors import Conflict, InvalidInput, NotFound
 from fastflow.kit.ids import SHORTEST_TAIL, short_id
 
@@ -161,10 +161,19 @@ def print_plan(steps: Sequence[Mapping[str, Any]], warnings: Sequence[str] = ())
         typer.echo(printable(f"Warning: {warning}"), err=True)
 
 
-def print_elements(items: Sequence[Mapping[str, Any]]) -> None:
-    """One line for each element."""
+def show_elements(
+    api: Api, flow_id: str, step: str, *, state: str | None, limit: int, cursor: str | None, as_json: bool
+) -> None:
+    """A page of the elements of a step: one line for each attempt."""
+    from fastflow.cli.runs import tell_next
+
+    path = f"/flows/{part(flow_id)}/steps/{part(step)}/elements"
+    page = api.get(path, state=state, limit=limit, cursor=cursor)
+    if as_json:
+        print_json(page)
+        return
     print_table(
-        items,
+        page["items"],
         [
             ("element", lambda one: one["element"]),
             ("key", lambda one: one["key"] or None),
@@ -175,6 +184,7 @@ def print_elements(items: Sequence[Mapping[str, Any]]) -> None:
         ],
         empty="No elements.",
     )
+    tell_next(page)
 
 
 def print_slots(plan: Mapping[str, Any]) -> None:

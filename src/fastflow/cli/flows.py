@@ -124,18 +124,11 @@ def list_elements(
     as_json: AsJson = False,
 ) -> None:
     """The runs of a step of a flow or a backfill, with every attempt, in the order of its list."""
-    from fastflow.cli.client import part
-    from fastflow.cli.flow_shapes import find_flow, print_elements
-    from fastflow.cli.runs import tell_next
+    from fastflow.cli.flow_shapes import find_flow, show_elements
 
     with open_api(ctx) as api:
-        path = f"/flows/{part(find_flow(api, flow, kind='flows or backfills'))}/steps/{part(step)}/elements"
-        page = api.get(path, state=state, limit=limit, cursor=cursor)
-    if as_json:
-        print_json(page)
-        return
-    print_elements(page["items"])
-    tell_next(page)
+        found = find_flow(api, flow, kind="flows or backfills")
+        show_elements(api, found, step, state=state, limit=limit, cursor=cursor, as_json=as_json)
 
 
 @app.command("cancel")

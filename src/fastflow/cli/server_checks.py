@@ -6,6 +6,7 @@ from typing import Any
 
 from fastflow.cli.channel_check import ask_channels
 from fastflow.cli.client import Api
+from fastflow.cli.engine_check import NO_IMAGE
 from fastflow.cli.findings import Finding, judge_executor, judge_pipelines
 from fastflow.cli.output import local_time, seconds, shown, size
 from fastflow.cli.schedule_check import judge_status
@@ -43,6 +44,9 @@ def _judge(name: str, part: Mapping[str, Any]) -> Sequence[Finding]:
     """One part of the server, in words."""
     if "problem" in part:
         return [Finding(name=name, level="fault", text=part["problem"], remedy=part.get("hint", ""))]
+    if name == "engine" and part.get("image_here") is False:
+        text = f"version {part.get('version')}, without the image {part.get('image')}"
+        return [Finding(name=name, level="warning", text=text, remedy=NO_IMAGE)]
     text, remedy = _READERS.get(name, _read_other)(part)
     ok = part["ok"]
     found = [Finding(name=name, level="ok" if ok else "fault", text=text, remedy="" if ok else remedy)]

@@ -21,16 +21,16 @@ REQUEST_ID: Final[ContextVar[str | None]] = ContextVar("fastflow_request_id", de
 """Of the request that is answered; every event on the way to the answer carries it."""
 
 
-class LineFormatter(logging.Formatter):
-    """Time, level, process and event, then `key=value` fields; a traceback follows on lines of its own.
-
-    Args:
-        process: which process of the server speaks: web, runner.
-    """
+class _Formatter(logging.Formatter):
+    """Knows which process of the server speaks: web, runner."""
 
     def __init__(self, process: str) -> None:
         super().__init__()
         self._process = process
+
+
+class LineFormatter(_Formatter):
+    """Time, level, process and event, then `key=value` fields; a traceback follows on lines of its own."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One log line."""
@@ -44,17 +44,9 @@ class LineFormatter(logging.Formatter):
         return line
 
 
-class JsonFormatter(logging.Formatter):
+class JsonFormatter(_Formatter):
     """One JSON object on one line: `time`, `level`, `process`, `logger`, `message`, the event's own fields beside them, and
-    `exception` with the traceback.
-
-    Args:
-        process: which process of the server speaks: web, runner.
-    """
-
-    def __init__(self, process: str) -> None:
-        super().__init__()
-        self._process = process
+    `exception` with the traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One log line."""

@@ -54,6 +54,14 @@ def check(parts: dict[str, Any] | None, faults: list[dict[str, Any]] | None = No
     return {finding.name: finding for finding in findings}
 
 
+def test_check_server_when_the_engine_lacks_the_image_then_it_is_told_with_both_ways_to_get_one() -> None:
+    engine = {"ok": True, "version": "28.2", "image": "mine:1", "image_here": False, "pool": {}}
+    found = check({**PARTS, "engine": engine})["engine"]
+    assert (found.level, found.text) == ("warning", "version 28.2, without the image mine:1")
+    assert "pulled at the first run" in found.remedy and "make worker-image" in found.remedy
+    assert check({**PARTS, "engine": {**engine, "image_here": True}})["engine"].level == "ok"
+
+
 def test_check_server_when_all_is_well_then_every_part_is_told_in_words() -> None:
     found = check(WITH_SCHEDULER)
     assert {finding.level for finding in found.values()} == {"ok"}

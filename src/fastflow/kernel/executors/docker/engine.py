@@ -147,6 +147,14 @@ class Engine:
         """
         return await self._call_patiently(lambda client: dict(client.inspect_image(reference)))
 
+    async def has_image(self, reference: str) -> bool:
+        """Whether it has the image, without waiting for an engine that is away."""
+        try:
+            await self._call(lambda client: client.inspect_image(reference))
+        except NotThere:
+            return False
+        return True
+
     async def image_ids(self) -> set[str]:
         """The ids of all images."""
         return await self._call(lambda client: {str(image["Id"]) for image in client.images(all=True)})

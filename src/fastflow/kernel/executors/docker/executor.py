@@ -80,6 +80,8 @@ class DockerExecutor:
         self.engine = Engine(settings.host)
         self._slots = Slots(data_dir / "containers", self._user)
         self._attempts: dict[RunKey, Attempt] = {}
+        self._is_image_here: bool | None = None
+        """As last seen; None: nobody knows."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._setting_up = asyncio.Lock()
         self._inner: _Inner | None = None
@@ -130,12 +132,13 @@ class DockerExecutor:
         while True:
             try:
                 await self.engine.ping()
+                self._is_image_here = await self.engine.has_image(self._settings.image)
                 if not is_reconciled or inner.is_reconcile_due:
                     inner.is_reconcile_due = False
                     await reconcile(self.engine, self._slots, inner.images, inner.identity)
                     is_reconciled = True
             except EngineError as error:
-                is_reconciled = False
+                is_reconciled, self._is_image_here = False, None
                 log.debug("executor.engine_away", extra={"fields": {"error": str(error)}})
             except OSError:
                 log.exception("executor.reconcile_failed")
@@ -313,6 +316,7 @@ class DockerExecutor:
             "reachable": away is None,
             "why": away,
             "image": self._settings.image,
+            "image_here": self._is_image_here,
             "run_user": self._user.uid,
             "files": "container",
             "memory_limit": "engine",

@@ -4,26 +4,24 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, or_, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy import text as sql
 
 from fastflow.kernel.db.engine import Database
-from fastflow.kernel.runs.infra.rows import ARTIFACT, RUN
+from fastflow.kernel.runs.infra.rows import ARTIFACT, HERE, RUN
 from fastflow.kernel.runs.infra.tables import LOG_KEPT, RETAINED
 
-_HERE = or_(RUN.c.host == bindparam("at_host"), RUN.c.host.is_(None))
-"""Whose files lie on this machine, or nowhere."""
 _NEXT_PIPELINE = select(func.min(RUN.c.pipeline_name)).where(
     sql(LOG_KEPT), RUN.c.pipeline_name > bindparam("pipeline_name")
 )
 _BEYOND = (
     select(RUN.c.id)
-    .where(sql(LOG_KEPT), RUN.c.pipeline_name == bindparam("pipeline_name"), _HERE)
+    .where(sql(LOG_KEPT), RUN.c.pipeline_name == bindparam("pipeline_name"), HERE)
     .order_by(RUN.c.id.desc())
     .offset(bindparam("keep"))
     .limit(bindparam("count"))
 )
-_OLD = select(RUN.c.id).where(sql(LOG_KEPT), RUN.c.finished_at < bindparam("before"), _HERE).limit(bindparam("count"))
+_OLD = select(RUN.c.id).where(sql(LOG_KEPT), RUN.c.finished_at < bindparam("before"), HERE).limit(bindparam("count"))
 _CHUNK = 500
 _NEEDED = (
     select(RUN.c.tree_hash)

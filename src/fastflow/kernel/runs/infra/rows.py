@@ -2,7 +2,7 @@
 
 from typing import Any, Final, cast
 
-from sqlalchemy import Row, Table, and_, literal_column
+from sqlalchemy import Row, Table, and_, bindparam, literal_column, or_
 from sqlalchemy.sql import ColumnElement
 
 from fastflow.kernel.runs.domain.run import Run
@@ -28,6 +28,8 @@ PENDING: Final = has_status(RunStatus.PENDING)
 READY: Final = and_(PENDING, RUN.c.not_before.is_(None))
 """In the queue: waits for a slot, and for no time."""
 RUNNING: Final = has_status(RunStatus.RUNNING)
+HERE: Final = or_(RUN.c.host == bindparam("at_host"), RUN.c.host.is_(None))
+"""Whose files lie on this machine, or nowhere."""
 
 
 def run_of(row: Row[Any]) -> Run:

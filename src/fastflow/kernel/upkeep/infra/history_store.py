@@ -10,13 +10,12 @@ from sqlalchemy.sql import ColumnElement
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.failures.infra.rows import GROUP, LETTER, SIGHT
 from fastflow.kernel.flows.infra.rows import ELEMENT, FLOW
-from fastflow.kernel.runs.infra.rows import RUN
+from fastflow.kernel.runs.infra.rows import HERE, RUN
 from fastflow.kernel.sync.infra.rows import SYNC
 
 _ID_SLACK: Final = timedelta(days=1)
 """An id tells when its run was made by the clock of that moment, which may have been wrong by so much."""
 
-_HERE: Final = or_(RUN.c.host == bindparam("at_host"), RUN.c.host.is_(None))
 _NEWER: Final = RUN.alias("newer")
 _IS_NEWEST_SUCCESS: Final = and_(
     RUN.c.status == "SUCCESS",
@@ -32,7 +31,7 @@ _MAY_GO: Final = and_(RUN.c.finished_at.is_not(None), ~_IS_NEWEST_SUCCESS, ~_IS_
 
 _OLD: Final = (
     select(RUN.c.id)
-    .where(RUN.c.id < bindparam("bound"), RUN.c.finished_at < bindparam("before"), _HERE, _MAY_GO)
+    .where(RUN.c.id < bindparam("bound"), RUN.c.finished_at < bindparam("before"), HERE, _MAY_GO)
     .order_by(RUN.c.id)
     .limit(bindparam("count"))
 )
@@ -46,7 +45,7 @@ _EDGE: Final = (
 )
 _BEYOND: Final = (
     select(RUN.c.id)
-    .where(RUN.c.pipeline_name == bindparam("pipeline_name"), RUN.c.id <= bindparam("edge"), _HERE, _MAY_GO)
+    .where(RUN.c.pipeline_name == bindparam("pipeline_name"), RUN.c.id <= bindparam("edge"), HERE, _MAY_GO)
     .order_by(RUN.c.id)
     .limit(bindparam("count"))
 )

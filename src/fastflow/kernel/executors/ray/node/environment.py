@@ -129,7 +129,7 @@ class Workshop:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return
             except BlockingIOError:
-                self._tick()
+                self._tick()  # who waits in the kernel could neither show what is built nor hear that nobody wants it
                 time.sleep(TICK_SECONDS)
 
     def _build(self, target, name, base, recipe, code_dir):
