@@ -346,13 +346,20 @@ def fill(database: Path) -> None:
 def await_idle(root: psutil.Process) -> list[psutil.Process]:
     """The server's processes, once they have hardly used a processor for a second: what a start still does is done."""
     deadline = time.perf_counter() + PATIENCE_SECONDS
-    while True:
+    while time.perf_counter() < deadline:
         tree = [root, *root.children(recursive=True)]
-        used = sum(sum(process.cpu_times()[:2]) for process in tree)
-        time.sleep(1.0)  # the second that is measured
-        if sum(sum(process.cpu_times()[:2]) for process in tree) - used < IDLE_CPU_SECONDS:
-            return tree
-        assert time.perf_counter() < deadline, "the server does not come to rest"
+        try:
+            used = cpu_seconds(tree)
+            time.sleep(1.0)  # the second that is measured
+            if cpu_seconds(tree) - used < IDLE_CPU_SECONDS:
+                return tree
+        except psutil.NoSuchProcess:
+            continue  # one has ended, such as a build: that is no rest
+    raise AssertionError("the server does not come to rest")
+
+
+def cpu_seconds(tree: list[psutil.Process]) -> float:
+    return float(sum(sum(process.cpu_times()[:2]) for process in tree))
 
 
 def bench_idle(folder: Path) -> list[Figure]:
