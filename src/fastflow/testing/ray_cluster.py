@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -31,6 +32,10 @@ _QUICKER = {
     "RAY_health_check_failure_threshold": "5",
 }
 """A node's death is noticed after five seconds instead of fifteen."""
+
+
+class ClusterRefused(OSError):
+    """What its dashboard answered instead, in its own words."""
 
 
 @dataclass(kw_only=True)
@@ -60,7 +65,10 @@ class RayCluster:
         more = [f"--address={self.gcs}", f"--num-cpus={CPUS}"]
         if memory is not None:
             more.append(f"--memory={memory}")
-        leader = self._spawn(start_command(ip, self.folder, free_ports(ip, 4), head=False, more=more))
+        folder = Path(self.folder, f"n{len(self.leaders)}")
+        folder.mkdir()
+        folder.chmod(0o711)
+        leader = self._spawn(start_command(ip, str(folder), free_ports(ip, 4), head=False, more=more))
         self._until(lambda: ip in self.alive(), f"the node {ip} to join")
         return leader
 
@@ -74,8 +82,11 @@ class RayCluster:
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.address + path, data=data, method=method, headers=headers)  # noqa: S310
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  of our own
-            return json.loads(answer.read())
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  of our own
+                return json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            raise ClusterRefused(f"{method} {path}: {error.code} {error.read().decode(errors='replace')}") from error
 
     def end(self) -> None:
         """End all of it, and remove its files."""

@@ -16,7 +16,7 @@ from tests.integration.environments.conftest import make_wheel
 from fastflow.kernel.executors.errors import LaunchFailed
 from fastflow.kernel.executors.port import OWN_PYTHON, EnvironmentRecipe, Limits, RunKey, RunSpec
 from fastflow.kernel.executors.ray.uvbinary import describe_uv
-from fastflow.testing.ray_cluster import HEAD, SECOND, VICTIM, RayCluster
+from fastflow.testing.ray_cluster import HEAD, SECOND, VICTIM, ClusterRefused, RayCluster
 from fastflow.testing.ray_lab import RayLab, opened_lab
 
 pytestmark = pytest.mark.xdist_group("ray-beside")  # two of them: a job costs a second of one processor
@@ -77,6 +77,18 @@ async def _until(holds: Callable[[], Any], what: str) -> None:
 def _job_of(lab: RayLab, key: RunKey) -> dict[str, Any] | None:
     jobs = lab.cluster.ask("GET", "/api/jobs/")
     return next((job for job in jobs if (job["metadata"] or {}).get("fastflow-run-id") == key.run_id), None)
+
+
+async def _shown(lab: RayLab, path: str) -> Any:
+    """What the dashboard shows there: it refuses for as long as it asks a node that another test has just killed."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return await asyncio.to_thread(lab.cluster.ask, "GET", path)
+        except ClusterRefused:
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(0.1)
 
 
 def _on_victim(lab: RayLab, script: str) -> RunSpec:
@@ -253,7 +265,7 @@ async def test_secrets_and_parameters_when_a_run_goes_on_then_the_cluster_shows_
     ours = f"/api/jobs/{job['submission_id']}"
     states = ("/api/v0/jobs", "/api/v0/actors?detail=true&limit=1000", "/api/v0/runtime_envs?limit=1000")
     paths = ["/api/jobs/", ours, f"{ours}/logs", *states]
-    shown = [await asyncio.to_thread(lab.cluster.ask, "GET", path) for path in paths]
+    shown = [await _shown(lab, path) for path in paths]
     text = json.dumps(shown).encode() + _files_below(ray_cluster.folder) + b"".join(_words_of_processes(spec.key))
     assert b"s3cret-in-a-run" not in text and b"a-city-of-params" not in text
     kept = _files_below(lab.ray._folders.root)

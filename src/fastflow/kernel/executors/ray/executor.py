@@ -49,6 +49,8 @@ _PYTHON = '"$(readlink /proc/$PPID/exe)"'
 """The interpreter Ray runs on: the one of the process that starts the job."""
 _NO_ROOM = "JOB_SUPERVISOR_ACTOR_START_TIMEOUT"
 _AGENT_FAILED = "JOB_ENTRYPOINT_COMMAND_ERROR"
+_PACKAGE_GONE = f"can't open file '{AGENT_FOLDER}/agent.py'"
+"""Python's words when another node that keeps its files in the same folder was just unpacking the package anew."""
 
 
 class RayExecutor:
@@ -270,7 +272,7 @@ class RayExecutor:
             )
         if over is not None and over.status == "STOPPED":
             raise LaunchFailed("The run's job was stopped from outside before the run began.", hint="")
-        if over is not None and over.error_type == _AGENT_FAILED:
+        if over is not None and over.error_type == _AGENT_FAILED and _PACKAGE_GONE not in over.message:
             raise LaunchFailed(f"{last_words(over.message)}.", hint="Nodes must be able to reach SERVER_URL.")
         return None
 

@@ -157,16 +157,18 @@ def start_command(ip: str, folder: str, ports: Sequence[int], *, head: bool, mor
 
     Args:
         ip: of the node; several on one machine take several addresses of it.
-        folder: for Ray's files; its path is short.
+        folder: for the node's files, and no other node's: each removes the package of a job before it unpacks it for the
+            first time, under the jobs of its neighbours too. Its path is short.
         ports: free ones: seven for a head, four for any other node. Without ports of its own, the agent of a second node
             on one machine has none at all, and its jobs' logs cannot be read.
         head: whether it begins a cluster.
         more: further options.
     """
     names = _HEAD_PORTS + _NODE_PORTS if head else _NODE_PORTS
-    role = ["--head", f"--dashboard-host={ip}", f"--temp-dir={folder}"] if head else []
+    role = ["--head", f"--dashboard-host={ip}"] if head else []
     return [
         *(sys.executable, "-m", "ray.scripts.scripts", "start", "--block", f"--node-ip-address={ip}", *role),
+        f"--temp-dir={folder}",
         f"--object-store-memory={OBJECT_STORE_BYTES}",
         *("--min-worker-port=0", "--max-worker-port=0", "--disable-usage-stats", "--include-log-monitor=false"),
         *(f"{name}={port}" for name, port in zip(names, ports, strict=True)),

@@ -137,6 +137,14 @@ async def test_agent_when_it_cannot_reach_the_server_then_launch_fails_in_its_wo
     assert error.message == "The order could not be fetched: me:1 cannot be reached." and "SERVER_URL" in error.hint
 
 
+async def test_package_when_a_node_unpacks_it_anew_at_this_moment_then_another_job(
+    tmp_path: Path, spec: RunSpec
+) -> None:
+    words = "exit code 2, last logs:\n/usr/bin/python3: can't open file 'fastflow/agent.py': [Errno 2] No such file or directory"
+    cluster, handle = await _launched(tmp_path, spec, _failed("JOB_ENTRYPOINT_COMMAND_ERROR", words), "starts")
+    assert handle.interpreter == "cpython-3.12.1" and len(cluster.submitted) == 2
+
+
 async def test_agent_when_it_fails_then_launch_fails_with_what_the_log_says_already(
     tmp_path: Path, spec: RunSpec
 ) -> None:

@@ -32,6 +32,7 @@ def test_command_when_built_then_every_port_is_its_own_and_the_node_is_on_an_add
     assert len(set(ports)) == 7 and f"--node-ip-address={IP}" in head and IP.startswith("127.")
     assert "--head" in head and "--head" not in node and node[-1] == "--address=head:1"
     assert any(word.startswith("--dashboard-agent-listen-port=") for word in node)
+    assert "--temp-dir=/tmp/x" in head and "--temp-dir=/tmp/x" in node
 
 
 def test_cluster_when_its_process_is_gone_or_another_then_it_is_not_found(tmp_path: Path) -> None:
