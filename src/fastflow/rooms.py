@@ -220,6 +220,7 @@ class Rooms:
             environments=self._later(lambda: self.environments),
             schedules=self._later(lambda: self.schedules.declared),
             runs=self._later(lambda: self.runs),
+            flows=self._later(lambda: self.flows.flows),
             secrets=self._later(lambda: self.secrets),
             wakeup=self.runs_room.sender,
             expect=self.runs_room.signals.expect,
@@ -445,7 +446,8 @@ def _environments(settings: Settings, database: Database, clock: Clock) -> "Envi
 
 
 def _left_behind(database: Database, gone: Sequence[str]) -> Sequence[str]:
-    """What people made for pipelines that go, and would be without effect."""
+    """What hangs on pipelines that go: what people made for them, and flows under way."""
+    from fastflow.kernel.flows.infra.removed import find_flows_with
     from fastflow.kernel.notifications.infra.rule_store import SqlRuleStore
     from fastflow.kernel.webhooks.infra.store import SqlWebhookStore
     from fastflow.kernel.webhooks.ports import WebhookFilter
@@ -454,7 +456,14 @@ def _left_behind(database: Database, gone: Sequence[str]) -> Sequence[str]:
         return ()
     hooks = SqlWebhookStore(database).load_page(WebhookFilter(pipelines=gone), after_id="", limit=100)
     rules = SqlRuleStore(database).load_all()
+    with database.read() as connection:
+        flows = find_flows_with(connection, gone, limit=100)
     return [
+        *(
+            f"The flow {flow} still has to run a pipeline that goes: it does so with the code it began with, unless the "
+            "removal is forced, which ends that step."
+            for flow in flows
+        ),
         *(f"The webhook {hook.name} of {hook.pipeline_name} would start nothing any more." for hook in hooks),
         *(
             f"The alert rule {rule.name} of {rule.pipeline_name} would watch nothing any more."

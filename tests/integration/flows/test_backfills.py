@@ -115,6 +115,18 @@ def test_backfill_when_cancelled_then_as_one(filled: FlowDesk) -> None:
     assert (counts.skipped, counts.failed) == (8, 2)
 
 
+def test_backfill_when_its_pipeline_was_removed_by_force_then_nothing_more_begins_and_it_ends(filled: FlowDesk) -> None:
+    view = begin(filled, throttle=2)
+    why = "its pipeline went with the sync 7"
+    (step,) = filled.room.flows.end_removed(["demo"], actor=OPERATOR, why=why)
+    assert step.flow_id == view.flow.id and filled.view(view).flow.status.value == "RUNNING"
+    filled.end_all(exit_code=1)
+    ended = filled.view(view)
+    assert filled.active() == [] and ended.flow.status.value == "FAILED"
+    assert why in {element.why for element in filled.elements(view, "demo")}
+    assert filled.room.flows.end_removed(["demo"], actor=OPERATOR, why=why) == []  # there is nothing left
+
+
 def test_backfill_when_only_planned_then_nothing_is_made(filled: FlowDesk) -> None:
     plan = filled.room.backfills.plan(request(), actor=OPERATOR)
     assert len(plan.slots) == 10 and filled.active() == []

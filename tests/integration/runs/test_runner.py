@@ -134,6 +134,7 @@ class Product:
             environments=nothing,
             schedules=nothing,
             runs=nothing,
+            flows=nothing,
             secrets=nothing,
             wakeup=self.bench.wakeup,
             expect=nothing,

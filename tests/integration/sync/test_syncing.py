@@ -264,6 +264,30 @@ async def test_sync_when_a_pipeline_with_a_waiting_run_goes_then_it_is_refused_a
         house.submit("hello")
 
 
+async def test_sync_when_a_removal_is_forced_then_what_waits_in_flows_ends_and_so_do_the_flows(house: House) -> None:
+    house.add()
+    second = {"second/main.py": "print()\n", "second/pipeline.toml": 'after = ["first"]\n'}
+    house.upstream.push({"first.py": "print()\n", **second})
+    assert (await house.sync()).state == "activated"
+    flow = house.product.flows.flows.start(["first"], actor=OPERATOR)
+    first = flow.run_ids["first"]
+    house.upstream.push(dict.fromkeys(second), "Away")
+    planned = await house.sync(plan_only=True)
+    assert planned.plan is not None
+    assert any(flow.flow.id in warning for warning in planned.plan["warnings"])
+    forced = await house.sync(force=True)
+    assert forced.state == "activated"
+    told = [event.data.get("text", "") for event in house.events(forced)]
+    assert f"What waited of the step second of the flow {flow.flow.id} is ended." in told
+    view = house.product.flows.flows.get(flow.flow.id, actor=ADMIN)
+    step = next(each for each in view.steps if each.name == "second")
+    assert (step.state.value, step.why) == ("FAILED", f"its pipeline went with the sync {forced.id}")
+    assert view.flow.status.value == "RUNNING"  # its first step goes on
+    house.product.runs.cancel(first, actor=ADMIN)
+    ended = house.product.flows.flows.get(flow.flow.id, actor=ADMIN)
+    assert ended.flow.status.value == "FAILED"
+
+
 @SQLITE
 async def test_sync_when_a_run_is_submitted_after_the_plan_then_the_activation_sees_it(
     house: House, monkeypatch: pytest.MonkeyPatch

@@ -167,6 +167,15 @@ class FlowStore(Protocol):
         """
         ...
 
+    def find_with(self, pipelines: Sequence[str], *, limit: int) -> Sequence[str]:
+        """Ids of flows and backfills under way that have an open step of one of these pipelines."""
+        ...
+
+    def end_steps(self, pipelines: Sequence[str], *, why: str, actor: Actor, now: datetime) -> Sequence[Step]:
+        """Let what has not begun of these pipelines' steps fail in every flow under way, and move those flows on; the
+        steps of which anything was ended."""
+        ...
+
     def find_due(self, now: datetime, *, limit: int) -> Sequence[str]:
         """Flows that the keeper has to look at."""
         ...

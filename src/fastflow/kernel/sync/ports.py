@@ -356,6 +356,28 @@ class Runs(Protocol):
         ...
 
 
+class EndedStep(Protocol):
+    """A step of a flow of which something was ended."""
+
+    @property
+    def flow_id(self) -> str:
+        """The flow's, or the backfill's."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """The pipeline's."""
+        ...
+
+
+class Flows(Protocol):
+    """Ending what waits in flows."""
+
+    def end_removed(self, pipelines: Sequence[str], *, actor: Actor, why: str) -> Sequence[EndedStep]:
+        """End the waiting steps of pipelines that are gone. Idempotent."""
+        ...
+
+
 class WakeUp(Protocol):
     """Signals; a lost one is made good by polling."""
 

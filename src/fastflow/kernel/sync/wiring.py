@@ -21,7 +21,7 @@ from fastflow.kernel.sync.infra.github_app import PUBLIC_API, GitHubTokens
 from fastflow.kernel.sync.infra.mirror import GitRemote
 from fastflow.kernel.sync.infra.repository_store import SqlRepositoryStore
 from fastflow.kernel.sync.infra.sync_store import SqlSyncStore
-from fastflow.kernel.sync.ports import Code, Environments, Expect, Runs, Schedules, WakeUp
+from fastflow.kernel.sync.ports import Code, Environments, Expect, Flows, Runs, Schedules, WakeUp
 from fastflow.kernel.sync.service import (
     Planner,
     RepositoryService,
@@ -106,6 +106,7 @@ def build_sync(
     environments: Environments,
     schedules: Schedules,
     runs: Runs,
+    flows: Flows,
     secrets: Secrets,
     wakeup: WakeUp,
     expect: Expect,
@@ -128,6 +129,7 @@ def build_sync(
         environments: resolves and builds.
         schedules: what code declares of them.
         runs: stops runs.
+        flows: ends what waits in them.
         secrets: has credentials.
         wakeup: tells the other processes.
         expect: hears from them.
@@ -170,6 +172,7 @@ def build_sync(
         code=pipelines,
         schedules=schedules,
         runs=runs,
+        flows=flows,
         wakeup=wakeup,
         changed=sources.forget,
         clock=clock,

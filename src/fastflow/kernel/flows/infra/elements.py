@@ -44,7 +44,7 @@ _CHANGE = (
     .where(_THIS)
     .values(run_id=bindparam("new_run_id"), state=bindparam("new_state"), why=bindparam("new_why"))
 )
-_SKIP_WAITING = update(ELEMENT).where(_IN_STATE).values(state=ElementState.SKIPPED.value, why=bindparam("new_why"))
+_END_IN_STATE = update(ELEMENT).where(_IN_STATE).values(state=bindparam("new_state"), why=bindparam("new_why"))
 _SAME = (
     select(RUN.c.id, RUN.c.status, RUN.c.reason_text, RUN.c.reason, RUN.c.idempotency_key)
     .where(
@@ -91,8 +91,17 @@ def look_at_single(connection: Connection, step: Step) -> tuple[Counts, str]:
 
 def skip_waiting(connection: Connection, step: Step, why: str) -> int:
     """Submit no more of the step's elements; how many that were."""
-    values = {**_of(step), "in_state": ElementState.WAITING.value, "new_why": why}
-    return connection.execute(_SKIP_WAITING, values).rowcount
+    return _end_waiting(connection, step, ElementState.SKIPPED, why)
+
+
+def fail_waiting(connection: Connection, step: Step, why: str) -> int:
+    """Count the step's elements that wait as failed; how many that were."""
+    return _end_waiting(connection, step, ElementState.FAILED, why)
+
+
+def _end_waiting(connection: Connection, step: Step, state: ElementState, why: str) -> int:
+    values = {**_of(step), "in_state": ElementState.WAITING.value, "new_state": state.value, "new_why": why}
+    return connection.execute(_END_IN_STATE, values).rowcount
 
 
 def insert_elements(connection: Connection, elements: Sequence[Element]) -> None:

@@ -18,6 +18,7 @@ from fastflow.kernel.flows.infra.at_end import find_overlooked, take_overlooked
 from fastflow.kernel.flows.infra.earlier import find_earlier, find_makers
 from fastflow.kernel.flows.infra.elements import Admit, insert_elements
 from fastflow.kernel.flows.infra.engine import FlowEngine, load_steps, save_step
+from fastflow.kernel.flows.infra.removed import end_steps, find_flows_with
 from fastflow.kernel.flows.infra.rows import (
     ELEMENT,
     ELEMENT_COLUMNS,
@@ -242,6 +243,26 @@ class SqlFlowStore:
             detail = {"attempt": attempt, "steps": [step.name for step in again][:100]}
             record(connection, at=now, actor=actor, action=f"{flow.kind}.rerun", subject=flow_id, detail=detail)
             self._engine.advance(connection, flow_id, now, is_inline=False, admit=self._admit)
+
+    def find_with(self, pipelines: Sequence[str], *, limit: int) -> Sequence[str]:
+        """See `FlowStore.find_with`."""
+        with self._database.read() as connection:
+            return find_flows_with(connection, pipelines, limit=limit)
+
+    def end_steps(self, pipelines: Sequence[str], *, why: str, actor: Actor, now: datetime) -> Sequence[Step]:
+        """See `FlowStore.end_steps`."""
+        with self._database.read() as connection:
+            flow_ids = find_flows_with(connection, pipelines)
+        ended: list[Step] = []
+        for flow_id in flow_ids:
+            with self._database.write() as connection:
+                self._database.lock(connection, "claim")
+                flow = self._engine.lock(connection, flow_id)
+                if flow is None or flow.status is not FlowStatus.RUNNING:
+                    continue
+                ended += end_steps(connection, flow_id, pipelines, why=why, actor=actor, now=now)
+                self._engine.advance(connection, flow_id, now, is_inline=False, admit=self._admit)
+        return ended
 
     # -- the keeper -----------------------------------------------------------------------------------------------------
 

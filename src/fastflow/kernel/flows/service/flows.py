@@ -251,6 +251,22 @@ class FlowService:
         self._wake()
         return self.get(flow_id, actor=actor)
 
+    def end_removed(self, pipelines: Sequence[str], *, actor: Actor, why: str) -> Sequence[Step]:
+        """Of pipelines that were removed by force, end the steps that wait in flows and backfills under way. Idempotent.
+
+        Args:
+            pipelines: that are gone.
+            actor: who removed them; their scope was asked for then.
+            why: one clause, for the steps.
+
+        Returns:
+            The steps of which anything was ended.
+        """
+        ended = self._store.end_steps(pipelines, why=why, actor=actor, now=self._clock.now())
+        if ended:
+            self._wake()
+        return ended
+
     def _operated(self, flow_id: str, actor: Actor) -> FlowView:
         """The flow, which the actor may change."""
         actor.require_somewhere(Role.OPERATOR)

@@ -9,7 +9,7 @@ from fastflow.kernel.schedules.ports import DECLARED_MESSAGE
 from fastflow.kernel.sync.domain.errors import SyncRefused
 from fastflow.kernel.sync.domain.plan import Blocker, Plan
 from fastflow.kernel.sync.domain.sync import NewEvent, Sync
-from fastflow.kernel.sync.ports import EVENT_MESSAGE, Code, Runs, Schedules, SyncStore, WakeUp
+from fastflow.kernel.sync.ports import EVENT_MESSAGE, Code, Flows, Runs, Schedules, SyncStore, WakeUp
 from fastflow.kit.clock import Clock
 from fastflow.kit.errors import FastFlowError
 from fastflow.kit.identity import Actor, Role
@@ -29,6 +29,7 @@ class Switcher:
         code: the catalogue as it is.
         schedules: of pipelines.
         runs: stops runs.
+        flows: ends the steps that wait in them.
         wakeup: tells the other processes.
         changed: called after an activation in this process.
         clock: tells the time.
@@ -41,6 +42,7 @@ class Switcher:
         code: Code,
         schedules: Schedules,
         runs: Runs,
+        flows: Flows,
         wakeup: WakeUp,
         changed: Callable[[], None],
         clock: Clock,
@@ -49,6 +51,7 @@ class Switcher:
         self._code = code
         self._schedules = schedules
         self._runs = runs
+        self._flows = flows
         self._wakeup = wakeup
         self._changed = changed
         self._clock = clock
@@ -88,12 +91,13 @@ class Switcher:
         self._wakeup.tell_web(EVENT_MESSAGE.format(sync.id))
 
     def settle(self, sync: Sync, removed: Sequence[str]) -> None:
-        """Do what follows from an activation: of pipelines that are gone, stop the runs when it was forced, and remove the
-        schedules that their code declared. Idempotent."""
+        """Do what follows from an activation: of pipelines that are gone, end the waiting steps of flows and stop the runs
+        when it was forced, and remove the schedules that their code declared. Idempotent."""
         there = {located.name for located in self._code.places()} if removed else set()
         gone = [name for name in removed if name not in there]
         told: list[str] = []
         if sync.force and gone:
+            told += self._end_steps(sync, gone)  # first: the end of a run would start what comes next
             told += self._stop_runs(sync, gone)
         for schedule in self._schedules.drop(gone, actor=_actor(sync)) if gone else ():
             told.append(f"The schedule {schedule.label} went with its code.")
@@ -108,12 +112,16 @@ class Switcher:
             removed = [one["name"] for one in (sync.plan or {}).get("pipelines", ()) if one["change"] == "removed"]
             self.settle(sync, removed)
 
+    def _end_steps(self, sync: Sync, gone: Sequence[str]) -> list[str]:
+        ended = self._flows.end_removed(gone, actor=_actor(sync), why=_why(sync))
+        return [f"What waited of the step {step.name} of the flow {step.flow_id} is ended." for step in ended]
+
     def _stop_runs(self, sync: Sync, gone: Sequence[str]) -> list[str]:
         told = []
         for name, runs in self._store.load_active_runs(gone, limit=10_000).items():
             for run_id in runs:
                 try:
-                    self._runs.cancel(run_id, actor=_actor(sync), reason=f"its pipeline went with the sync {sync.id}")
+                    self._runs.cancel(run_id, actor=_actor(sync), reason=_why(sync))
                 except (RunEnded, RunNotFound):
                     continue
                 told.append(f"The run {run_id} of {name} is stopped.")
@@ -135,6 +143,10 @@ def _shown(blocker: Blocker) -> str:
     """In one line."""
     text = " ".join(str(blocker).split())
     return text.rstrip(".") if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]} …"
+
+
+def _why(sync: Sync) -> str:
+    return f"its pipeline went with the sync {sync.id}"
 
 
 def _actor(sync: Sync) -> Actor:
