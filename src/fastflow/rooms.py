@@ -319,6 +319,7 @@ class Rooms:
     def daemons(self) -> "DaemonsRoom":
         """Daemons."""
         from fastflow.kernel.daemons.wiring import build_daemons
+        from fastflow.kernel.notifications.infra.daemon_alerts import DaemonAlerts
         from fastflow.kernel.runs.wiring import read_host_id
 
         return build_daemons(
@@ -326,6 +327,7 @@ class Rooms:
             runs=self._later(lambda: self.runs),
             pipelines=self._later(lambda: self.pipelines),
             wakeup=self.runs_room.sender,
+            alarm=DaemonAlerts(),
             host=read_host_id(self.settings.data_dir),
             clock=self.clock,
         )

@@ -20,6 +20,13 @@ from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.wakeups import Signals
 from fastflow.kernel.executors.port import RunKey, ToldEvent
 from fastflow.kernel.http.app import build_app
+from fastflow.kernel.notifications.domain.channel import ChannelSettings
+from fastflow.kernel.notifications.domain.outbox import Alert
+from fastflow.kernel.notifications.domain.rule import RuleDefinition
+from fastflow.kernel.notifications.infra.alert_store import SqlAlertStore
+from fastflow.kernel.notifications.infra.daemon_alerts import DaemonAlerts
+from fastflow.kernel.notifications.ports import NotificationFilter
+from fastflow.kernel.notifications.wiring import build_notifications
 from fastflow.kernel.pipelines.domain.faults import Fault
 from fastflow.kernel.runs.domain import commands as command
 from fastflow.kernel.runs.domain.capsule import Capsule
@@ -32,10 +39,14 @@ from fastflow.kernel.runs.infra.submit_store import SqlSubmitStore
 from fastflow.kernel.runs.service import RunPolicy, RunService
 from fastflow.kit.errors import Forbidden
 from fastflow.kit.identity import Actor, Role
+from fastflow.kit.secret_text import SecretText
 from fastflow.testing.clock import FakeClock
+from fastflow.testing.notification_doubles import MemorySender, PlainCipher
 from fastflow.testing.run_doubles import MemoryCatalogue, MemoryEnvironments, MemorySecrets, RecordingWakeUp
+from fastflow.testing.schedule_doubles import MemoryPipelines
 
 FAULT = Fault(pipeline="demo", file="main.py", message="no", hint="mend it", line=1, severity="error")
+ADMIN = Actor(name="user:ada", role=Role.ADMIN)
 OPERATOR = Actor(name="user:olga", role=Role.OPERATOR)
 
 
@@ -83,9 +94,32 @@ class Desk:
             runs=self.runs,
             pipelines=self.catalogue,
             wakeup=self.wakeup,
+            alarm=DaemonAlerts(),
             host="host-1",
             clock=self.clock,
         )
+        self.notifications = build_notifications(
+            self.database,
+            pipelines=MemoryPipelines(),
+            cipher=PlainCipher(),
+            data_dir=self.folder,
+            logs_dir=self.folder,
+            sender=MemorySender(),
+            clock=self.clock,
+        )
+
+    def rule(self, *events: Any, **values: Any) -> None:
+        """A rule that tells of `demo`, to a channel of its own."""
+        channel = f"ops{len(self.notifications.channels.list(actor=ADMIN).items)}"
+        self.notifications.channels.create(
+            channel, [SecretText("json://example.org/x")], ChannelSettings(), actor=ADMIN
+        )
+        rule = RuleDefinition(pipeline_name="demo", channels=(channel,), events=events, **values)
+        self.notifications.rules.create(rule, actor=OPERATOR)
+
+    def alerts(self) -> list[Alert]:
+        """Every alert, earliest first."""
+        return [view.alert for view in reversed(self.notifications.alerts.list(actor=OPERATOR).items)]
 
     def keeper(self, owner: str = "one", host: str = "host-1") -> DaemonKeeper:
         return DaemonKeeper(
@@ -162,6 +196,49 @@ async def test_daemon_when_an_instance_crashes_then_it_is_started_again_and_told
     assert second.id != first.id and desk.events() == ["healthy", "crashed", "healthy"]
     crashed = desk.room.daemons.list_events("demo", actor=OPERATOR).items[1]
     assert "exit code 3" in crashed.text and crashed.run_id == first.id
+
+
+async def crash(desk: Desk, keeper: DaemonKeeper, times: int) -> None:
+    """Let the daemon's one instance end so often as soon as it is there."""
+    for _ in range(times):
+        while not desk.live():
+            await settle(desk, keeper, 1)
+        desk.end(desk.live()[0], reason_text="exit code 3")
+        await keeper.look()
+
+
+async def test_daemon_when_it_crash_loops_then_it_is_told_once_with_its_trouble_and_so_is_its_recovery(
+    desk: Desk,
+) -> None:
+    for events, values in ((("crash-loop",), {}), (("failure", "recovery"), {}), (("failure",), {"reasons": ("oom",)})):
+        desk.rule(*events, **values)
+    desk.catalogue.add("demo", daemon={"crash_loop": 3, "delay": "1s", "stable": "1m"})
+    keeper = desk.keeper()
+    await crash(desk, keeper, 2)
+    assert desk.alerts() == [] and "exit code 3, after" in str(desk.view().trouble)
+    await crash(desk, keeper, 2)
+    view = desk.view()
+    assert view.state == "crash-loop" and str(view.trouble).endswith("; 4 restarts within an hour")
+    alerts = desk.alerts()
+    assert [(alert.event, alert.facts["crashes"], alert.facts["restarts"]) for alert in alerts] == [
+        ("crash-loop", 3, 3)
+    ] * 2
+    outbox = SqlAlertStore(desk.database).load_notifications(NotificationFilter(), before_id=None, limit=10)
+    assert sorted(one.channel for one, _ in outbox) == ["ops0", "ops1"]
+    await settle(desk, keeper, 20)
+    (_, _, recovery) = after = desk.alerts()
+    assert (recovery.event, recovery.facts["failures"]) == ("recovery", 4) and desk.view().trouble is None
+    assert all(alert.resolved_at is not None for alert in after)
+
+
+async def test_daemon_when_a_looping_one_is_stopped_then_the_alert_is_over_without_a_recovery(desk: Desk) -> None:
+    desk.rule("crash-loop", "recovery")
+    desk.catalogue.add("demo", daemon={"crash_loop": 2})
+    await crash(desk, desk.keeper(), 2)
+    assert [alert.resolved_at for alert in desk.alerts()] == [None]
+    desk.room.daemons.wish("demo", "stopped", actor=OPERATOR)
+    (alert,) = desk.alerts()
+    assert alert.resolved_at is not None and desk.view().daemon.crash_loop_since is None
 
 
 async def test_keepers_when_two_look_after_one_daemon_then_there_is_one_instance(desk: Desk) -> None:

@@ -29,6 +29,7 @@ from fastflow.kernel.flows.infra.store import SqlFlowStore
 from fastflow.kernel.flows.service import FlowKeeper
 from fastflow.kernel.metrics.service import MetricsKeeper
 from fastflow.kernel.metrics.wiring import build_metrics
+from fastflow.kernel.notifications.infra.daemon_alerts import DaemonAlerts
 from fastflow.kernel.notifications.service import Notifier
 from fastflow.kernel.notifications.wiring import build_notifications
 from fastflow.kernel.pipelines.infra.snapshots import DiskSnapshots
@@ -79,7 +80,7 @@ class Product:
 
     def make_daemon_keeper(self) -> DaemonKeeper:
         return DaemonKeeper(
-            store=SqlDaemonStore(self.database),
+            store=SqlDaemonStore(self.database, DaemonAlerts()),
             runs=self.bench.service,
             pipelines=self.bench.catalogue,
             probe=PortProbe(),

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from fastflow.kernel.daemons.domain.deciding import Decision
-from fastflow.kernel.daemons.domain.records import Daemon, DaemonEvent, Instance, Wish
+from fastflow.kernel.daemons.domain.records import Daemon, DaemonEvent, Instance, LastEnd, Wish
 from fastflow.kernel.pipelines.domain.pipeline import FrozenPipeline, Pipeline
 from fastflow.kernel.runs.domain.run import Run
 from fastflow.kit.identity import Actor
@@ -52,8 +52,39 @@ class DaemonStore(Protocol):
         """When the run last told something with a `::fastflow::` line."""
         ...
 
+    def load_last_ends(self, names: Sequence[str], since: datetime) -> Mapping[str, LastEnd]:
+        """How each of these daemons ended unexpectedly last, and how often since an instant; of those that did."""
+        ...
+
     def load_events(self, name: str, *, before_id: int | None, limit: int) -> Sequence[DaemonEvent]:
         """At most `limit` events, latest first."""
+        ...
+
+
+class Alarm(Protocol):
+    """Tells people of daemons, in the transaction that decides it."""
+
+    def crash_loop(
+        self,
+        connection: Any,
+        pipeline_name: str,
+        *,
+        crashes: int,
+        last: LastEnd | None,
+        next_start_at: datetime | None,
+        at: datetime,
+    ) -> None:
+        """So many unexpected ends in a row are a loop."""
+        ...
+
+    def recovered(
+        self, connection: Any, pipeline_name: str, *, crashes: int, since: datetime | None, at: datetime
+    ) -> None:
+        """An instance is stable again; `since`: of the loop, if it was one."""
+        ...
+
+    def ended(self, connection: Any, pipeline_name: str, *, at: datetime) -> None:
+        """Nobody wants it any more, so the loop is over."""
         ...
 
 

@@ -53,8 +53,13 @@ class DaemonOut(BaseModel):
     replace: str = Field(description="rolling or stop-first.")
     crashes: int = Field(description="Unexpected ends in a row.")
     next_start_at: datetime | None = Field(description="Before it nothing is started.")
-    crash_loop_since: datetime | None
-    trouble: str | None = Field(description="Why an instance could last not be started.")
+    crash_loop_since: datetime | None = Field(
+        description="When the crashes became a loop; null: none, or it was stable since."
+    )
+    restarts: int = Field(description="Unexpected ends in the last hour; 0 when the last instance was stable.")
+    trouble: str | None = Field(
+        description="Why an instance could last not be started; else, while it crashes, how the last one ended."
+    )
     changed_at: datetime
     changed_by: str
     instances: list[InstanceOut]
@@ -72,7 +77,8 @@ class DaemonOut(BaseModel):
             crashes=daemon.crashes,
             next_start_at=daemon.next_start_at,
             crash_loop_since=daemon.crash_loop_since,
-            trouble=daemon.trouble,
+            restarts=view.last.restarts if view.last else 0,
+            trouble=view.trouble,
             changed_at=daemon.changed_at,
             changed_by=daemon.changed_by,
             instances=[InstanceOut.of(each) for each in view.instances],

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from fastflow.kernel.daemons.infra.probes import PortProbe
 from fastflow.kernel.daemons.infra.store import SqlDaemonStore
-from fastflow.kernel.daemons.ports import Pipelines, Runs, WakeUp
+from fastflow.kernel.daemons.ports import Alarm, Pipelines, Runs, WakeUp
 from fastflow.kernel.daemons.service import DaemonKeeper, DaemonService
 from fastflow.kernel.db.engine import Database
 from fastflow.kit.clock import Clock
@@ -36,7 +36,7 @@ class DaemonsRoom:
 
 
 def build_daemons(
-    database: Database, *, runs: Runs, pipelines: Pipelines, wakeup: WakeUp, host: str, clock: Clock
+    database: Database, *, runs: Runs, pipelines: Pipelines, wakeup: WakeUp, alarm: Alarm, host: str, clock: Clock
 ) -> DaemonsRoom:
     """Daemons on the product's database.
 
@@ -45,10 +45,11 @@ def build_daemons(
         runs: the runs below.
         pipelines: whose settings declare daemons.
         wakeup: tells the runner.
+        alarm: tells people of crash loops.
         host: id of the data directory.
         clock: the product's.
     """
-    store = SqlDaemonStore(database)
+    store = SqlDaemonStore(database, alarm)
     return DaemonsRoom(
         daemons=DaemonService(store=store, pipelines=pipelines, wakeup=wakeup, clock=clock),
         store=store,

@@ -6,6 +6,9 @@ from datetime import datetime, timedelta
 
 from fastflow.kernel.daemons.domain.records import Daemon, DaemonSpec, Instance, State
 
+AGAIN = "; started again in "
+"""Divides the words about a crash: before it, how the instance ended."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
@@ -60,6 +63,8 @@ def decide(
     left = _notice_ends(decision, spec or DaemonSpec(), instances, now)
     if spec is None:
         _stop_all(decision, left, "the pipeline is no daemon any more")
+        if daemon.crash_loop_since is not None:
+            decision.daemon = replace(decision.daemon, crashes=0, crash_loop_since=None, next_start_at=None)
     elif daemon.wish == "stopped":
         _stop_all(decision, left, "the daemon was stopped")
     elif daemon.wish == "running":
@@ -76,7 +81,7 @@ def state_of(daemon: Daemon, spec: DaemonSpec | None, instances: Sequence[Instan
         return "paused"
     if daemon.wish == "stopped" or spec is None:
         return "stopping" if alive else "stopped"
-    if daemon.crash_loop_since is not None:
+    if daemon.crash_loop_since is not None and daemon.crashes >= spec.crash_loop:
         return "crash-loop"
     if daemon.next_start_at is not None and daemon.next_start_at > now and len(alive) < spec.instances:
         return "backing-off"
@@ -87,13 +92,13 @@ def state_of(daemon: Daemon, spec: DaemonSpec | None, instances: Sequence[Instan
 
 
 def _notice_code(decision: Decision, tree_hash: str | None) -> None:
-    """New code begins without the crashes of the old."""
+    """New code begins without the crashes of the old; whether the loop is over, it has to prove."""
     daemon = decision.daemon
     if tree_hash is None or daemon.code == tree_hash:
         return
     if daemon.code is not None:
         decision.tell("new-code", f"the code is {tree_hash[:12]} now, it was {daemon.code[:12]}")
-    decision.daemon = replace(daemon, code=tree_hash, crashes=0, next_start_at=None, crash_loop_since=None)
+    decision.daemon = replace(daemon, code=tree_hash, crashes=0, next_start_at=None)
 
 
 def _notice_ends(decision: Decision, spec: DaemonSpec, instances: Sequence[Instance], now: datetime) -> list[Instance]:
@@ -120,10 +125,13 @@ def _count_crash(
 ) -> None:
     crashes = 1 if was_stable else decision.daemon.crashes + 1
     pause = spec.pause(crashes)
-    loop_since = None if was_stable else decision.daemon.crash_loop_since
-    decision.tell("crashed", f"{why}; started again in {pause:g} s", instance)
-    if crashes >= spec.crash_loop and loop_since is None:
-        loop_since = now
+    loop_since = decision.daemon.crash_loop_since
+    if was_stable and loop_since is not None:  # nobody looked while it was
+        decision.tell("recovered", "it was stable before it crashed again", instance)
+        loop_since = None
+    decision.tell("crashed", f"{why}{AGAIN}{pause:g} s", instance)
+    if crashes >= spec.crash_loop and (loop_since is None or crashes == spec.crash_loop):
+        loop_since = loop_since or now
         decision.tell("crash-loop", f"{crashes} crashes in a row; it is tried again, ever more slowly", instance)
     decision.daemon = replace(
         decision.daemon,
@@ -160,7 +168,8 @@ def _end_unhealthy(decision: Decision, spec: DaemonSpec, instances: Sequence[Ins
 
 def _is_proof(instance: Instance, daemon: Daemon) -> bool:
     """Whether its life says that the crashes are over: not that of one that ran beside those that crashed."""
-    return daemon.crashes > 0 and instance.health == "healthy" and instance.number == daemon.started
+    has_crashed = daemon.crashes > 0 or daemon.crash_loop_since is not None
+    return has_crashed and instance.health == "healthy" and instance.number == daemon.started
 
 
 def _keep_running(

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from fastflow.kernel.runs.domain.run import Run
 
+WINDOW = timedelta(hours=1)
+"""So far it is looked back for restarts."""
 Wish = Literal["running", "stopped", "paused"]
 """running: so many instances as declared; stopped: none; paused: those that run go on, and nothing is done."""
 Health = Literal["starting", "healthy", "unhealthy"]
@@ -68,7 +70,7 @@ class Daemon:
         started: how many instances were ever started; the last one's number.
         crashes: unexpected ends in a row.
         next_start_at: before it nothing is started.
-        crash_loop_since: when the crashes became a loop; None: they are none.
+        crash_loop_since: when the crashes became a loop; kept until an instance was stable or it was stopped; None: none.
         trouble: what keeps it from being looked after, in words.
     """
 
@@ -83,6 +85,22 @@ class Daemon:
     trouble: str | None = None
     changed_at: datetime
     changed_by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastEnd:
+    """How a daemon that crashes ended last.
+
+    Attributes:
+        text: how.
+        run_id: the instance's run.
+        restarts: unexpected ends in the window that is looked back at.
+    """
+
+    at: datetime
+    text: str
+    run_id: str | None
+    restarts: int
 
 
 @dataclass(frozen=True, kw_only=True)

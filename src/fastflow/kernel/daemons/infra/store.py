@@ -5,14 +5,14 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
-from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, Table, and_, bindparam, case, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from fastflow.kernel.audit import record
-from fastflow.kernel.daemons.domain.deciding import Decision
-from fastflow.kernel.daemons.domain.records import Daemon, DaemonEvent, Instance, Wish
+from fastflow.kernel.daemons.domain.deciding import AGAIN, Decision
+from fastflow.kernel.daemons.domain.records import WINDOW, Daemon, DaemonEvent, Instance, LastEnd, Wish
 from fastflow.kernel.daemons.infra.tables import DaemonEventRow, DaemonInstanceRow, DaemonRow
-from fastflow.kernel.daemons.ports import Decide
+from fastflow.kernel.daemons.ports import Alarm, Decide
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.runs.domain.run import Run
 from fastflow.kernel.runs.infra.rows import EVENT, RUN, RUN_COLUMNS, run_of
@@ -56,10 +56,16 @@ _TOLD = (
 
 
 class SqlDaemonStore:
-    """See `ports.DaemonStore`."""
+    """See `ports.DaemonStore`.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        database: migrated.
+        alarm: tells people, in the same transactions.
+    """
+
+    def __init__(self, database: Database, alarm: Alarm) -> None:
         self._database = database
+        self._alarm = alarm
 
     def declare(self, names: Sequence[str], at: datetime) -> None:
         """See `DaemonStore.declare`."""
@@ -77,9 +83,11 @@ class SqlDaemonStore:
     def wish(self, name: str, wish: Wish | None, *, is_restart: bool, actor: Actor, at: datetime) -> bool:
         """See `DaemonStore.wish`."""
         values: dict[str, Any] = {"changed_at": at, "changed_by": actor.name[:200], "crashes": 0}
-        values.update(next_start_at=None, crash_loop_since=None)
+        values["next_start_at"] = None
         if wish is not None:
             values["wish"] = wish
+        if wish == "stopped":
+            values["crash_loop_since"] = None
         if is_restart:
             values["epoch"] = DAEMON.c.epoch + 1
         word = (
@@ -90,6 +98,8 @@ class SqlDaemonStore:
             if changed:
                 record(connection, at=at, actor=actor, action=f"daemon.{word}", subject=name)
                 _note(connection, name, at, word, f"{word} by {actor.name}", None)
+            if changed and wish == "stopped":
+                self._alarm.ended(connection, name, at=at)
             return changed > 0
 
     def load(self) -> Sequence[tuple[Daemon, Sequence[Instance]]]:
@@ -114,7 +124,25 @@ class SqlDaemonStore:
             query = _INSTANCES.where(INSTANCE.c.pipeline_name == name)
             decision = decide(daemon, [_instance(each) for each in connection.execute(query)])
             _write(connection, daemon, decision, at)
+            self._tell(connection, daemon, decision, at)
             return decision
+
+    def _tell(self, connection: Connection, before: Daemon, decision: Decision, at: datetime) -> None:
+        name, kinds = before.pipeline_name, {told.kind for told in decision.told}
+        if "recovered" in kinds:
+            since = before.crash_loop_since
+            self._alarm.recovered(connection, name, crashes=before.crashes, since=since, at=at)
+        elif before.crash_loop_since is not None and decision.daemon.crash_loop_since is None:
+            self._alarm.ended(connection, name, at=at)
+        if "crash-loop" in kinds:
+            self._alarm.crash_loop(
+                connection,
+                name,
+                crashes=decision.daemon.crashes,
+                last=_last_ends(connection, [name], at - WINDOW).get(name),
+                next_start_at=decision.daemon.next_start_at,
+                at=at,
+            )
 
     def submitted(self, instance: Instance, run: Run) -> bool:
         """See `DaemonStore.submitted`."""
@@ -149,6 +177,13 @@ class SqlDaemonStore:
         """See `DaemonStore.last_told`."""
         with self._database.read() as connection:
             return cast("datetime | None", connection.execute(_TOLD, {"run_id": run_id}).scalar())
+
+    def load_last_ends(self, names: Sequence[str], since: datetime) -> Mapping[str, LastEnd]:
+        """See `DaemonStore.load_last_ends`."""
+        if not names:
+            return {}
+        with self._database.read() as connection:
+            return _last_ends(connection, names, since)
 
     def load_events(self, name: str, *, before_id: int | None, limit: int) -> Sequence[DaemonEvent]:
         """See `DaemonStore.load_events`."""
@@ -187,6 +222,22 @@ def _note(connection: Connection, name: str, at: datetime, kind: str, text: str,
     oldest = connection.execute(query.offset(EVENTS_KEPT).limit(1)).scalar()
     if oldest is not None:
         connection.execute(delete(HAPPENED).where(HAPPENED.c.pipeline_name == name, HAPPENED.c.id <= oldest))
+
+
+def _last_ends(connection: Connection, names: Sequence[str], since: datetime) -> Mapping[str, LastEnd]:
+    crashed = (HAPPENED.c.pipeline_name.in_(list(names)), HAPPENED.c.kind == "crashed")
+    restarts = func.sum(case((HAPPENED.c.at > since, 1), else_=0))
+    latest = select(func.max(HAPPENED.c.id).label("id"), restarts.label("restarts"))
+    latest_of = latest.where(*crashed).group_by(HAPPENED.c.pipeline_name).subquery()
+    query = select(
+        HAPPENED.c.pipeline_name, HAPPENED.c.at, HAPPENED.c.text, HAPPENED.c.run_id, latest_of.c.restarts
+    ).join_from(HAPPENED, latest_of, latest_of.c.id == HAPPENED.c.id)
+    return {
+        row.pipeline_name: LastEnd(
+            at=row.at, text=row.text.rpartition(AGAIN)[0], run_id=row.run_id, restarts=int(row.restarts)
+        )
+        for row in connection.execute(query)
+    }
 
 
 def _values(daemon: Daemon) -> Mapping[str, Any]:

@@ -7,21 +7,43 @@ from typing import cast
 from fastflow.kernel.daemons.domain.deciding import state_of
 from fastflow.kernel.daemons.domain.declared import read_daemon
 from fastflow.kernel.daemons.domain.errors import DaemonNotFound
-from fastflow.kernel.daemons.domain.records import Daemon, DaemonEvent, DaemonSpec, Instance, State, Wish
+from fastflow.kernel.daemons.domain.records import (
+    WINDOW,
+    Daemon,
+    DaemonEvent,
+    DaemonSpec,
+    Instance,
+    LastEnd,
+    State,
+    Wish,
+)
 from fastflow.kernel.daemons.ports import WAKE_MESSAGE, DaemonStore, Pipelines, WakeUp
 from fastflow.kit.clock import Clock
 from fastflow.kit.identity import Actor, Role
 from fastflow.kit.pages import DEFAULT_PAGE_SIZE, Page, bad_cursor, decode_cursor, encode_cursor
+from fastflow.kit.words import counted
 
 
 @dataclass(frozen=True, kw_only=True)
 class DaemonView:
-    """A daemon with what it asks for and what runs."""
+    """A daemon with what it asks for and what runs.
+
+    Attributes:
+        last: how it ended unexpectedly last; None: it crashes not.
+    """
 
     daemon: Daemon
     spec: DaemonSpec | None
     instances: Sequence[Instance]
     state: State
+    last: LastEnd | None = None
+
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong with it, in words."""
+        if self.daemon.trouble is not None or self.last is None:
+            return self.daemon.trouble
+        return f"{self.last.text}; {counted(self.last.restarts, 'restart')} within an hour"
 
 
 class DaemonService:
@@ -101,12 +123,15 @@ class DaemonService:
         for name in specs:  # declared just now: the keeper has not seen it yet
             if name not in known:
                 known[name] = (Daemon(pipeline_name=name, changed_at=now, changed_by="system"), ())
+        crashing = [daemon.pipeline_name for daemon, _ in known.values() if daemon.crashes]
+        lasts = self._store.load_last_ends(crashing, now - WINDOW)
         return [
             DaemonView(
                 daemon=daemon,
                 spec=specs.get(name),
                 instances=instances,
                 state=state_of(daemon, specs.get(name), instances, now),
+                last=lasts.get(name),
             )
             for name, (daemon, instances) in sorted(known.items())
             if name in specs or instances  # one that was a daemon once is remembered, and shown while any of it is left

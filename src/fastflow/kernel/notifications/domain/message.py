@@ -48,6 +48,7 @@ _WORDS: Mapping[Event, str] = {
     "slow": "SLOW",
     "deadline": "NOT DONE",
     "system": "SYSTEM",
+    "crash-loop": "CRASH LOOP",
 }
 
 
@@ -58,7 +59,8 @@ def compose(alert: Alert, around: Surroundings, *, repeat: int = 0) -> Message:
     parts = [*what.sentences]
     if _is_over(alert):
         title += " (over)"
-        parts.append(f"It is over: the pipeline succeeded at {alert.resolved_at:%Y-%m-%d %H:%M:%S} UTC.")
+        over = "it ended" if alert.event == "crash-loop" else "the pipeline succeeded"
+        parts.append(f"It is over: {over} at {alert.resolved_at:%Y-%m-%d %H:%M:%S} UTC.")
     if repeat:
         parts.append(f"Told again, for the {_ordinal(repeat)} time: nobody has acknowledged it.")
     if around.lines:
@@ -144,6 +146,10 @@ def _recovery(alert: Alert) -> _Told:
     facts = alert.facts
     since = facts.get("failing_since")
     lasted = _between(since, facts.get("finished_at"))
+    if facts.get("daemon"):
+        told = f"The daemon {alert.pipeline_name} was found stable at {_at(facts.get('finished_at'))}."
+        crashed = f"It had crashed {_times(int(facts.get('failures') or 1))} since {_at(since)}."
+        return _Told(short=f"runs again{f' after {lasted}' if lasted else ''}", sentences=[told, crashed])
     sentences = [
         f"Pipeline {alert.pipeline_name} succeeded at {_at(facts.get('finished_at'))}{_took(facts)}.",
         f"It had failed {_times(int(facts.get('failures') or 1))} since {_at(since)}"
@@ -204,6 +210,22 @@ def _system(alert: Alert) -> _Told:
     return _Told(short=text, sentences=[text], next_steps=[f"Next: {facts.get('remedy') or 'fastflow doctor'}"])
 
 
+def _crash_loop(alert: Alert) -> _Told:
+    facts, name = alert.facts, alert.pipeline_name
+    crashes = _times(int(facts.get("crashes") or 1))
+    sentences = [f"The daemon {name} crashed {crashes} in a row; it is tried again, ever more slowly."]
+    if facts.get("last_end"):
+        sentences.append(f"Last end: {_clean(str(facts['last_end']))}")
+    if facts.get("restarts"):
+        sentences.append(f"Restarts within an hour: {facts['restarts']}")
+    if facts.get("next_start_at"):
+        sentences.append(f"Next try: {_at(facts['next_start_at'])}")
+    steps = [f"Next: fastflow daemons show {name}"]
+    if alert.run_id is not None:
+        steps.append(f"      fastflow runs logs {short_id(alert.run_id)}")
+    return _Told(short=f"crashed {crashes} in a row", sentences=sentences, next_steps=steps)
+
+
 _TELLERS: Mapping[Event, Callable[[Alert], _Told]] = {
     "failure": _failure,
     "recovery": _recovery,
@@ -211,6 +233,7 @@ _TELLERS: Mapping[Event, Callable[[Alert], _Told]] = {
     "slow": _slow,
     "deadline": _deadline,
     "system": _system,
+    "crash-loop": _crash_loop,
 }
 
 

@@ -11,9 +11,10 @@ from fastflow.kernel.notifications.domain.errors import InvalidRule
 from fastflow.kernel.schedules.domain.zones import zone_problem
 from fastflow.kit.words import did_you_mean
 
-Event = Literal["failure", "recovery", "late", "slow", "deadline", "system"]
+Event = Literal["failure", "recovery", "late", "slow", "deadline", "system", "crash-loop"]
 """A run failed for good; the first success after that; a due time whose run has not started; a run that takes much longer
-than others did; no success by a time of day; the product's own machine (disk, a server that went away)."""
+than others did; no success by a time of day; the product's own machine (disk, a server that went away); a
+daemon that crashes again and again."""
 Origin = Literal["user", "code"]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
@@ -50,6 +51,7 @@ USUAL_SEVERITY: dict[Event, Severity] = {
     "slow": Severity.WARNING,
     "deadline": Severity.CRITICAL,
     "system": Severity.CRITICAL,
+    "crash-loop": Severity.CRITICAL,
 }
 
 
@@ -122,6 +124,11 @@ class Rule(RuleDefinition):
     def label(self) -> str:
         """As people call it."""
         return f"{self.pipeline_name or '*'}/{self.name}"
+
+    @property
+    def hears_crash_loops(self) -> bool:
+        """Whether it tells of a daemon that crash-loops: asked to, or to tell of failures of every usual reason."""
+        return "crash-loop" in self.events or ("failure" in self.events and set(FAILURE_REASONS) <= set(self.reasons))
 
     def severity_of(self, event: Event) -> Severity:
         """How much the event matters to it."""

@@ -17,14 +17,18 @@ from fastflow.kit.ids import new_id
 _RULES: Final = select(RULE).where(
     RULE.c.pipeline_name.in_(("", bindparam("pipeline_name"))), RULE.c.is_enabled.is_(True)
 )
-_SUCCEEDED: Final = (
+FORGET_TROUBLE: Final = (
     delete(TROUBLE)
     .where(TROUBLE.c.pipeline_name == bindparam("of_pipeline"))
     .returning(TROUBLE.c.failing_since, TROUBLE.c.failures)
 )
-_RESOLVE: Final = (
+RESOLVE: Final = (
     update(ALERT)
-    .where(ALERT.c.pipeline_name == bindparam("of_pipeline"), ALERT.c.resolved_at.is_(None))
+    .where(
+        ALERT.c.pipeline_name == bindparam("of_pipeline"),
+        ALERT.c.resolved_at.is_(None),
+        ALERT.c.event != "crash-loop",  # that a daemon's run ended with success ends no loop
+    )
     .values(resolved_at=bindparam("at_moment"), next_repeat_at=None)
 )
 _MAX_TEXT: Final = 2000
@@ -68,7 +72,7 @@ def raise_alert(connection: Connection, rule: Rule, finding: Finding, now: datet
         return False
     rows = outbox_rows(alert_id, rule.channels, severity, finding.group, now, repeat=0)
     connection.execute(NOTIFICATION.insert(), rows)
-    if finding.pipeline_name is not None and finding.event not in ("failure", "recovery"):
+    if finding.pipeline_name is not None and finding.event not in ("failure", "recovery", "crash-loop"):
         _note_trouble(connection, finding.pipeline_name)
     return True
 
@@ -113,10 +117,10 @@ class EndAlerts:
         return False
 
     def _succeeded(self, connection: Connection, ended: EndedRun, now: datetime) -> None:
-        trouble = connection.execute(_SUCCEEDED, {"of_pipeline": ended.pipeline_name}).first()
+        trouble = connection.execute(FORGET_TROUBLE, {"of_pipeline": ended.pipeline_name}).first()
         if trouble is None:
             return
-        connection.execute(_RESOLVE, {"of_pipeline": ended.pipeline_name, "at_moment": now})
+        connection.execute(RESOLVE, {"of_pipeline": ended.pipeline_name, "at_moment": now})
         if trouble.failing_since is None:
             return
         rules = [rule for rule in load_rules(connection, ended.pipeline_name) if "recovery" in rule.events]

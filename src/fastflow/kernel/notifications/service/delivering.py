@@ -53,7 +53,7 @@ class Deliverer:
         if len(alerts) == 1:
             (alert,) = alerts
             lines: Sequence[str] = ()
-            if alert.run_id is not None and alert.event in ("failure", "slow"):
+            if alert.run_id is not None and alert.event in ("failure", "slow", "crash-loop"):
                 lines = self._logs.last_lines(alert.run_id, MAX_LINES)
             repeat = max(one.repeat for one in batch.notifications)
             return compose(alert, Surroundings(lines=lines, url=self._url), repeat=repeat)

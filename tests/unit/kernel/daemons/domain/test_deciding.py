@@ -113,6 +113,35 @@ def test_daemon_when_it_is_stable_again_then_the_series_ends() -> None:
     assert (life.daemon.crashes, life.daemon.crash_loop_since, life.told[-1]) == (0, None, "recovered")
 
 
+def test_loop_when_the_code_is_new_then_it_is_over_only_when_an_instance_is_stable() -> None:
+    life = Life(stable=60.0, delay=1.0, crash_loop=2)
+    for code in (OLD, NEW):
+        life.code = code
+        for _ in range(2):
+            while not life.alive:
+                life.step()
+            life.end()
+            life.step()
+        assert life.state == "crash-loop" and life.told.count("crash-loop") == (1 if code == OLD else 2)
+    life.code = OLD
+    life.step(5)
+    assert life.state == "starting" and life.daemon.crash_loop_since is not None
+    life.heal()
+    life.step(61)
+    assert (life.state, life.told[-1]) == ("running", "recovered")
+
+
+def test_loop_when_the_pipeline_is_no_daemon_any_more_then_it_is_over() -> None:
+    life = Life(crash_loop=1)
+    life.step()
+    life.end()
+    life.step()
+    assert life.state == "crash-loop"
+    life.spec = None
+    life.step()
+    assert [life.daemon.crash_loop_since] == [None] and "recovered" not in life.told
+
+
 def test_daemon_when_it_lived_long_before_it_crashed_then_the_count_begins_anew() -> None:
     life = running(stable=60.0)
     life.now += timedelta(seconds=3600)
