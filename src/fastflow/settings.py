@@ -16,6 +16,7 @@ from dotenv.parser import parse_stream
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from fastflow.kit.addresses import has_credentials
 from fastflow.kit.durations import parse_duration, parse_size
 from fastflow.kit.errors import InvalidInput
 from fastflow.kit.value_problems import describe, describe_bounds, is_secret
@@ -43,7 +44,8 @@ class Settings(BaseSettings):
     min_free_disk_mb: int = Field(
         256,
         ge=0,
-        description="Free space in DATA_DIR and LOGS_DIR below which no new run starts and `/ready` says no; 0: runs always start.",
+        description="Free space in DATA_DIR and LOGS_DIR below which no new run starts, nothing is built ahead and `/ready` says "
+        "no; 0: runs always start.",
     )
 
     # How runs are executed
@@ -213,7 +215,9 @@ class Settings(BaseSettings):
 
     # Traces
     otel_exporter_otlp_endpoint: str | None = Field(
-        None, description="OpenTelemetry collector (OTLP over HTTP), such as http://127.0.0.1:4318; unset: no traces."
+        None,
+        description="OpenTelemetry collector (OTLP over HTTP), such as http://127.0.0.1:4318; unset: no traces. User and password "
+        "in it are sent as a header and never shown.",
     )
     otel_exporter_otlp_headers: SecretStr | None = Field(
         None, description="Headers sent to it, as name=value separated by commas."
@@ -374,6 +378,13 @@ class Settings(BaseSettings):
     def _web_address(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("http://", "https://")):
             raise ValueError("must be an http or https URL, such as https://fastflow.example.org")
+        return value
+
+    @field_validator("public_url", "server_url", "oidc_issuer")
+    @classmethod
+    def _told_to_others(cls, value: str | None) -> str | None:
+        if value is not None and has_credentials(value):
+            raise ValueError("must not hold a user or password: it is told to others")
         return value
 
     @model_validator(mode="after")

@@ -97,3 +97,17 @@ def test_misspelt_settings_when_a_name_is_nearly_one_then_the_one_that_is_meant(
     monkeypatch.setenv("PORTT", "1")
     monkeypatch.setenv("HOSTNAME", "box")
     assert misspelt_settings() == {"MAX_CONCURENT_RUNS": "MAX_CONCURRENT_RUNS", "PORTT": "PORT"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["RAY_ADDRESS", "PUBLIC_URL", "SERVER_URL", "OIDC_ISSUER", "OTEL_EXPORTER_OTLP_ENDPOINT", "MAX_CONCURRENT_RUNS"],
+)
+def test_load_settings_when_an_address_with_a_password_is_refused_then_the_password_is_not_told(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheme = "ftp" if name.startswith("OTEL") else "https"
+    monkeypatch.setenv(name, f"{scheme}://ada:hunter2@host:1/x")
+    with pytest.raises(InvalidInput) as caught:
+        load_settings()
+    assert name in caught.value.fields and "hunter2" not in f"{caught.value} {caught.value.fields}"

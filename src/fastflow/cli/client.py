@@ -14,6 +14,7 @@ import httpx
 
 from fastflow.cli.errors import ServerProblem, ServerUnreachable, WrongUsage
 from fastflow.cli.places import hint_at_local_pipeline
+from fastflow.kit.addresses import without_credentials
 
 T = TypeVar("T")
 
@@ -48,7 +49,7 @@ class Api:
     @property
     def server(self) -> str | None:
         """Address of the server that is asked; None: the app inside this process is."""
-        return None if self.local is not None else str(self.client.base_url).rstrip("/")
+        return None if self.local is not None else without_credentials(str(self.client.base_url)).rstrip("/")
 
     def place_of(self, path: str) -> str:
         """Where the thing at the path was looked for, in words; with it a `not found` says which of several was asked."""
@@ -150,7 +151,7 @@ class _Opened:
 
 def unreachable(url: httpx.URL, error: Exception) -> ServerUnreachable:
     """The error for a server that does not answer."""
-    place = f"{url.scheme}://{url.netloc.decode()}"
+    place = f"{url.scheme}://{url.netloc.decode()}"  # netloc is without the credentials
     return ServerUnreachable(f"The server at {place} does not answer: {str(error) or type(error).__name__}.")
 
 
@@ -206,7 +207,7 @@ def open_remote(url: str, token: str | None) -> Api:
 
 def _bad_url(url: str) -> WrongUsage:
     return WrongUsage(
-        f"FASTFLOW_URL = {url[:200]!r} is not the address of a server.",
+        f"FASTFLOW_URL = {without_credentials(url)[:200]!r} is not the address of a server.",
         hint="Write it as http://host:8000 or https://host.",
         fields={"FASTFLOW_URL": "not an http or https URL"},
     )

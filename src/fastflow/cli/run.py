@@ -8,6 +8,7 @@ import typer
 from fastflow.cli.access import Access, access
 from fastflow.cli.errors import WrongUsage
 from fastflow.cli.places import find_local_pipeline, is_synced_pipeline
+from fastflow.kit.addresses import without_credentials
 from fastflow.kit.errors import NotFound
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def run(
 def _refuse_path(target: str, where: Access) -> None:
     if where.url and ("/" in target or target.endswith(".py")):
         raise WrongUsage(
-            f"{target!r} is a path, and the server at {where.url} knows its own pipelines alone.",
+            f"{target!r} is a path, and the server at {without_credentials(where.url)} knows its own pipelines alone.",
             hint="Give a pipeline's name (`fastflow pipelines list`), or unset FASTFLOW_URL to run it here.",
         )
 

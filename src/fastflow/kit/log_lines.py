@@ -13,6 +13,8 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, TextIO
 
+from fastflow.kit.addresses import without_credentials
+
 _TALKATIVE = ("alembic", "asyncio", "httpx", "uvicorn")
 """Libraries that report what they do; their warnings are wanted, their progress is not."""
 
@@ -41,7 +43,7 @@ class LineFormatter(_Formatter):
         )
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
-        return line
+        return without_credentials(line)
 
 
 class JsonFormatter(_Formatter):
@@ -61,7 +63,7 @@ class JsonFormatter(_Formatter):
             told[f"{name}_" if name in told else name] = value
         if record.exc_info:
             told["exception"] = self.formatException(record.exc_info)
-        return json.dumps(told, ensure_ascii=False, default=str)
+        return without_credentials(json.dumps(told, ensure_ascii=False, default=str))
 
 
 def _time(record: logging.LogRecord) -> str:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from fastflow.kit.addresses import without_credentials
 from fastflow.kit.words import counted
 
 _MAX_SHOWN = 80
@@ -106,7 +107,8 @@ def _limits(field: Any) -> Iterator[tuple[str, Any]]:
 
 
 def shown(value: Any) -> str:
-    """The value as it was given, cut when it is long; of a list or an object only that it is one.
+    """The value as it was given, without credentials in addresses, cut when it is long; of a list or an object only that it
+    is one.
 
     >>> shown("abc"), shown(3), shown(True), shown(None), shown([1, 2])
     ("'abc'", '3', 'true', 'null', 'a list')
@@ -116,7 +118,7 @@ def shown(value: Any) -> str:
     for kind, word in _CONTAINERS:
         if isinstance(value, kind):
             return word
-    text = repr(value) if isinstance(value, str | int | float) else str(value)
+    text = without_credentials(repr(value) if isinstance(value, str | int | float) else str(value))
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
 

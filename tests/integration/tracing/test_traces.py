@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import timedelta
@@ -24,6 +25,7 @@ from fastflow.kernel.runs.domain.tracing import RunTrace, parse_traceparent
 from fastflow.kernel.runs.infra.at_end import Ends, ended_on_arrival
 from fastflow.kernel.runs.infra.rows import RUN, values_of
 from fastflow.kernel.tracing.domain.spans import Span
+from fastflow.kernel.tracing.infra.otlp import OtlpSender
 from fastflow.kernel.tracing.infra.store import SqlTraceStore, TracedEnds
 from fastflow.kernel.tracing.service import TraceKeeper
 from fastflow.settings import Settings
@@ -42,12 +44,14 @@ class Collector:
 
     def __init__(self) -> None:
         self.arrived: Queue[tuple[str, str, Sequence[SentSpan]]] = Queue()
+        self.authorizations: list[str | None] = []
         collector = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 told = ExportTraceServiceRequest.FromString(self.rfile.read(int(self.headers["Content-Length"])))
                 spans = [span for each in told.resource_spans for scope in each.scope_spans for span in scope.spans]
+                collector.authorizations.append(self.headers.get("Authorization"))
                 collector.arrived.put((self.path, self.headers.get("X-Key", ""), spans))
                 self.send_response(200)
                 self.send_header("Content-Length", "0")
@@ -180,3 +184,13 @@ def test_traces_when_too_many_wait_then_the_oldest_are_forgotten(database: Datab
     assert (store.trim(5), store.trim(2)) == (0, 3)
     left = [ended.run.id for _, ended in store.take(clock.now(), 10) if ended is not None]
     assert left == [run.id for run in runs[3:]]
+
+
+def test_collector_when_its_address_holds_a_password_then_it_is_sent_as_a_header_and_kept_nowhere_else(
+    collector: Collector,
+) -> None:
+    address = collector.url.replace("://", "://ada:p%40ss@")
+    with closing(OtlpSender(address, {"x-key": "k 1"}, "fastflow", "0")) as sender:
+        assert sender.send([])
+    assert collector.authorizations == ["Basic " + b64encode(b"ada:p@ss").decode()]
+    assert "p%40ss" not in f"{vars(sender)} {vars(sender._exporter)}"  # so no report of the exporter's can hold it

@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from fastflow.kit.addresses import without_credentials
 from fastflow.kit.errors import InvalidInput, Unavailable
 
 SQLITE_BUSY_TIMEOUT_SECONDS = 15.0
@@ -133,7 +134,7 @@ def _words(error: BaseException | None) -> str:
 
 
 def _unavailable(why: str, _error: Exception) -> Unavailable:
-    first_line = why.strip().splitlines()[0].rstrip(".") if why.strip() else "no reason given"
+    first_line = without_credentials(why.strip().splitlines()[0].rstrip(".")) if why.strip() else "no reason given"
     if any(mark in first_line for mark in _DISK_FULL_MARKS):
         return Unavailable(
             f"The database cannot write: {first_line}.",

@@ -1,5 +1,6 @@
 """Sends spans by OTLP over HTTP, with OpenTelemetry's own exporter."""
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
@@ -13,6 +14,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 
 from fastflow.kernel.runs.domain.tracing import TraceContext
 from fastflow.kernel.tracing.domain.spans import Span
+from fastflow.kit.addresses import take_credentials
 
 _TIMEOUT_SECONDS: Final = 5
 
@@ -28,8 +30,10 @@ class OtlpSender:
     """
 
     def __init__(self, endpoint: str, headers: Mapping[str, str], service: str, version: str) -> None:
-        address = f"{endpoint.rstrip('/')}/v1/traces"
-        self._exporter = OTLPSpanExporter(endpoint=address, headers=dict(headers), timeout=_TIMEOUT_SECONDS)
+        plain, credentials = take_credentials(endpoint)  # so that no report of the exporter's can hold them
+        own = {} if credentials is None else {"authorization": _basic(*credentials)}
+        address = f"{plain.rstrip('/')}/v1/traces"
+        self._exporter = OTLPSpanExporter(endpoint=address, headers={**own, **headers}, timeout=_TIMEOUT_SECONDS)
         self._resource = Resource({"service.name": service, "service.version": version})
         self._scope = InstrumentationScope("fastflow", version)
 
@@ -56,6 +60,10 @@ class OtlpSender:
             end_time=_nanoseconds(span.until),
             instrumentation_scope=self._scope,
         )
+
+
+def _basic(user: str, password: str) -> str:
+    return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
 
 
 def _context(context: TraceContext, *, is_remote: bool = False) -> SpanContext:
