@@ -34,11 +34,13 @@ def list_failures(
     as_json: AsJson = False,
 ) -> None:
     """Groups of failures, the latest first; with how many there were on each of the last seven days."""
+    from fastflow.cli.pipeline_refs import require_known
     from fastflow.cli.runs import tell_next
     from fastflow.kit.ids import short_id
 
     with open_api(ctx) as api:
         page = api.get("/failures", pipeline_name=pipeline, new_since=new_since, limit=limit, cursor=cursor)
+        require_known(api, pipeline, page["items"], cursor)
     if as_json:
         print_json(page)
         return
@@ -97,6 +99,7 @@ def list_letters(
     as_json: AsJson = False,
 ) -> None:
     """Runs that failed for good, newest first."""
+    from fastflow.cli.pipeline_refs import require_known
     from fastflow.cli.runs import tell_next
     from fastflow.kit.ids import short_id
 
@@ -104,6 +107,7 @@ def list_letters(
         page = api.get(
             "/dead-letters", pipeline_name=pipeline, failure_group=failure, state=state, limit=limit, cursor=cursor
         )
+        require_known(api, pipeline, page["items"], cursor)
     if as_json:
         print_json(page)
         return

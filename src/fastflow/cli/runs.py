@@ -35,6 +35,7 @@ def list_runs(
     as_json: AsJson = False,
 ) -> None:
     """Runs, newest first; of each id its end, which every command takes."""
+    from fastflow.cli.pipeline_refs import require_known
     from fastflow.cli.unserved import tell_if_unserved
     from fastflow.kit.ids import short_id
 
@@ -47,6 +48,7 @@ def list_runs(
             limit=limit,
             cursor=cursor,
         )
+        require_known(api, pipeline, page["items"], cursor)
         tell_if_unserved(api, page["items"])
     if as_json:
         print_json(page)

@@ -45,11 +45,13 @@ def list_schedules(
     as_json: AsJson = False,
 ) -> None:
     """Every schedule: when it is due next, and what came of it last."""
+    from fastflow.cli.pipeline_refs import require_known
     from fastflow.cli.runs import tell_next
     from fastflow.cli.schedule_tables import print_schedules
 
     with open_api(ctx) as api:
         page = api.get("/scheduler/jobs", pipeline_name=pipeline, limit=limit, cursor=cursor)
+        require_known(api, pipeline, page["items"], cursor)
         status = None if as_json else api.get("/scheduler")
     if as_json:
         print_json(page)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -82,6 +83,20 @@ def test_runs_list_when_there_are_more_than_asked_for_then_it_tells_where_they_g
 def test_runs_list_when_there_are_none_then_stdout_is_empty(run: Run) -> None:
     result = run("runs", "list")
     assert (output_of(result), result.stderr) == ("", "No runs.\n")
+
+
+@pytest.mark.parametrize("command", ["runs", "schedules", "failures", "dead-letters"])
+def test_list_when_the_filter_names_no_pipeline_then_it_says_so_unless_runs_of_a_removed_one_are_there(
+    run: Run, product: Product, pipelines_dir: Path, command: str
+) -> None:
+    refused = run(command, "list", "--pipeline", "helo")
+    assert refused.exit_code != 0 and "Did you mean 'hello'?" in refused.stderr, refused.stderr
+    assert run(command, "list", "--pipeline", "hello").exit_code == 0
+    submit(product)
+    for path in pipelines_dir.glob("hello*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    gone = run(command, "list", "--pipeline", "hello")
+    assert gone.exit_code == 0, gone.stderr
 
 
 def test_runs_show_when_given_an_id_then_the_run_is_told(product: Product, run: Run) -> None:
