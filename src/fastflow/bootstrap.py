@@ -11,7 +11,7 @@ from fastflow.kit.clock import Clock, SystemClock
 from fastflow.kit.errors import Unavailable
 from fastflow.rooms import Rooms
 from fastflow.settings import Settings
-from fastflow.terms import MEGABYTE, executor_settings, settings_repository, starts_from_image
+from fastflow.terms import MEGABYTE, disk_floor, executor_settings, settings_repository, starts_from_image
 
 if TYPE_CHECKING:
     from fastflow.kernel.daemons.service import DaemonKeeper
@@ -144,7 +144,8 @@ class Product(Rooms):
         """Builds environments ahead of runs."""
         from fastflow.kernel.pipelines.service import WarmUp
 
-        return WarmUp(self.pipelines, self.environments, is_elsewhere=self.starts_from_image)
+        why_not = disk_floor(self.settings)
+        return WarmUp(self.pipelines, self.environments, is_elsewhere=self.starts_from_image, why_not=why_not)
 
     def starts_from_image(self, pipeline: "Pipeline") -> bool:
         """Whether the pipeline's runs start from an image, unless a run says otherwise."""

@@ -15,7 +15,9 @@ from fastflow.kit.clock import Clock
 from fastflow.kit.deferred import deferred
 from fastflow.settings import Settings
 from fastflow.terms import (
+    disk_floor,
     docker_settings,
+    low_disk_bytes,
     run_policy,
     settings_repository,
     starts_from_image,
@@ -230,6 +232,7 @@ class Rooms:
             followers=find_followers,
             left_behind=partial(_left_behind, self.database),
             is_elsewhere=partial(starts_from_image, settings),
+            why_not=disk_floor(settings),
             clock=self.clock,
         )
         room.adopt(settings_repository(settings))
@@ -360,6 +363,7 @@ class Rooms:
             logs_dir=self.settings.logs_dir,
             url=self.settings.public_url,
             alert_days=self.settings.alert_retention_days,
+            low_disk_bytes=low_disk_bytes(self.settings),
             clock=self.clock,
         )
 

@@ -14,12 +14,14 @@ from fastflow.settings import Settings
 
 if TYPE_CHECKING:
     from fastflow.kernel.pipelines.domain.pipeline import Pipeline
+    from fastflow.kernel.runs.ports import WhyNot
     from fastflow.kernel.runs.service import RunPolicy
     from fastflow.kernel.sync.domain.repository import Auth, Definition
     from fastflow.kernel.sync.wiring import SyncRules
     from fastflow.kernel.tracing.wiring import TracingSettings
 
 MEGABYTE = 2**20
+_USUAL_MIN_FREE_MB = 256
 
 
 def run_policy(settings: Settings) -> "RunPolicy":
@@ -39,6 +41,18 @@ def run_policy(settings: Settings) -> "RunPolicy":
         default_grace=settings.stop_grace,
         default_retries=settings.retry_attempts,
     )
+
+
+def disk_floor(settings: Settings) -> "WhyNot":
+    """Why nothing new may begin on the disks of DATA_DIR and LOGS_DIR now; None: it may."""
+    from fastflow.kernel.runs.infra.disk import DiskFloor
+
+    return DiskFloor({"DATA_DIR": settings.data_dir, "LOGS_DIR": settings.logs_dir}, settings.min_free_disk_mb)
+
+
+def low_disk_bytes(settings: Settings) -> int:
+    """Free space below which people are warned: twice what is kept free."""
+    return 2 * (settings.min_free_disk_mb or _USUAL_MIN_FREE_MB) * MEGABYTE
 
 
 def starts_from_image(settings: Settings, pipeline: "Pipeline") -> bool:

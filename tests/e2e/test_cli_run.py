@@ -89,6 +89,13 @@ def test_run_when_given_a_path_then_bytes_and_exit_code_are_the_scripts_and_the_
     assert list((served.data / "supervised").iterdir()) == []
 
 
+def test_run_when_the_disk_is_nearly_full_then_nothing_begins_and_the_rule_is_named(served: Served) -> None:
+    served.add("hello", "print()\n")
+    refused = served.cli("run", "hello", MIN_FREE_DISK_MB=str(10**9))
+    assert refused.returncode != 0 and "MIN_FREE_DISK_MB" in refused.stderr, refused.stderr
+    assert json.loads(served.cli("runs", "list", "--json").stdout)["items"] == []
+
+
 def test_run_when_stopped_in_any_way_then_the_exit_code_says_which(served: Served) -> None:
     served.add("polite", POLITE)
     served.add("stubborn", STUBBORN)

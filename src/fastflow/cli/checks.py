@@ -39,7 +39,6 @@ from fastflow.kernel.webhooks.infra.store import SqlWebhookStore
 from fastflow.kit.errors import FastFlowError
 from fastflow.settings import Settings, load_settings, misspelt_settings
 
-LOW_DISK_BYTES = 1024**3
 OLDEST_PYTHON = (3, 11)
 CLOCK_SKEW_SECONDS = 2.0
 EARLIEST = datetime(2025, 1, 1, tzinfo=UTC)
@@ -54,8 +53,12 @@ def check_machine() -> list[Finding]:
     except FastFlowError as error:
         return [*findings, _broken("settings", error)]
     findings += _check_names()
-    findings.append(_guard("data folder", lambda: _check_folder("data folder", "DATA_DIR", settings.data_dir)))
-    findings.append(_guard("logs folder", lambda: _check_folder("logs folder", "LOGS_DIR", settings.logs_dir)))
+    findings.append(
+        _guard("data folder", lambda: _check_folder("data folder", "DATA_DIR", settings.data_dir, settings))
+    )
+    findings.append(
+        _guard("logs folder", lambda: _check_folder("logs folder", "LOGS_DIR", settings.logs_dir, settings))
+    )
     findings.append(_guard("pipelines", lambda: _check_pipelines(settings)))
     findings.append(_guard("database", lambda: _check_database(settings)))
     findings.append(_guard("history", lambda: _check_history(settings)))
@@ -112,7 +115,9 @@ def _check_uv() -> Finding:
     return Finding(name="uv", level="ok", text=f"{told.stdout.strip()} at {uv_binary()}")
 
 
-def _check_folder(name: str, variable: str, folder: Path) -> Finding:
+def _check_folder(name: str, variable: str, folder: Path, settings: Settings) -> Finding:
+    from fastflow.terms import low_disk_bytes  # it loads much of the product
+
     existing = folder
     while not existing.exists():
         existing = existing.parent
@@ -126,9 +131,12 @@ def _check_folder(name: str, variable: str, folder: Path) -> Finding:
     free = shutil.disk_usage(existing).free
     made = "" if existing == folder else " (made at the first start)"
     text = f"{folder}{made}, {size(free)} free"
-    if free >= LOW_DISK_BYTES:
+    if free >= low_disk_bytes(settings):
         return Finding(name=name, level="ok", text=text)
-    remedy = "Free some space: environments, logs and the database grow there."
+    remedy = (
+        "Free some space: environments, logs and the database grow there. "
+        f"Below {settings.min_free_disk_mb} MB (MIN_FREE_DISK_MB) nothing new is started or built ahead."
+    )
     return Finding(name=name, level="warning", text=text, remedy=remedy)
 
 

@@ -18,7 +18,7 @@ from fastflow.cli.logs import write_stderr, write_stdout
 from fastflow.cli.output import local_time, printable
 from fastflow.cli.params import parse_params
 from fastflow.cli.status_line import StatusLine, keep_status, terminal_status
-from fastflow.kit.errors import FastFlowError
+from fastflow.kit.errors import FastFlowError, Unavailable
 from fastflow.kit.words import counted
 
 EXIT_TIMEOUT = 124
@@ -71,6 +71,7 @@ def run_on_server(api: Api, name: str, order: Order) -> int:
 
 def run_here(api: Api, name: str, order: Order) -> int:
     """Submit, execute in this process, and follow; the exit code. Nothing runs after it: nobody is there to do so."""
+    _require_room(api)
     order = replace(order, alone=True)
     return api.run(_run(api, _submit(api, name, order), lambda run_id: _execute_here(api, run_id)))
 
@@ -79,10 +80,30 @@ def follow_submission(api: Api, path: str, body: Mapping[str, Any]) -> int:
     """Submit by any operation that answers with a run, and follow: on the server if one works, else executed here."""
     is_here = api.local is not None and not is_runner_at_work(api.local.settings.data_dir)
 
+    if is_here:
+        _require_room(api)
+
     def execute(run_id: str) -> Executing | None:
         return _execute_here(api, run_id) if is_here else None
 
     return api.run(_run(api, api.call("POST", path, body=body), execute))
+
+
+def _require_room(api: Api) -> None:
+    """Refuse to begin on a disk that is nearly full, as a server's runner lets runs wait then.
+
+    Raises:
+        Unavailable: there is less room than MIN_FREE_DISK_MB.
+    """
+    from fastflow.terms import disk_floor  # it loads much of the product
+
+    why = disk_floor(api.local.settings)()
+    if why is not None:
+        raise Unavailable(
+            f"Nothing is started: {why}.",
+            code="disk_low",
+            hint="Free space there (`fastflow environments gc --unused-days 0`), or set MIN_FREE_DISK_MB to less.",
+        )
 
 
 def _execute_here(api: Api, run_id: str) -> Executing:

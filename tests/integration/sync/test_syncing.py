@@ -192,6 +192,18 @@ async def test_sync_when_an_environment_cannot_be_built_then_it_is_refused(
 
 
 @SQLITE
+async def test_sync_when_the_disk_is_nearly_full_then_it_activates_and_builds_nothing_ahead(
+    build: Callable[..., House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = build(min_free_disk_mb=10**9)
+    house.add()
+    monkeypatch.setattr(house.product.environments, "ensure", None)
+    done = await house.sync()
+    assert done.state == "activated"
+    assert any("MIN_FREE_DISK_MB" in event.data.get("text", "") for event in house.events(done))
+
+
+@SQLITE
 async def test_sync_when_pipelines_run_after_one_another_then_circles_and_lost_upstreams_are_refused(
     house: House, pipelines_dir: Path
 ) -> None:

@@ -61,12 +61,12 @@ def test_pipelines_when_one_cannot_run_then_a_fault_and_without_a_folder_a_warni
     assert _check_pipelines(elsewhere).level == "warning"
 
 
-def test_folder_when_it_cannot_be_used_then_a_fault(tmp_path: Path) -> None:
-    assert _check_folder("data folder", "DATA_DIR", tmp_path / "new").text.startswith(
+def test_folder_when_it_cannot_be_used_then_a_fault(tmp_path: Path, settings: Settings) -> None:
+    assert _check_folder("data folder", "DATA_DIR", tmp_path / "new", settings).text.startswith(
         f"{tmp_path / 'new'} (made at the"
     )
     (tmp_path / "file").write_text("")
-    found = _check_folder("data folder", "DATA_DIR", tmp_path / "file")
+    found = _check_folder("data folder", "DATA_DIR", tmp_path / "file", settings)
     assert (found.level, "DATA_DIR" in found.remedy) == ("fault", True)
 
 

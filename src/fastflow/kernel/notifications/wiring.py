@@ -15,6 +15,7 @@ from fastflow.kernel.notifications.infra.sending import AppriseSender
 from fastflow.kernel.notifications.infra.sights import SqlSights
 from fastflow.kernel.notifications.ports import Cipher, Pipelines, Sender
 from fastflow.kernel.notifications.service import (
+    LOW_DISK_BYTES,
     AlertService,
     ChannelService,
     DeclaredRules,
@@ -49,6 +50,7 @@ def build_notifications(
     logs_dir: Path,
     url: str | None = None,
     alert_days: float | None = 90.0,
+    low_disk_bytes: int | None = None,
     sender: Sender | None = None,
     clock: Clock | None = None,
 ) -> NotificationsRoom:
@@ -62,6 +64,7 @@ def build_notifications(
         logs_dir: where the last lines of a run are read.
         url: where people reach the server, for links; None: there are none.
         alert_days: days an alert is kept; None: for ever.
+        low_disk_bytes: free space below which it is told; None: 512 MB.
         sender: None: Apprise.
         clock: None: the machine's own.
     """
@@ -86,7 +89,9 @@ def build_notifications(
             clock=clock,
             url=url,
         )
-        watcher = Watcher(sights=sights, disk=free_space, host=host, clock=clock)
+        watcher = Watcher(
+            sights=sights, disk=free_space, host=host, clock=clock, low_disk_bytes=low_disk_bytes or LOW_DISK_BYTES
+        )
         rules = NotifierRules(alert_days=alert_days)
         return Notifier(
             deliverer=deliverer, watcher=watcher, declared=declared, sights=sights, rules=rules, clock=clock

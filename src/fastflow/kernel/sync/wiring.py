@@ -116,6 +116,7 @@ def build_sync(
     followers: Followers = lambda _pipelines: {},
     left_behind: LeftBehind = lambda _gone: (),
     is_elsewhere: Callable[[Pipeline], bool] = lambda _pipeline: False,
+    why_not: Callable[[], str | None] = lambda: None,
     clock: Clock | None = None,
 ) -> SyncRoom:
     """Syncing on the product's database.
@@ -139,6 +140,7 @@ def build_sync(
         followers: finds what runs after what.
         left_behind: tells what else hangs on pipelines that go.
         is_elsewhere: tells the pipelines whose runs start from an image.
+        why_not: what speaks against building anything now.
         clock: None: the machine's own.
     """
     clock = clock or SystemClock()
@@ -166,6 +168,7 @@ def build_sync(
         followers=followers,
         left_behind=left_behind,
         is_elsewhere=is_elsewhere,
+        why_not=why_not,
     )
     switcher = Switcher(
         store=store,

@@ -6,9 +6,10 @@ from fastflow.kernel.notifications.service.declared import DeclaredRules
 from fastflow.kernel.notifications.service.delivering import Deliverer
 from fastflow.kernel.notifications.service.notifier import Notifier, NotifierRules
 from fastflow.kernel.notifications.service.rules import RuleService
-from fastflow.kernel.notifications.service.watching import Watcher
+from fastflow.kernel.notifications.service.watching import LOW_DISK_BYTES, Watcher
 
 __all__ = [
+    "LOW_DISK_BYTES",
     "AlertService",
     "ChannelService",
     "DeclaredRules",

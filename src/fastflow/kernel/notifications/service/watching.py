@@ -26,13 +26,17 @@ class Watcher:
     Args:
         sights: looks.
         disk: free bytes by folder of this machine.
+        low_disk_bytes: fewer are told.
         host: id of this server's data directory.
         clock: tells the time.
     """
 
-    def __init__(self, *, sights: Sights, disk: DiskSpace, host: str, clock: Clock) -> None:
+    def __init__(
+        self, *, sights: Sights, disk: DiskSpace, host: str, clock: Clock, low_disk_bytes: int = LOW_DISK_BYTES
+    ) -> None:
         self._sights = sights
         self._disk = disk
+        self._low_disk_bytes = low_disk_bytes
         self._host = host
         self._clock = clock
         self._durations: dict[str, tuple[datetime, Sequence[float]]] = {}
@@ -135,7 +139,7 @@ class Watcher:
 
     def _system(self, now: datetime) -> Iterator[Finding]:
         for name, free in self._disk().items():
-            if free < LOW_DISK_BYTES:
+            if free < self._low_disk_bytes:
                 text = f"{name} has {free // 2**20} MB left; when it is full, runs fail and the database cannot write"
                 remedy = "free space on that disk; `fastflow retention` says what could go"
                 yield _plain(

@@ -11,7 +11,7 @@ from fastflow.kernel.environments.ports import GENTLY
 from fastflow.kernel.environments.service import EnvironmentService
 from fastflow.kernel.pipelines.domain.pipeline import Pipeline
 from fastflow.kernel.pipelines.service.catalog import PipelineCatalog
-from fastflow.kit.errors import FastFlowError
+from fastflow.kit.errors import FastFlowError, Unavailable
 
 logger = logging.getLogger(__name__)
 _LOOK_SECONDS = 10.0
@@ -56,6 +56,7 @@ class WarmUp:
         clock: seconds, monotonic.
         is_elsewhere: tells the pipelines whose runs start from an image; their environments are built inside it, by the
             first run that needs them, and are not this machine's.
+        why_not: what speaks against building anything now, such as a disk that is nearly full; None: nothing.
     """
 
     def __init__(
@@ -66,7 +67,9 @@ class WarmUp:
         at_once: int = 1,
         clock: Callable[[], float] = time.monotonic,
         is_elsewhere: Callable[[Pipeline], bool] = lambda _pipeline: False,
+        why_not: Callable[[], str | None] = lambda: None,
     ) -> None:
+        self._why_not = why_not
         self._catalog = catalog
         self._environments = environments
         self._at_once = at_once
@@ -199,6 +202,9 @@ class WarmUp:
     async def _make_ready(self, pipeline: Pipeline) -> Warmed:
         GENTLY.set(True)  # in the context of this task alone
         request = await asyncio.to_thread(self._buildable, pipeline)
+        held = await asyncio.to_thread(self._why_not)
+        if held is not None and self._environments.readiness([request])[0].state != "ready":
+            raise Unavailable(f"Nothing is built ahead: {held}.", code="disk_low", hint="Free space there.")
         environment = await self._environments.ensure(request, _tell(pipeline.name))
         await asyncio.to_thread(self._catalog.mark_warm, pipeline.name)
         return Warmed(pipeline=pipeline.name, environment=environment.hash, built=environment.built)

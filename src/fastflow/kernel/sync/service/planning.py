@@ -80,6 +80,7 @@ class Planner:
         followers: finds what runs after what.
         left_behind: tells what hangs on pipelines that go, beside schedules and followers.
         is_elsewhere: tells the pipelines whose runs start from an image: their environments are made in there.
+        why_not: what speaks against building anything now; None: nothing.
     """
 
     def __init__(
@@ -95,7 +96,9 @@ class Planner:
         followers: Followers,
         left_behind: LeftBehind = lambda _gone: (),
         is_elsewhere: Callable[[Pipeline], bool] = lambda _pipeline: False,
+        why_not: Callable[[], str | None] = lambda: None,
     ) -> None:
+        self._why_not = why_not
         self._code = code
         self._preview = preview
         self._sources = sources
@@ -286,7 +289,11 @@ class Planner:
         return None
 
     async def preheat(self, draft: Draft, teller: Teller) -> Draft:
-        """Build what was resolved; what cannot be built blocks."""
+        """Build what was resolved; what cannot be built blocks. On a disk that is nearly full nothing is built ahead."""
+        held = await asyncio.to_thread(self._why_not)
+        if held is not None:
+            teller.note(f"No environment is built ahead: {held}.")
+            return draft
         slots = asyncio.Semaphore(_AT_ONCE)
         ahead = {one.name: one.environment for one in draft.plan.pipelines if one.name in draft.requests}
         names = [name for name, told in ahead.items() if told is not None and told.state == "locked"]

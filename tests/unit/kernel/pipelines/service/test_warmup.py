@@ -118,6 +118,25 @@ async def test_look_when_many_are_due_then_one_at_a_time_and_gently_but_runs_are
     assert bench.builder.asked[-1] == ("of-a-run", False)
 
 
+async def test_look_when_the_disk_is_nearly_full_then_nothing_is_built_until_there_is_room(bench: Bench) -> None:
+    held: list[str] = ["DATA_DIR has 3 MB free"]
+    bench.warm_up = WarmUp(
+        cast("PipelineCatalog", bench.pipelines),
+        bench.environments,
+        clock=lambda: bench.seconds,
+        why_not=lambda: held[0] if held else None,
+    )
+    bench.pipelines.put("a", "six")
+    (refused,) = await bench.warm_up.look()
+    assert refused.problem == "Nothing is built ahead: DATA_DIR has 3 MB free." and bench.builder.built == 0
+    held.clear()
+    bench.seconds += 61
+    assert await bench.look() == ["a"] and bench.builder.built == 1
+    held.append("DATA_DIR has 3 MB free")
+    (ready,) = await bench.warm_up.warm(["a"])  # what is there takes no room
+    assert ready.problem is None
+
+
 async def test_look_when_an_environment_was_collected_as_unused_then_it_is_left_alone(bench: Bench) -> None:
     bench.pipelines.put("a", "six")
     await bench.look()
