@@ -8,7 +8,6 @@ import argparse
 import asyncio
 import contextlib
 import fcntl
-import gc
 import json
 import logging
 import os
@@ -191,7 +190,6 @@ async def _report(
 ) -> None:
     """Tell that the queue is served, and write the file by which the web process sees that this one lives."""
     await dispatcher.ready.wait()
-    gc.freeze()  # what the start has made stays: the collector need not look through it again and again
     _log.info("runner.ready", extra={"fields": {"pid": os.getpid()}})
     if on_ready is not None:
         on_ready()

@@ -1,40 +1,32 @@
 """The parent process of `fastflow serve`: keeps one web process and one runner process running, and nothing else.
 
-`cli/serving.py` reads the settings, takes the lock of the data folder, binds the port, and then becomes this file
-(`exec`, without the package), so that the parent holds no library in memory. For that reason only the standard library
-is imported here. The listening socket stays open in this process: while the web process is started again, requests wait.
+`cli/serving.py` reads the settings, takes the lock of the data folder, binds the port, and then goes on here. The
+listening socket stays open in this process: while the web process is started again, requests wait.
 
-The children are told two things by argument: `--listen-fd N` (web: the bound socket) and `--ready-fd N` (a pipe, on which
+The children are forks of this process (`children.py`). They are told two things by argument: `--listen-fd N` (web: the bound socket) and `--ready-fd N` (a pipe, on which
 `Reporter` tells in lines of JSON what people should know, what went wrong, and that it serves). A child that ends with
 `EXIT_CONFIGURATION` has told why; it would tell the same again, so all ends.
 """
 
-import ctypes
+import gc
 import json
 import os
 import selectors
 import signal
 import socket
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO
+
+from fastflow.children import SIGNALS, Child, name_process
 
 EXIT_CONFIGURATION = 78
 """EX_CONFIG of sysexits.h: what is wrong will be wrong again at the next start."""
-FIRST_BACKOFF_SECONDS = 0.2
-LAST_BACKOFF_SECONDS = 5.0
-STEADY_SECONDS = 10.0
-"""A child that served for so long begins at the first back-off again."""
 STOP_SECONDS = 15.0
 """How long children may take to end before they are killed; runs are not theirs and go on either way."""
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None)
-
 
 RUNNER_LOCK = "run/runner.lock"
 """In DATA_DIR: held by the runner process for as long as it lives, so that anybody can see at once whether it does."""
@@ -60,7 +52,9 @@ class Reporter:
             self._send({"say": text})
 
     def ready(self) -> None:
-        """The child serves; nothing is told after it."""
+        """The child serves; nothing is told after it. What the start has made stays: no look for garbage goes through it."""
+        gc.freeze()
+        gc.enable()
         if self._descriptor is not None:
             self._send({"ready": True})
             os.close(self._descriptor)
@@ -81,79 +75,6 @@ class Reporter:
             os.write(self._descriptor, json.dumps(message).encode() + b"\n")
         except BrokenPipeError:
             return  # the parent has gone, and takes this process with it
-
-
-class Child:
-    """One of the two processes, through all its restarts.
-
-    Args:
-        name: for messages.
-        argv: without the two descriptors.
-        passed: more descriptors it inherits.
-    """
-
-    def __init__(self, name: str, argv: Sequence[str], passed: Sequence[int] = ()) -> None:
-        self.name = name
-        self.process: subprocess.Popen[bytes] | None = None
-        self.ready = False
-        self.has_served = False
-        self.pipe: int | None = None
-        self.start_at: float | None = 0.0
-        """When to start it (again), in monotonic seconds; None while it runs."""
-        self._argv = list(argv)
-        self._passed = list(passed)
-        self._told = b""
-        self._backoff = FIRST_BACKOFF_SECONDS
-        self._started_at = 0.0
-
-    def start(self) -> int:
-        """Start it; the descriptor on which it will say that it is ready."""
-        read, write = os.pipe2(os.O_CLOEXEC)
-        os.set_blocking(read, False)
-        parent = os.getpid()
-        self.process = subprocess.Popen(
-            [*self._argv, "--ready-fd", str(write)],
-            stdin=subprocess.DEVNULL,
-            pass_fds=[write, *self._passed],
-            start_new_session=True,  # a Ctrl-C is for this process alone, which stops the others in order
-            preexec_fn=lambda: _end_with(parent),  # noqa: PLW1509 - one thread here
-        )
-        os.close(write)
-        self.pipe, self.ready, self.start_at, self._told = read, False, None, b""
-        self._started_at = time.monotonic()
-        return read
-
-    def take_reports(self) -> list[dict[str, Any]] | None:
-        """What it told on its pipe since the last time; None when it will tell no more."""
-        assert self.pipe is not None
-        try:
-            data = os.read(self.pipe, 1 << 16)
-        except BlockingIOError:
-            return None
-        if not data:
-            return None
-        *lines, self._told = (self._told + data).split(b"\n")
-        return [json.loads(line) for line in lines]
-
-    def close_pipe(self) -> None:
-        """Listen no longer."""
-        if self.pipe is not None:
-            os.close(self.pipe)
-            self.pipe = None
-
-    def restart_later(self, now: float) -> float:
-        """Plan the next start; the seconds until then."""
-        if self.ready and now - self._started_at >= STEADY_SECONDS:
-            self._backoff = FIRST_BACKOFF_SECONDS
-        wait = self._backoff
-        self._backoff = min(LAST_BACKOFF_SECONDS, self._backoff * 2)
-        self.process, self.ready, self.start_at = None, False, now + wait
-        return wait
-
-    def signal(self, number: int) -> None:
-        """Send a signal if it runs."""
-        if self.process is not None:
-            self.process.send_signal(number)
 
 
 class Parent:
@@ -183,22 +104,26 @@ class Parent:
         self._complain = complain
         self._has_failed = False
         self._selector = selectors.DefaultSelector()
+        self._wakes = socket.socketpair()
         self._announced = False
         self._stop_deadline: float | None = None
         self._exit_code = 0
 
-    def run(self) -> int:
-        """Go on until told to stop; the exit code."""
-        wake, signalled = socket.socketpair()
-        for end in (wake, signalled):
+    def run(self) -> int | Callable[[], int]:
+        """Go on until told to stop; the exit code. In each child: what it has to do, the parent's things being closed."""
+        for end in self._wakes:
             end.setblocking(False)
         for number in SIGNALS:
             signal.signal(number, _do_nothing)
+        wake, signalled = self._wakes
         signal.set_wakeup_fd(signalled.fileno(), warn_on_full_buffer=False)
         self._selector.register(wake, selectors.EVENT_READ)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # those that came since the start are delivered now
         while not self._is_over():
-            self._start_due()
+            work = self._start_due()
+            if work is not None:
+                self._leave_to_parent()
+                return work
             for key, _ in self._selector.select(self._seconds_to_next()):
                 if key.fileobj is wake:
                     self._take_signals(wake.recv(4096))
@@ -207,16 +132,36 @@ class Parent:
             self._enforce_deadline()
         return self._exit_code
 
-    def _is_over(self) -> bool:
-        return self._stop_deadline is not None and all(child.process is None for child in self._children)
+    def _leave_to_parent(self) -> None:
+        """In a child: close what is the parent's alone."""
+        self._selector.close()
+        for end in self._wakes:
+            end.close()
+        for child in self._children:
+            child.close_pipe()
 
-    def _start_due(self) -> None:
+    def _is_over(self) -> bool:
+        return self._stop_deadline is not None and all(child.pid is None for child in self._children)
+
+    def _start_due(self) -> Callable[[], int] | None:
+        """Start what is due; in a child: what it has to do."""
         if self._stop_deadline is not None:
-            return
+            return None
         now = time.monotonic()
         for child in self._children:
-            if child.start_at is not None and child.start_at <= now:
-                self._selector.register(child.start(), selectors.EVENT_READ, child)
+            if child.start_at is None or child.start_at > now:
+                continue
+            try:
+                work = child.start()
+            except OSError as error:
+                wait = child.restart_later(now)
+                self._complain(f"The {child.name} process cannot be started: {error.strerror}; again in {wait:g} s.")
+                continue
+            if work is not None:
+                return work
+            assert child.pipe is not None
+            self._selector.register(child.pipe, selectors.EVENT_READ, child)
+        return None
 
     def _seconds_to_next(self) -> float | None:
         if self._stop_deadline is not None:
@@ -233,13 +178,13 @@ class Parent:
 
     def _reap(self) -> None:
         for child in self._children:
-            if child.process is None or child.process.poll() is None:
+            code = None if child.pid is None else child.poll()
+            if code is None:
                 continue
-            code = child.process.returncode
             while child.pipe is not None:  # what it told at its very end
                 self._take_reports(child)
             if self._stop_deadline is not None:
-                child.process = None
+                child.pid = None
             else:
                 self._take_end(child, code)
 
@@ -249,7 +194,7 @@ class Parent:
                 self._complain(
                     f"The {child.name} process {describe_end(code)} before it was ready; what it said is above."
                 )
-            child.process = None
+            child.pid = None
             self._exit_code = code if code > 0 else 1
             self._stop(announce=False)
             return
@@ -332,13 +277,6 @@ def count_going_on(data_dir: Path) -> int:
     return count
 
 
-def _end_with(parent: int) -> None:
-    """In the child: end when the parent is killed, so that no half of the product is left behind."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
 def _do_nothing(_number: int, _frame: object) -> None:
     """A handler, so that the signal reaches the wake-up descriptor."""
 
@@ -358,16 +296,28 @@ def _complain(text: str) -> None:
         sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 - as above
 
 
-def main(order: Mapping[str, Any]) -> int:
-    """Run the children that the order of `cli/serving.py` describes; the exit code."""
-    python, listen, url = str(order["python"]), order.get("listen_fd"), order.get("url")
+def main(
+    *, data_dir: Path, listen_fd: int | None, url: str | None, with_runner: bool, own: Collection[IO[str]] = ()
+) -> int:
+    """Run the children; the exit code, of this process or, in a child, of that.
+
+    Args:
+        data_dir: the data folder.
+        listen_fd: the bound socket of the web process; None: there is none, the runner is served alone.
+        url: where the server answers.
+        with_runner: False: the web process is served alone.
+        own: files that are this process's alone, such as the lock of the data folder.
+    """
+    name_process("fastflow")
     children = []
-    if listen is not None:
-        children.append(Child("web", [python, "-m", "fastflow.web", "--listen-fd", str(listen)], [int(listen)]))
-    if order.get("only") != "web":
-        children.append(Child("runner", [python, "-m", "fastflow.runner"]))
-    return Parent(children, url=url, data_dir=Path(order["data_dir"]), say=_say, complain=_complain).run()
-
-
-if __name__ == "__main__":
-    sys.exit(main(json.loads(sys.argv[1])))
+    if with_runner:
+        # first: the web process needs what it needs, and more
+        children.append(Child("runner", "fastflow.runner", without=[] if listen_fd is None else [listen_fd]))
+    if listen_fd is not None:
+        children.append(Child("web", "fastflow.web", ["--listen-fd", str(listen_fd)], also=["router"]))
+    outcome = Parent(children, url=url, data_dir=data_dir, say=_say, complain=_complain).run()
+    if isinstance(outcome, int):
+        return outcome
+    for file in own:
+        file.close()
+    return outcome()

@@ -10,12 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from fastflow import serve
+from fastflow import children
 
 READY = "import sys, os, json; fd = int(sys.argv[2]); os.write(fd, b'{\"ready\": true}\\n'); os.close(fd); "
 WAIT = "import signal; signal.pause()"
 STEADY = READY + WAIT
 TELLS_PROBLEM = "import sys, os, json; os.write(int(sys.argv[2]), json.dumps({'problem': 'Error: broken'}).encode() + b'\\n'); sys.exit(78)"
+LISTS = """
+import json, os, pathlib, sys
+pipe = int(sys.argv[2])
+held = [link for link in pathlib.Path("/proc/self/fd").iterdir() if int(link.name) not in {0, 1, 2, pipe}]
+os.write(pipe, json.dumps({"say": f"holds {[str(link.readlink()) for link in held if link.is_symlink()]}"}).encode() + b"\\n")
+"""
 CRASHES = "raise SystemExit(5)"
 DIES_WHEN_READY = READY + "os.kill(os.getpid(), 9)"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + READY + "\nwhile True: signal.pause()"
@@ -23,10 +29,23 @@ STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + RE
 DRIVER = """
 import sys
 from pathlib import Path
-from fastflow import serve
+from fastflow import children, serve
+
+class Scripted(children.Child):
+    def _import(self):
+        return self.play
+
+    def play(self, arguments):
+        sys.argv = ["-c", *arguments]
+        exec(CODES[self.name], {{}})
+        return 0
+
+CODES = dict({children!r})
 serve.STOP_SECONDS = {stop_seconds}
-children = [serve.Child(name, [sys.executable, "-S", "-c", code]) for name, code in {children!r}]
-sys.exit(serve.Parent(children, url="http://test", data_dir=Path("/nowhere"), say=serve._say, complain=serve._complain).run())
+scripted = [Scripted(name, "") for name in CODES]
+parent = serve.Parent(scripted, url="http://test", data_dir=Path("/nowhere"), say=serve._say, complain=serve._complain)
+outcome = parent.run()
+sys.exit(outcome if isinstance(outcome, int) else outcome())
 """
 
 
@@ -49,7 +68,7 @@ class Driven:
 
     def child(self, name: str) -> int:
         pids = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return next(int(pid) for pid in pids if name in Path(f"/proc/{pid}/cmdline").read_text())
+        return next(int(pid) for pid in pids if Path(f"/proc/{pid}/comm").read_text() == f"fastflow-{name}\n")
 
     def end(self) -> tuple[int, str, str]:
         out, err = self.process.communicate(timeout=60)
@@ -58,7 +77,7 @@ class Driven:
 
 def _signal_early() -> None:
     """As a signal that comes between the command's last line and the parent's first."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, serve.SIGNALS)
+    signal.pthread_sigmask(signal.SIG_BLOCK, children.SIGNALS)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -130,11 +149,20 @@ def test_parent_when_the_signal_came_before_it_listened_then_it_is_not_lost(driv
     assert parent.end()[0] == 0
 
 
+def test_child_when_forked_then_it_holds_nothing_that_is_the_parents_or_the_other_childs(driven: list[Driven]) -> None:
+    parent = Driven(runner=LISTS + STEADY, web=LISTS + STEADY)
+    driven.append(parent)
+    said = [parent.line() for _ in range(3)]
+    assert said.count("holds []") == 2, said
+    parent.process.send_signal(signal.SIGTERM)
+    assert parent.end()[0] == 0
+
+
 def test_parent_when_it_is_killed_then_its_children_end(driven: list[Driven]) -> None:
     parent = Driven(web=STEADY)
     driven.append(parent)
     assert "ready" in parent.line()
-    descriptor = os.pidfd_open(parent.child("signal.pause"))
+    descriptor = os.pidfd_open(parent.child("web"))
     parent.process.kill()
     ended, _, _ = select.select([descriptor], [], [], 30)
     os.close(descriptor)

@@ -1,11 +1,10 @@
-"""`fastflow serve`: reads the settings, takes lock and port, then becomes the small parent that `serve.py` is.
+"""`fastflow serve`: reads the settings, takes lock and port, then goes on as the parent that `serve.py` is.
 
 A wrong setting, a taken port and a second server on the same data folder are found here; what takes the whole product to
 find out (a newer schema, a wrong key) the children report to the parent, which tells it in the same form.
 """
 
 import errno
-import json
 import os
 import signal
 import socket
@@ -36,7 +35,6 @@ LOCK_FILE = "run/serve.lock"
 """In DATA_DIR: held by the parent process for as long as it lives; its text tells where the server answers."""
 BACKLOG = 2048
 """Connections that wait while the web process is being started (again)."""
-_BLOCKED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 
 def serve(
@@ -66,7 +64,7 @@ def serve(
     _tell_misspelt()
     if not settings.pipelines_dir.is_dir():
         typer.echo(f"{settings.pipelines_dir} does not exist yet: put pipelines there, or set PIPELINES_DIR.", err=True)
-    _become_parent(settings, listening, lock, only)
+    raise typer.Exit(_become_parent(settings, listening, lock, only))
 
 
 def _tell_misspelt() -> None:
@@ -175,15 +173,12 @@ def url_of(listening: socket.socket, every_address: str = "localhost") -> str:
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 
 
-def _become_parent(settings: "Settings", listening: socket.socket | None, lock: TextIO, only: Part | None) -> None:
-    """Replace this process, and all it has in memory, by `serve.py`; signals wait until that one listens to them."""
-    order = {
-        "python": sys.executable,
-        "data_dir": str(settings.data_dir),
-        "only": only,
-        "url": None if listening is None else url_of(listening),
-        "listen_fd": None if listening is None else listening.fileno(),
-    }
+def _become_parent(settings: "Settings", listening: socket.socket | None, lock: TextIO, only: Part | None) -> int:
+    """Go on as the parent that `serve.py` is, until all ends; the exit code. Signals wait until it listens to them."""
+    from fastflow.children import SIGNALS
+    from fastflow.serve import main
+
+    url = None if listening is None else url_of(listening)
     os.environ.update(  # noqa: TID251 - what the flags said, for the children, who read the environment alone
         HOST=settings.host,
         PORT=str(settings.port),
@@ -193,10 +188,13 @@ def _become_parent(settings: "Settings", listening: socket.socket | None, lock: 
     )
     if listening is not None:
         os.environ.setdefault("SERVER_URL", settings.server_url or url_of(listening, socket.gethostname()))  # noqa: TID251
-        os.set_inheritable(listening.fileno(), True)
-    os.set_inheritable(lock.fileno(), True)
-    signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED)
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     sys.stdout.flush()
     sys.stderr.flush()
-    script = Path(__file__).resolve().parent.parent / "serve.py"
-    os.execv(sys.executable, [sys.executable, "-I", "-S", str(script), json.dumps(order)])  # noqa: S606
+    return main(
+        data_dir=settings.data_dir,
+        listen_fd=None if listening is None else listening.detach(),
+        url=url,
+        with_runner=only is not Part.WEB,
+        own=[lock],
+    )

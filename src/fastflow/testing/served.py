@@ -103,7 +103,7 @@ class Served:
         assert self.process is not None
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         for pid in children:
-            if f"fastflow.{name}".encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+            if Path(f"/proc/{pid}/comm").read_text() == f"fastflow-{name}\n":
                 return int(pid)
         raise AssertionError(f"no {name} process among {children}")
 
