@@ -3,9 +3,10 @@
 `cli/serving.py` reads the settings, takes the lock of the data folder, binds the port, and then goes on here. The
 listening socket stays open in this process: while the web process is started again, requests wait.
 
-The children are forks of this process (`children.py`). They are told two things by argument: `--listen-fd N` (web: the bound socket) and `--ready-fd N` (a pipe, on which
-`Reporter` tells in lines of JSON what people should know, what went wrong, and that it serves). A child that ends with
-`EXIT_CONFIGURATION` has told why; it would tell the same again, so all ends.
+The children are forks of this process (`children.py`). They are told two things by argument: `--listen-fd N` (web: the
+bound socket) and `--ready-fd N` (a pipe, on which `Reporter` tells in lines of JSON what people should know, what went
+wrong, and that it serves). A child that ends with `EXIT_CONFIGURATION` has told why; it would tell the same again, so all
+ends.
 """
 
 import gc
