@@ -14,6 +14,8 @@ from fastflow.kit.errors import FastFlowError
 
 LOOK_SECONDS = 0.5
 LOOKS_BEFORE_NOTE = 3
+LOOKS_BEFORE_SETUP_NOTE = 20
+"""A run that is being set up says so itself: what is built is told in its log, and a cluster needs a while for any job."""
 _BAR = 24
 
 
@@ -70,7 +72,7 @@ async def keep_status(api: Api, run_id: str, status: StatusLine, note: Callable[
         note: writes a line of its own where nothing can be drawn: once, why a run that does not start at once waits.
         is_here: this process executes the run, so that no runner needs to be started.
     """
-    looks = 0
+    looks, is_noted = 0, False
     try:
         while True:
             explanation = await api.call("GET", f"/runs/{part(run_id)}/explain")
@@ -80,8 +82,10 @@ async def keep_status(api: Api, run_id: str, status: StatusLine, note: Callable[
             text = "waiting for a free slot" if away else for_command_line(explanation["text"])
             status.show(text)
             looks += 1
-            if looks == LOOKS_BEFORE_NOTE and not status.is_seen:
+            patience = LOOKS_BEFORE_SETUP_NOTE if explanation["code"] == "setup" else LOOKS_BEFORE_NOTE
+            if looks >= patience and not is_noted and not status.is_seen:
                 note(text)
+                is_noted = True
             await asyncio.sleep(LOOK_SECONDS)
         status.clear()
         if not status.is_seen:

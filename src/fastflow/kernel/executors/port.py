@@ -312,3 +312,8 @@ class RunsElsewhere(Protocol):
     async def call_off(self, key: RunKey) -> None:
         """End a launch that is still going on: it then fails. One whose script has begun is left alone. Idempotent."""
         ...
+
+    def waits_for(self, spec: RunSpec) -> str | None:
+        """What a launch that is going on waits for before any machine takes it, in words that follow a name and end a
+        sentence without its full stop; None: it does not wait for room (any more)."""
+        ...

@@ -169,8 +169,8 @@ class ExplanationOut(BaseModel):
     """The one current reason why a run is where it is."""
 
     code: str = Field(
-        description="not_before, key_limit, pipeline_limit, slots_in_use, runner_away, disk_low, starting, setup, running, "
-        "cancelling, ended."
+        description="not_before, key_limit, pipeline_limit, slots_in_use, runner_away, disk_low, starting, setup, no_room, "
+        "running, cancelling, ended."
     )
     text: str = Field(
         description="One whole sentence: what the run does, why, and what comes next or is to be done.",

@@ -22,7 +22,6 @@ from fastflow.kernel.executors.ray.cluster import (
     Cluster,
     ClusterError,
     NewJob,
-    Node,
     as_launch_failed,
 )
 from fastflow.kernel.executors.ray.folders import AttemptFolders, Note
@@ -31,11 +30,11 @@ from fastflow.kernel.executors.ray.local import LocalCluster
 from fastflow.kernel.executors.ray.notes import append_note, read_owner
 from fastflow.kernel.executors.ray.order import Terms, UvBinary, build_order, digest_of, encrypt, new_token
 from fastflow.kernel.executors.ray.package import AGENT_FOLDER, Packages
+from fastflow.kernel.executors.ray.room import waiting_words
 from fastflow.kernel.executors.ray.uvbinary import describe_uv
 from fastflow.kernel.executors.ray.verdict import last_words
 from fastflow.kernel.executors.ray.watch import FolderWatch
 from fastflow.kernel.executors.registry import RaySettings
-from fastflow.kit.words import counted
 
 log = logging.getLogger(__name__)
 
@@ -283,19 +282,13 @@ class RayExecutor:
         return str(record["reason_text"]) if record else "The attempt was removed before its script began."
 
     def _waiting_words(self, spec: RunSpec) -> str:
-        asked = f"{spec.limits.cpus or self._settings.cpus:g} CPU"
-        if spec.limits.memory_bytes is not None:
-            asked += f" and {spec.limits.memory_bytes / 2**30:.2g} GB of memory"
-        nodes = [node for node in (self._jobs.nodes if self._jobs is not None else ()) if node.is_alive]
-        there = f"{counted(len(nodes), 'node')} with {sum(node.cpus for node in nodes):g} CPU"
-        how = "one of them has to become free"
-        if not any(self._is_enough(node, spec) for node in nodes):
-            how = "none of them is large enough, so one that is has to join"
-        return f"the cluster has not begun it yet: it asks for {asked}; there are {there}, and {how}"
-
-    def _is_enough(self, node: Node, spec: RunSpec) -> bool:
-        cpus, memory = spec.limits.cpus or self._settings.cpus, spec.limits.memory_bytes or 0
-        return node.cpus >= cpus and node.memory_bytes >= memory
+        jobs = self._jobs
+        return waiting_words(
+            spec.limits,
+            self._settings.cpus,
+            () if jobs is None else jobs.nodes,
+            jobs.away_because if jobs is not None and jobs.looked.is_set() else None,
+        )
 
     def _own_uv(self) -> UvBinary:
         if self._uv is None:
@@ -310,6 +303,15 @@ class RayExecutor:
         attempt = self._attempts.get(key)
         if attempt is not None and not attempt.started.done() and place.seal():
             attempt.fail("cancelled", "the launch was called off")
+
+    def waits_for(self, spec: RunSpec) -> str | None:
+        """What a launch that no node has taken yet waits for; see the port."""
+        attempt = self._attempts.get(spec.key)
+        if attempt is None or attempt.submission is None:
+            return None if self._joined.is_set() else "a cluster has to be started on this machine first"
+        if attempt.started.done() or attempt.place.claim() is not None:
+            return None
+        return self._waiting_words(spec)
 
     async def wait(self, key: RunKey) -> Exit:
         """The run's end; see the port."""

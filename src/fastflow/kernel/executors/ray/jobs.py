@@ -54,6 +54,7 @@ class JobWatch:
         self._retired: dict[str, float] = {}
         self._wake = asyncio.Event()
         self.nodes: Sequence[Node] = ()
+        self._nodes_at = 0.0
         self.version: str | None = None
         self.away_because: str | None = "not asked yet"
         self.looked = asyncio.Event()
@@ -97,8 +98,10 @@ class JobWatch:
         if self.version is None or self.away_because is not None:
             self.version = await self._cluster.version()
         jobs = {job.id: job for job in await self._cluster.jobs()}
-        if self.away_because is not None or not self._attempts():
+        is_idle = self.away_because is not None or not self._attempts()
+        if is_idle or begun - self._nodes_at >= IDLE_SECONDS:
             self.nodes = await self._cluster.nodes()
+            self._nodes_at = begun
         self.away_because = None
         for attempt in list(self._attempts()):
             await self._judge(attempt, jobs, begun)

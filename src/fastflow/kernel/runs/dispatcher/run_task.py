@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from fastflow.kernel.executors.port import Executor, Exit, RunKey, RunsElsewhere
 from fastflow.kernel.runs.dispatcher.events import carry_events
 from fastflow.kernel.runs.dispatcher.launch import Launchable, SpecMaker
+from fastflow.kernel.runs.dispatcher.waiting import WaitingLaunch
 from fastflow.kernel.runs.dispatcher.writer import Writer
 from fastflow.kernel.runs.domain.capsule import Capsule
 from fastflow.kernel.runs.domain.commands import Finish, Lease, NewAttempt, RecordSetup, RecordStart
@@ -122,8 +123,11 @@ class RunTask:
             return
         setup = self._setup_facts(launchable)
         self._is_launch_tried = True
+        waiting = WaitingLaunch(
+            lease=self._lease, deadline=self.run.wait_deadline, writer=self._writer, clock=self._clock
+        )
         try:
-            handle = await executor.launch(launchable.spec)
+            handle = await waiting.launch(executor, launchable.spec)
         except Exception as error:
             if not isinstance(error, FastFlowError):
                 logger.exception("launch.failed", extra={"fields": {"run_id": self.run.id}})
@@ -135,6 +139,9 @@ class RunTask:
                 self._noted += error.message.splitlines()
             if self._cancel_text is not None:
                 await self._write_end(failure("cancelled", self._cancel_text, self._clock.now()))
+            elif waiting.overdue is not None:
+                await self._note(f"the run was ended: {waiting.overdue}")
+                await self._write_end(failure("timeout", waiting.overdue, self._clock.now()))
             else:
                 await self._fail_setup(_words(error))
             await executor.discard(self.run.key)
@@ -280,9 +287,12 @@ class RunTask:
             line for line in text.splitlines() if line.strip() not in noted
         ]  # the builder's words are there already
         if rest:
-            with contextlib.suppress(OSError):  # a full disk: the run row says it all the same
-                await asyncio.to_thread(self._files.append_note, self.run.id, "\n".join(rest))
+            await self._note("\n".join(rest))
         await self._write_end(failure("setup", text, self._clock.now()))
+
+    async def _note(self, text: str) -> None:
+        with contextlib.suppress(OSError):  # a full disk: the run row says it all the same
+            await asyncio.to_thread(self._files.append_note, self.run.id, text)
 
     async def _end_lost(self, text: str) -> bool:
         return await self._write_end(failure("lost", text, self._clock.now()))

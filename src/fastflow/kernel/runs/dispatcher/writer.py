@@ -146,6 +146,6 @@ def _changed(commands: Sequence[command.Command], results: Sequence[Any]) -> Seq
             moved += [run.id for run in result.runs]
         elif isinstance(one, command.RecordStart):
             moved.append(one.setup.lease.run_id)
-        elif isinstance(one, command.RecordEvents):
+        elif isinstance(one, command.RecordEvents | command.RecordWaiting):
             moved.append(one.lease.run_id)
     return ended + moved

@@ -84,6 +84,18 @@ class RecordStart:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RecordWaiting:
+    """What a launch that is going on waits for. Result: whether the lease still held.
+
+    Attributes:
+        text: in words; None: for nothing any more.
+    """
+
+    lease: Lease
+    text: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class NewAttempt:
     """The former attempt was sealed: the next one is launched under the lease's token. Result: whether the lease held."""
 
@@ -189,7 +201,19 @@ class Swept:
         return bool(self.ended)
 
 
-Command = Claim | RecordSetup | RecordStart | NewAttempt | Finish | RecordEvents | TakeOver | Heartbeat | Renew | Sweep
+Command = (
+    Claim
+    | RecordSetup
+    | RecordWaiting
+    | RecordStart
+    | NewAttempt
+    | Finish
+    | RecordEvents
+    | TakeOver
+    | Heartbeat
+    | Renew
+    | Sweep
+)
 
 LEASE_SECONDS = 30.0
 RENEW_SECONDS = 10.0

@@ -37,7 +37,7 @@ class Explanation:
 
     Attributes:
         code: stable word: not_before, key_limit, pipeline_limit, slots_in_use, runner_away, disk_low, starting, setup,
-            running, cancelling, ended.
+            no_room, running, cancelling, ended.
         text: the same as one whole sentence: what the run does, why, and what comes next or is to be done.
         position: place in the queue; None when it is not in it.
         held_by: the runs it waits for.
@@ -65,6 +65,8 @@ def explain(run: Run, view: QueueView | None, now: datetime, runners: Sequence[R
     if run.cancel_requested_at is not None:
         return Explanation(code="cancelling", text=_stopping(run))
     if run.status is RunStatus.RUNNING:
+        if run.started_at is None and run.waits_for is not None:
+            return Explanation(code="no_room", text=_without_room(run, run.waits_for, now))
         if run.started_at is None:
             return Explanation(code="setup", text=_setting_up(run, now))
         return Explanation(code="running", text=_running(run, now))
@@ -175,6 +177,15 @@ def _last_seen(runners: Sequence[Runner]) -> str:
     if last.stopped_at:
         return f"the last one, on {last.hostname}, was stopped at {last.stopped_at:%Y-%m-%d %H:%M:%S} UTC"
     return f"the one on {last.hostname} was last heard of at {last.seen_at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _without_room(run: Run, waits_for: str, now: datetime) -> str:
+    since = f" {_seconds(run.claimed_at, now)} ago" if run.claimed_at else ""
+    if run.wait_deadline is None:
+        bound = "as no wait_timeout is set, it waits until that has happened or it is cancelled"
+    else:
+        bound = f"it fails if it has not begun by {run.wait_deadline:%Y-%m-%d %H:%M:%S} UTC (its wait_timeout)"
+    return f"The run left the queue{since}, but {waits_for}; {bound}."
 
 
 def _setting_up(run: Run, now: datetime) -> str:

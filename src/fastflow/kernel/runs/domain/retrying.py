@@ -21,7 +21,7 @@ def why_final(run: Run) -> str | None:
     """Why the failed run is not tried again, in words; None: it is."""
     if run.cancel_requested_at is not None or run.reason == "cancelled":
         return "a cancelled run is not tried again"
-    if run.reason == "timeout" and run.claimed_at is None:
+    if run.reason == "timeout" and run.started_at is None:
         return "a run that waited too long is not tried again"
     return policy_of(run).why_not(run.reason or "exit", run.exit_code, run.attempt)
 

@@ -39,8 +39,9 @@ class Run:
         capsule: what `rerun --exact` needs (`domain/capsule.py`); never a secret's value.
         queued_at: when it was submitted.
         not_before: the time it waits for before it enters the queue; None when it waits for none.
-        wait_deadline: when it fails if it has not left the queue; None means never.
+        wait_deadline: when it fails if it is still in the queue, or waits for room elsewhere; None means never.
         claimed_at: when a runner took it out of the queue.
+        waits_for: out of the queue, before its start: what it waits for where it is to run; None: for nothing.
         started_at: when the user's process started.
         finished_at: when it ended.
         setup_duration: seconds from claim to start.
@@ -93,6 +94,7 @@ class Run:
     not_before: datetime | None = None
     wait_deadline: datetime | None = None
     claimed_at: datetime | None = None
+    waits_for: str | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
     setup_duration: float | None = None

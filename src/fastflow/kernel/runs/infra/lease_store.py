@@ -70,6 +70,7 @@ _RECORD_START = (
         log_file=func.coalesce(bindparam("new_log_file", type_=Text), RUN.c.log_file),
     )
 )
+_RECORD_WAITING = update(RUN).where(_HELD, RUN.c.started_at.is_(None)).values(waits_for=bindparam("new_waits_for"))
 _NEW_ATTEMPT = update(RUN).where(_HELD).values(attempt_token=bindparam("token"))
 _RENEW = (
     update(RUN).where(RUNNING, RUN.c.lease_owner == bindparam("owner")).values(lease_expires_at=bindparam("expires"))
@@ -163,6 +164,7 @@ class SqlLeaseStore:
         self._handlers: dict[type[Any], Callable[[Connection, Any, datetime], Any]] = {
             command.Claim: self._claim,
             command.RecordSetup: _record_setup,
+            command.RecordWaiting: _record_waiting,
             command.RecordStart: _record_start,
             command.NewAttempt: _new_attempt,
             command.Finish: self._finish,
@@ -289,6 +291,11 @@ def _record_start(connection: Connection, started: command.RecordStart, _now: da
         "new_uv_version": started.setup.uv_version,
     }
     return connection.execute(_RECORD_START, {**_held(started.setup.lease), **values}).rowcount > 0
+
+
+def _record_waiting(connection: Connection, told: command.RecordWaiting, _now: datetime) -> bool:
+    values = {"new_waits_for": storable(told.text)}
+    return connection.execute(_RECORD_WAITING, {**_held(told.lease), **values}).rowcount > 0
 
 
 def _new_attempt(connection: Connection, wanted: command.NewAttempt, _now: datetime) -> bool:

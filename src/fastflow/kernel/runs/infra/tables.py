@@ -115,6 +115,8 @@ class RunRow(SQLModel, table=True):
     wait_deadline: datetime | None = Field(default=None, sa_type=UtcDateTime)
     claimed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """When a runner took it out of the queue and began to set it up."""
+    waits_for: str | None = Field(default=None, sa_type=Text)
+    """Before its start: what it waits for where it is to run, such as a node with room."""
     started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """When the user's process was started (after the environment was ready)."""
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -87,7 +87,25 @@ def with_timeout(seconds: float) -> dict[str, Any]:
             "The run left the queue 10.0 s ago and its environment is being made ready; its script starts after that.",
         ),
         (
-            make_run(status=RunStatus.RUNNING, started_at=START),
+            make_run(status=RunStatus.RUNNING, claimed_at=START, waits_for="it asks for 8 CPU"),
+            None,
+            "no_room",
+            (
+                "The run left the queue 10.0 s ago, but it asks for 8 CPU; as no wait_timeout is set, it waits until that has "
+                "happened or it is cancelled."
+            ),
+        ),
+        (
+            make_run(status=RunStatus.RUNNING, claimed_at=START, waits_for="it asks for 8 CPU", wait_deadline=NOW),
+            None,
+            "no_room",
+            (
+                "The run left the queue 10.0 s ago, but it asks for 8 CPU; it fails if it has not begun by "
+                "2026-01-15 12:00:10 UTC (its wait_timeout)."
+            ),
+        ),
+        (
+            make_run(status=RunStatus.RUNNING, started_at=START, waits_for="it asks for 8 CPU"),
             None,
             "running",
             "The run's script has been running for 10.0 s; it ends when the script does, as no timeout is set.",

@@ -29,7 +29,8 @@ def failed(policy: RetryPolicy | None = TWICE, **values: Any) -> Run:
         (failed(reason="cancelled"), "a cancelled run is not tried again"),
         (failed(cancel_requested_at=START), "a cancelled run is not tried again"),
         (failed(reason="timeout", claimed_at=None), "a run that waited too long is not tried again"),
-        (failed(reason="timeout"), None),
+        (failed(reason="timeout"), "a run that waited too long is not tried again"),
+        (failed(reason="timeout", started_at=START), None),
     ],
 )
 def test_retry_when_the_run_failed_then_it_is_told_why_there_is_none(run: Run, why: str | None) -> None:
