@@ -216,6 +216,7 @@ def test_runner_when_killed_then_container_runs_go_on_and_one_whose_container_we
     os.kill(server.process.pid, signal.SIGCONT)
     lost = await_end(server, doomed["id"])
     assert lost["reason"] == "lost" and "removed from outside" in lost["reason_text"]
+    assert log_of(server, doomed["id"]).endswith(f"[fastflow] the run is lost: {lost['reason_text']}\n")
     ended = await_end(server, going_on["id"])
     assert ended["status"] == "SUCCESS", ended
     printed = [line.split(" ", 3)[3] for line in log_of(server, going_on["id"]).splitlines()]

@@ -70,6 +70,23 @@ async def test_run_when_the_disk_is_full_then_its_end_and_all_it_told_wait_for_r
     assert last.endswith(b" bytes of output could not be written: No space left on device")
 
 
+async def test_stop_when_the_result_is_held_back_for_want_of_room_then_it_ends_at_once_without_what_it_told(
+    lab: ExecutorLab, disk: SmallDisk
+) -> None:
+    spec = lab.spec(TALKATIVE)
+    await lab.launch(spec)
+    said = spec.artifacts_dir / "said"
+    await _until(said.exists)
+    said.rmdir()
+    await _until(lambda: not processes_of(spec.key))  # the supervisor alone is left, whose environment is the server's
+
+    await lab.executor.stop(spec.key, reason="cancelled", reason_text="cancelled by olga", grace=5.0)
+
+    ended = await asyncio.wait_for(lab.executor.wait(spec.key), 20)
+    assert (ended.reason, ended.reason_text, ended.exit_code) == ("cancelled", "cancelled by olga", 0)
+    assert [event async for event in lab.executor.follow(spec.key, -1) if event.kind == "output"] == []
+
+
 async def _until(condition: object) -> None:
     async with asyncio.timeout(30):
         while not condition():  # type: ignore[operator]  # noqa: ASYNC110 - files and processes tell nobody

@@ -277,6 +277,18 @@ async def test_restart_when_a_started_run_left_no_trace_is_lost(bench: Bench) ->
     async with bench.serving(executor):
         after = await bench.ended(run)
     assert (after.status, after.reason) == (RunStatus.FAILED, "lost")
+    last = bench.files.log_path(run.id).read_text().splitlines()[-1]
+    assert last.endswith(f"stderr F [fastflow] the run is lost: {after.reason_text}")
+
+
+async def test_run_when_its_executor_says_it_is_lost_then_its_log_ends_with_why(bench: Bench) -> None:
+    def vanish(executor: MemoryExecutor, spec: RunSpec) -> None:
+        executor.end(spec.key, exit_code=None, reason="lost", reason_text="its container was removed")
+
+    async with bench.serving(MemoryExecutor(vanish)):
+        run = await bench.ended(await asyncio.to_thread(bench.submit))
+    (line,) = bench.files.log_path(run.id).read_text().splitlines()
+    assert line.endswith("stderr F [fastflow] the run is lost: its container was removed")
 
 
 async def test_restart_when_an_attempt_has_no_run_is_stopped_and_discarded(bench: Bench) -> None:

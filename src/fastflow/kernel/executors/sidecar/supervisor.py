@@ -100,6 +100,7 @@ class Supervisor:
         self.process = None
         self.stdout = None
         self.stop = None
+        self.is_held = False
         self.kill_at = None
         self.status = None
         self.meter = resources.Meter(spec.get("cgroup_paths") or {}, spec["limits"])
@@ -168,7 +169,9 @@ class Supervisor:
         self.connections[connection] = lines.pop()
         for line in lines:
             order = json.loads(line).get("stop")
-            if order:
+            if order and self.is_held:
+                self.stop = self.stop or (order["reason"], order["reason_text"])
+            elif order:
                 self._begin_stop(order["reason"], order["reason_text"], order["grace"], now)
 
     def _forget(self, connection):
@@ -325,8 +328,19 @@ class Supervisor:
         )
         while not (self._has_told_all() and _write_exit(self.folder, reserve, record)):
             self.log.release_if_removed()
-            time.sleep(1.0)  # the disk is full: hold the result until there is room, which nobody tells
+            self._hold(1.0)  # the disk is full: hold the result until there is room, which nobody tells
+            if self.stop is not None:
+                record["reason"], record["reason_text"] = self.stop
         self._tell({"exit": record})
+
+    def _hold(self, seconds):
+        """Wait, and hear meanwhile whoever wants the run stopped: then what it told is not waited for any more."""
+        if not self.is_held:
+            self.is_held = True
+            for key in list(self.selector.get_map().values()):
+                if key.fileobj is not self.listener and key.fileobj not in self.connections:
+                    self.selector.unregister(key.fileobj)
+        self._answer(self.selector.select(seconds), time.monotonic())
 
     def _has_told_all(self):
         """Whether what the run told is in its file; of a run that was stopped it is not waited for."""

@@ -266,6 +266,8 @@ class RunTask:
             artifacts, notes = await asyncio.to_thread(self._files.collect_artifacts, self.run.id)
             if end.reason == "cancelled":
                 notes = [*notes, self._told_of_cancellation(end.reason_text)]
+            elif end.reason == "lost":
+                notes = [*notes, _told_of_loss(end.reason_text)]
             if notes:
                 await asyncio.to_thread(self._files.append_note, self.run.id, "\n".join(notes))
         except OSError:
@@ -295,6 +297,7 @@ class RunTask:
             await asyncio.to_thread(self._files.append_note, self.run.id, text)
 
     async def _end_lost(self, text: str) -> bool:
+        await self._note(_told_of_loss(text))
         return await self._write_end(failure("lost", text, self._clock.now()))
 
     async def _end_after_failure(self, error: Exception) -> None:
@@ -348,6 +351,11 @@ async def clear_away(executor: Executor, key: RunKey, why: str) -> None:
         await executor.discard(key)
     except Exception:
         logger.exception("attempt.not_cleared", extra={"fields": {"run_id": key.run_id, "token": key.token}})
+
+
+def _told_of_loss(text: str | None) -> str:
+    """The last line of a log that nobody ended, so that it does not look as if the script had fallen silent."""
+    return f"the run is lost: {text or 'nobody saw how the script ended'}"
 
 
 def _words(error: BaseException) -> str:
