@@ -17,7 +17,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from fastflow.kit.addresses import has_credentials
-from fastflow.kit.durations import parse_duration, parse_size
+from fastflow.kit.durations import parse_duration, parse_memory
 from fastflow.kit.errors import InvalidInput
 from fastflow.kit.value_problems import describe, describe_bounds, is_secret
 
@@ -312,7 +312,7 @@ class Settings(BaseSettings):
     @classmethod
     def _size(cls, value: Any) -> Any:
         given = int(value) if str(value).isdigit() else value
-        return value if value is None else _taken(lambda: parse_size(given, "this"))
+        return value if value is None else _taken(lambda: parse_memory(given, "this"))
 
     @field_validator("run_writable_paths", "run_readable_paths", mode="before")
     @classmethod

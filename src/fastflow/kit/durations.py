@@ -60,3 +60,27 @@ def parse_size(value: object, field: str) -> int:
             fields={field: f"{value!r} is not a size"},
         )
     return int(size)
+
+
+LEAST_MEMORY_BYTES = 16 << 20
+"""With less, Python and a supervisor beside it cannot be counted on to start, in whatever executor."""
+
+
+def parse_memory(value: object, field: str) -> int:
+    """As `parse_size`, for what a run may use.
+
+    Raises:
+        InvalidInput: not a size, or less than any run needs; names `field`.
+
+    >>> parse_memory("64MB", "memory")
+    67108864
+    """
+    size = parse_size(value, field)
+    if size < LEAST_MEMORY_BYTES:
+        raise InvalidInput(
+            f"{field} = {value!r} is less than a run needs to start.",
+            code="invalid_size",
+            hint='Write at least "16MB"; whoever imports large packages needs some hundred.',
+            fields={field: f"{value!r} is less than 16MB"},
+        )
+    return size

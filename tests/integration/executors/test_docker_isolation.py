@@ -43,6 +43,7 @@ async def test_container_when_inspected_then_everything_is_taken_away_and_no_val
     assert host["LogConfig"]["Type"] == "none" and host["NetworkMode"] == "none"
     assert (host["Memory"], host["MemorySwap"]) == (200 * MEGABYTE, 200 * MEGABYTE)
     assert (host["NanoCpus"], host["PidsLimit"]) == (500_000_000, 64)
+    assert await lab.docker.machine_cpus() == (await lab.engine.info())["NCPU"]
     assert not told["Config"]["User"].startswith("0") and told["Config"]["User"] not in ("", "root")
     labels = told["Config"]["Labels"]
     assert labels["fastflow-run-id"] == spec.key.run_id and labels["fastflow-token"] == "1"

@@ -300,6 +300,15 @@ class StartsFromImage(Protocol):
         ...
 
 
+@runtime_checkable
+class SharesOneMachine(Protocol):
+    """An executor all of whose runs are on one machine: nothing waits for a larger one."""
+
+    async def machine_cpus(self) -> float | None:
+        """How many processors that machine has; None: it cannot be asked at present."""
+        ...
+
+
 OWN_PYTHON = Path("python")
 """The interpreter in the spec of a run whose machine shall use its own."""
 

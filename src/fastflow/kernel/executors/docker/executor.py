@@ -81,6 +81,7 @@ class DockerExecutor:
         self._slots = Slots(data_dir / "containers", self._user)
         self._attempts: dict[RunKey, Attempt] = {}
         self._is_image_here: bool | None = None
+        self._cpus: float | None = None
         """As last seen; None: nobody knows."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._setting_up = asyncio.Lock()
@@ -249,6 +250,15 @@ class DockerExecutor:
         """Labels cannot be changed: what came from the pool carries its run's id in its name."""
         with suppress(EngineError):
             await self.engine.rename(container, _container_name(key))
+
+    async def machine_cpus(self) -> float | None:
+        """The processors of the engine's machine; see the port."""
+        if self._cpus is None:
+            try:
+                self._cpus = (await self.engine.info()).get("NCPU")
+            except EngineError as error:  # the launch, which comes next, says it better
+                log.debug("executor.engine_away", extra={"fields": {"error": str(error)}})
+        return self._cpus
 
     async def wait(self, key: RunKey) -> Exit:
         """The run's end; see the port."""

@@ -186,6 +186,10 @@ class ProcessExecutor:
             await self.stop(attempt.key, reason="setup", reason_text="the start took too long", grace=0)
             return await attempt.started
 
+    async def machine_cpus(self) -> float | None:
+        """This machine's processors; see the port."""
+        return os.cpu_count()
+
     async def wait(self, key: RunKey) -> Exit:
         """The run's end; see the port."""
         attempt = await self._attempt(key)

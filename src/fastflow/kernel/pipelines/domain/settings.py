@@ -12,7 +12,7 @@ from fastflow.kernel.pipelines.domain.params import read_params
 from fastflow.kernel.pipelines.domain.pipeline import Concurrency, PipelineSettings, Policy
 from fastflow.kernel.pipelines.domain.retry import MAX_DELAY_SECONDS, RETRYABLE, STRATEGIES, RetryPolicy
 from fastflow.kernel.pipelines.domain.toml_text import TomlText
-from fastflow.kit.durations import parse_duration, parse_size
+from fastflow.kit.durations import parse_duration, parse_memory, parse_size
 from fastflow.kit.errors import InvalidInput
 from fastflow.kit.words import did_you_mean
 
@@ -123,7 +123,7 @@ def _limits(reader: _Reader) -> Limits:
     limits.check_keys(_LIMIT_KEYS, "limit")
     return Limits(
         cpus=limits.take("cpus", _cpus, None, shown="limits.cpus"),
-        memory_bytes=limits.take("memory", lambda value: parse_size(value, "limits.memory"), None),
+        memory_bytes=limits.take("memory", lambda value: parse_memory(value, "limits.memory"), None),
         pids=limits.take("pids", _whole(1, 4_194_304), None, shown="limits.pids"),
         file_size_bytes=limits.take("file_size", lambda value: parse_size(value, "limits.file_size"), None),
     )

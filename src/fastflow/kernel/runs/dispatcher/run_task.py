@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from fastflow.kernel.executors.port import Executor, Exit, RunKey, RunsElsewhere
 from fastflow.kernel.runs.dispatcher.events import carry_events
+from fastflow.kernel.runs.dispatcher.fitting import fit_to_machine
 from fastflow.kernel.runs.dispatcher.launch import Launchable, SpecMaker
 from fastflow.kernel.runs.dispatcher.waiting import WaitingLaunch
 from fastflow.kernel.runs.dispatcher.writer import Writer
@@ -127,7 +128,8 @@ class RunTask:
             lease=self._lease, deadline=self.run.wait_deadline, writer=self._writer, clock=self._clock
         )
         try:
-            handle = await waiting.launch(executor, launchable.spec)
+            spec = await fit_to_machine(executor, launchable.spec, self._note)
+            handle = await waiting.launch(executor, spec)
         except Exception as error:
             if not isinstance(error, FastFlowError):
                 logger.exception("launch.failed", extra={"fields": {"run_id": self.run.id}})

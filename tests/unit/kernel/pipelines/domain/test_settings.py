@@ -121,6 +121,8 @@ def test_settings_when_all_are_given_then_all_are_read(read: Read) -> None:
         ('[limits]\n\ncpus = "2"', 3, "is no number of processors"),
         ("[limits]\ncpus = 0", 2, "is no number of processors"),
         ('[limits]\nmemory = "lots"', 2, "limits.memory"),
+        ('[limits]\nmemory = "5MB"', 2, "less than a run needs to start"),
+        ("[limits]\nmemory = 512", 2, "less than a run needs to start"),
         ("[limits]\npids = 0", 2, "limits.pids"),
         ("limits.pids = 0", 1, "limits.pids"),
         ("limits = { pids = 0 }", 1, "limits.pids"),
