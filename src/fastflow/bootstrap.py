@@ -11,7 +11,14 @@ from fastflow.kit.clock import Clock, SystemClock
 from fastflow.kit.errors import Unavailable
 from fastflow.rooms import Rooms
 from fastflow.settings import Settings
-from fastflow.terms import MEGABYTE, disk_floor, executor_settings, settings_repository, starts_from_image
+from fastflow.terms import (
+    MEGABYTE,
+    disk_floor,
+    executor_settings,
+    runs_on_nodes,
+    settings_repository,
+    starts_from_image,
+)
 
 if TYPE_CHECKING:
     from fastflow.kernel.daemons.service import DaemonKeeper
@@ -145,11 +152,11 @@ class Product(Rooms):
         from fastflow.kernel.pipelines.service import WarmUp
 
         why_not = disk_floor(self.settings)
-        return WarmUp(self.pipelines, self.environments, is_elsewhere=self.starts_from_image, why_not=why_not)
+        return WarmUp(self.pipelines, self.environments, is_elsewhere=self.is_made_elsewhere, why_not=why_not)
 
-    def starts_from_image(self, pipeline: "Pipeline") -> bool:
-        """Whether the pipeline's runs start from an image, unless a run says otherwise."""
-        return starts_from_image(self.settings, pipeline)
+    def is_made_elsewhere(self, pipeline: "Pipeline") -> bool:
+        """Whether the pipeline's environment is made where its runs are, and not on this machine."""
+        return starts_from_image(self.settings, pipeline) or runs_on_nodes(self.settings, pipeline)
 
     def close(self) -> None:
         """Give back what the services hold."""

@@ -19,6 +19,7 @@ from fastflow.terms import (
     docker_settings,
     low_disk_bytes,
     run_policy,
+    runs_on_nodes,
     settings_repository,
     starts_from_image,
     sync_rules,
@@ -233,6 +234,7 @@ class Rooms:
             left_behind=partial(_left_behind, self.database),
             is_elsewhere=partial(starts_from_image, settings),
             why_not=disk_floor(settings),
+            is_on_nodes=partial(runs_on_nodes, settings),
             clock=self.clock,
         )
         room.adopt(settings_repository(settings))

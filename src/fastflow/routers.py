@@ -31,7 +31,7 @@ class Part:
 def _pipelines(product: Product) -> APIRouter:
     from fastflow.kernel.pipelines.router import build_router
 
-    return build_router(product.pipelines, product.environments, is_elsewhere=product.starts_from_image)
+    return build_router(product.pipelines, product.environments, is_elsewhere=product.is_made_elsewhere)
 
 
 def _runs(product: Product) -> APIRouter:

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from fastflow import __version__
-from fastflow.kernel.executors.registry import DockerSettings, ExecutorSettings, RaySettings, image_kinds, kinds
+from fastflow.kernel.executors.registry import (
+    DockerSettings,
+    ExecutorSettings,
+    RaySettings,
+    image_kinds,
+    kinds,
+    node_kinds,
+)
 from fastflow.kit.errors import InvalidInput
 from fastflow.settings import Settings
 
@@ -58,6 +65,11 @@ def low_disk_bytes(settings: Settings) -> int:
 def starts_from_image(settings: Settings, pipeline: "Pipeline") -> bool:
     """Whether the pipeline's runs start from an image, unless a run says otherwise."""
     return (pipeline.executor or settings.executor) in image_kinds()
+
+
+def runs_on_nodes(settings: Settings, pipeline: "Pipeline") -> bool:
+    """Whether the nodes of a cluster make the environment of the pipeline's runs, unless a run says otherwise."""
+    return (pipeline.executor or settings.executor) in node_kinds()
 
 
 def executor_settings(settings: Settings, *, ahead: bool = True) -> ExecutorSettings:

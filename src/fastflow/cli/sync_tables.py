@@ -61,6 +61,9 @@ def _plan_lines(plan: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {mark} {printable(where + blocker['message'])} ({printable(for_command_line(blocker['hint']))})"
 
 
+_ENVIRONMENT_STATES = {"elsewhere": "made where it runs, by its first run (not on the server)"}
+
+
 def _pipeline_lines(one: Mapping[str, Any]) -> Iterator[str]:
     if one["change"] != "added" and one["files"]:
         more = f" and {one['more_files']} more" if one["more_files"] else ""
@@ -75,7 +78,7 @@ def _pipeline_lines(one: Mapping[str, Any]) -> Iterator[str]:
     environment = one["environment"]
     if environment is not None:
         if environment["state"] != "locked":
-            yield f"environment: {environment['state']}"
+            yield f"environment: {_ENVIRONMENT_STATES.get(environment['state'], environment['state'])}"
         if environment["before"]:
             for package in environment["packages"]:
                 yield f"package {package['package']}: {package['before'] or 'none'} -> {package['after'] or 'none'}"

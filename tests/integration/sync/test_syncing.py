@@ -73,6 +73,28 @@ async def test_sync_when_pushed_again_then_the_new_version_runs_and_a_waiting_ru
 
 
 @SQLITE
+async def test_sync_when_a_pipeline_runs_on_a_cluster_then_its_environment_is_locked_and_not_built_here(
+    house: House,
+) -> None:
+    house.add()
+    header = "# /// script\n# dependencies = []\n# ///\n"
+    toml = 'executor = "ray"\n'
+    house.upstream.push(
+        {"far/main.py": f"{header}print(1)\n", "far/pipeline.toml": toml, "near.py": f"{header}print(2)\n"}
+    )
+    done = await house.sync()
+    assert done.state == "activated" and done.plan is not None
+    far, near = (change_of(done.plan, name)["environment"] for name in ("far", "near"))
+    assert (far["state"], near["state"]) == ("elsewhere", "ready") and far["hash"]
+    (text,) = [event.data["text"] for event in house.events(done) if event.data.get("step") == "preheat"]
+    assert text.endswith("of its pipelines are made ready. Those of 1 are made where they run, by their first runs.")
+    told = {event.data["pipeline"] for event in house.events(done) if event.kind == "pipeline"}
+    assert "near" in told and "far" not in told
+    pipelines = house.product.pipelines.list()
+    assert house.product.make_warm_up().states(pipelines).keys() == {"hello", "near"}
+
+
+@SQLITE
 async def test_sync_when_the_branch_was_rewritten_then_the_remote_wins(house: House) -> None:
     house.add()
     await house.sync()

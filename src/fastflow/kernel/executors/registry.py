@@ -125,6 +125,7 @@ def _ray(settings: ExecutorSettings) -> Executor:
 
 _KINDS: Mapping[str, Callable[[ExecutorSettings], Executor]] = {"process": _process, "docker": _docker, "ray": _ray}
 _FROM_IMAGES = frozenset({"docker"})
+_ON_NODES = frozenset({"ray"})
 
 
 def kinds() -> tuple[str, ...]:
@@ -135,6 +136,11 @@ def kinds() -> tuple[str, ...]:
 def image_kinds() -> frozenset[str]:
     """The kinds whose runs start from an image: their environments are not this machine's."""
     return _FROM_IMAGES
+
+
+def node_kinds() -> frozenset[str]:
+    """The kinds whose runs' machines make their environments themselves, from a lock that this machine makes."""
+    return _ON_NODES
 
 
 def require_kind(name: str, field_name: str = "executor") -> str:

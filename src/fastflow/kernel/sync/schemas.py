@@ -167,7 +167,8 @@ class EnvironmentPlanOut(BaseModel):
     """What a pipeline's dependencies lead to."""
 
     state: EnvironmentState = Field(
-        description="locked: resolved; ready: built; elsewhere: inside an image, by the first run."
+        description="locked: resolved; ready: built; elsewhere: made where the run is, by the first one: inside an image, or "
+        "on a cluster's node; none: the pipeline is broken or goes."
     )
     hash: str | None
     before: str | None

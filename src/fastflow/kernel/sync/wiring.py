@@ -117,6 +117,7 @@ def build_sync(
     left_behind: LeftBehind = lambda _gone: (),
     is_elsewhere: Callable[[Pipeline], bool] = lambda _pipeline: False,
     why_not: Callable[[], str | None] = lambda: None,
+    is_on_nodes: Callable[[Pipeline], bool] = lambda _pipeline: False,
     clock: Clock | None = None,
 ) -> SyncRoom:
     """Syncing on the product's database.
@@ -141,6 +142,7 @@ def build_sync(
         left_behind: tells what else hangs on pipelines that go.
         is_elsewhere: tells the pipelines whose runs start from an image.
         why_not: what speaks against building anything now.
+        is_on_nodes: tells the pipelines whose environments are made by a cluster's nodes.
         clock: None: the machine's own.
     """
     clock = clock or SystemClock()
@@ -169,6 +171,7 @@ def build_sync(
         left_behind=left_behind,
         is_elsewhere=is_elsewhere,
         why_not=why_not,
+        is_on_nodes=is_on_nodes,
     )
     switcher = Switcher(
         store=store,

@@ -54,8 +54,8 @@ class WarmUp:
         environments: their environments.
         at_once: builds at a time, so that runs keep most of the machine.
         clock: seconds, monotonic.
-        is_elsewhere: tells the pipelines whose runs start from an image; their environments are built inside it, by the
-            first run that needs them, and are not this machine's.
+        is_elsewhere: tells the pipelines whose environments are not this machine's, but made where their runs are, by the
+            first run that needs them: inside an image, or on a cluster's node.
         why_not: what speaks against building anything now, such as a disk that is nearly full; None: nothing.
     """
 
@@ -77,6 +77,8 @@ class WarmUp:
         self._is_elsewhere = is_elsewhere
         self._tried: dict[str, _Tried] = {}
         self._complaint = ""
+        self._left: set[str] = set()
+        """Names of those whose environments are made elsewhere, as last told in the log."""
 
     async def warm(self, names: Collection[str] | None = None) -> list[Warmed]:
         """Make the environments of the named pipelines, or of all, ready. Broken pipelines are left out; one that
@@ -125,7 +127,7 @@ class WarmUp:
 
     def states(self, pipelines: Sequence[Pipeline]) -> Mapping[str, Readiness]:
         """How far the environment of each pipeline is, by name; those that ask for none here are left out: broken ones, and those
-        whose runs start from an image."""
+        whose environments are made where their runs are."""
         asked = self._requests(pipelines)
         found = self._environments.readiness([request for _, request in asked])
         return {pipeline.name: state for (pipeline, _), state in zip(asked, found, strict=True)}
@@ -135,7 +137,12 @@ class WarmUp:
     def _healthy(self, names: Collection[str] | None) -> list[Pipeline]:
         pipelines = [one for one in self._catalog.list() if names is None or one.name in names]
         self._catalog.remember(pipelines)
-        return [pipeline for pipeline in pipelines if pipeline.is_healthy and not self._is_elsewhere(pipeline)]
+        healthy = [pipeline for pipeline in pipelines if pipeline.is_healthy]
+        left = {pipeline.name for pipeline in healthy if self._is_elsewhere(pipeline)}
+        if names is None and left != self._left:
+            logger.info("preheat.left_to_runs", extra={"fields": {"pipelines": len(left)}})
+            self._left = left
+        return [pipeline for pipeline in healthy if pipeline.name not in left]
 
     def _requests(self, pipelines: Sequence[Pipeline]) -> list[tuple[Pipeline, EnvironmentRequest]]:
         asked = []

@@ -45,8 +45,8 @@ class EnvironmentPlan:
     """What the pipeline's dependencies lead to.
 
     Attributes:
-        state: `locked`: resolved; `ready`: built; `failed`: they cannot be resolved or built; `elsewhere`: inside an image,
-            by the first run; `none`: the pipeline is broken or goes, so nothing is resolved.
+        state: `locked`: resolved; `ready`: built; `failed`: they cannot be resolved or built; `elsewhere`: made where
+            the run is, by the first one: inside an image, or on a cluster's node; `none`: the pipeline is broken or goes, so nothing is resolved.
         hash: of the environment.
         before: hash of the environment of the active version.
         packages: what differs.

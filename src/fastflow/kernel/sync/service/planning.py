@@ -81,6 +81,7 @@ class Planner:
         left_behind: tells what hangs on pipelines that go, beside schedules and followers.
         is_elsewhere: tells the pipelines whose runs start from an image: their environments are made in there.
         why_not: what speaks against building anything now; None: nothing.
+        is_on_nodes: tells those whose environments the nodes of a cluster make, from a lock of ours.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class Planner:
         left_behind: LeftBehind = lambda _gone: (),
         is_elsewhere: Callable[[Pipeline], bool] = lambda _pipeline: False,
         why_not: Callable[[], str | None] = lambda: None,
+        is_on_nodes: Callable[[Pipeline], bool] = lambda _pipeline: False,
     ) -> None:
         self._why_not = why_not
         self._code = code
@@ -109,6 +111,7 @@ class Planner:
         self._followers = followers
         self._left_behind = left_behind
         self._is_elsewhere = is_elsewhere
+        self._is_on_nodes = is_on_nodes
 
     # -- the files ------------------------------------------------------------------------------------------------------
 
@@ -274,7 +277,7 @@ class Planner:
                 return EnvironmentPlan(state="failed", before=earlier, why=error.message[:_MAX_WHY]), request, is_new
             known = None if earlier is None else await asyncio.to_thread(self._environments.lock_text, earlier)
             told = EnvironmentPlan(
-                state="locked",
+                state="elsewhere" if self._is_on_nodes(pair.after) else "locked",
                 hash=card.hash,
                 before=earlier,
                 packages=compare_packages(locked_packages(known or ""), locked_packages(card.lock)),
@@ -297,7 +300,12 @@ class Planner:
         slots = asyncio.Semaphore(_AT_ONCE)
         ahead = {one.name: one.environment for one in draft.plan.pipelines if one.name in draft.requests}
         names = [name for name, told in ahead.items() if told is not None and told.state == "locked"]
-        teller.step("preheat", f"The environments of {len(names)} of its pipelines are made ready.", total=len(names))
+        elsewhere = sum(
+            one.environment is not None and one.environment.state == "elsewhere" for one in draft.plan.pipelines
+        )
+        left = f" Those of {elsewhere} are made where they run, by their first runs." if elsewhere else ""
+        ready = f"The environments of {len(names)} of its pipelines are made ready.{left}"
+        teller.step("preheat", ready, total=len(names))
         built = await asyncio.gather(*(self._build(name, draft.requests[name], slots, teller) for name in names))
         changes, blockers = list(draft.plan.pipelines), list(draft.plan.blockers)
         for name, why in zip(names, built, strict=True):
