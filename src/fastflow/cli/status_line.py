@@ -15,7 +15,8 @@ from fastflow.kit.errors import FastFlowError
 LOOK_SECONDS = 0.5
 LOOKS_BEFORE_NOTE = 3
 LOOKS_BEFORE_SETUP_NOTE = 20
-"""A run that is being set up says so itself: what is built is told in its log, and a cluster needs a while for any job."""
+"""What is built is told in the run's log as it is built, and a cluster needs a while for any job."""
+_SETTING_UP = ("setup", "no_room")
 _BAR = 24
 
 
@@ -82,7 +83,7 @@ async def keep_status(api: Api, run_id: str, status: StatusLine, note: Callable[
             text = "waiting for a free slot" if away else for_command_line(explanation["text"])
             status.show(text)
             looks += 1
-            patience = LOOKS_BEFORE_SETUP_NOTE if explanation["code"] == "setup" else LOOKS_BEFORE_NOTE
+            patience = LOOKS_BEFORE_SETUP_NOTE if explanation["code"] in _SETTING_UP else LOOKS_BEFORE_NOTE
             if looks >= patience and not is_noted and not status.is_seen:
                 note(text)
                 is_noted = True

@@ -222,6 +222,8 @@ async def test_launch_when_called_off_while_the_cluster_has_no_room_then_it_ends
     spec = lab.spec("print(1)", limits=Limits(memory_bytes=MORE_THAN_ANYBODY_HAS))
     launching = asyncio.create_task(lab.launch(spec))
     await _until(lambda: _job_of(lab, spec.key) is not None, "the job is submitted")
+    words = "none of them is large enough, so one that is has to join"
+    await _until(lambda: words in (lab.ray.waits_for(spec) or ""), "it is told what is waited for")
     await lab.ray.call_off(spec.key)
     with pytest.raises(LaunchFailed, match="called off"):
         await launching

@@ -67,7 +67,8 @@ class ScriptedApi:
     [
         (["starting", "setup", "setup", "setup", "setup", "running"], []),
         (["slots_in_use"] * 4 + ["setup", "running"], ["It is slots_in_use."]),
-        (["setup"] * 4 + ["no_room"] * 3 + ["running"], ["It is no_room."]),
+        (["setup"] * 4 + ["no_room"] * 3 + ["running"], []),
+        (["setup"] * 4 + ["no_room"] * 21 + ["running"], ["It is no_room."]),
         (["setup"] * 25 + ["running"], ["It is setup."]),
     ],
 )

@@ -34,7 +34,7 @@ def waiting_words(limits: Limits, default_cpus: float, nodes: Sequence[Node], aw
     if memory is not None:
         there += f" and {sum(node.memory_bytes for node in alive) / 2**30:.2g} GB"
     if any(node.cpus >= cpus and node.memory_bytes >= (memory or 0) for node in alive):
-        how = "it has to become free" if len(alive) == 1 else "one of them has to become free"
+        how = f"{'it' if len(alive) == 1 else 'one of them'} has to have that much free"
     else:
         which = "it is not" if len(alive) == 1 else "none of them is"
         how = f"{which} large enough, so one that is has to join"

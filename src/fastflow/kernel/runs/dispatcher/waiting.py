@@ -11,7 +11,7 @@ from fastflow.kit.clock import Clock
 
 logger = logging.getLogger(__name__)
 
-FIRST_LOOK_SECONDS = 3.0
+FIRST_LOOK_SECONDS = 5.0
 """A cluster with room begins a run in about two."""
 LOOK_SECONDS = 5.0
 
