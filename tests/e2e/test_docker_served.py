@@ -258,6 +258,7 @@ def test_run_when_it_names_the_executor_then_it_goes_there_and_the_others_stay(s
     folder.mkdir()
     (folder / "main.py").write_text("import sys, alpha\nprint(alpha.VERSION, sys.prefix)")
     (folder / "requirements.txt").write_text("alpha==1.0\n")
+    (folder / "pipeline.toml").write_text("[limits]\ncpus = 4096\n")  # which an engine would refuse
     start(server)
     here, there = run(server, "packaged"), run(server, "packaged", executor="docker")
     for each in (here, there):
@@ -265,6 +266,8 @@ def test_run_when_it_names_the_executor_then_it_goes_there_and_the_others_stay(s
     assert (here["executor"], there["executor"]) == ("process", "docker")
     assert here["environment"] != there["environment"]
     assert "1.0 /fastflow/env" in log_of(server, there["id"])
+    for each in (here, there):
+        assert "[fastflow] limits.cpus is 4096, but the machine has " in log_of(server, each["id"])
     assert run(server, "packaged", executor="docker")["environment"] == there["environment"]
     assert "engine" not in server.call("GET", "/health")[1]["parts"]
     assert "containers: engine" in server.cli("doctor").stdout

@@ -86,6 +86,7 @@ def test_run_when_runner_is_killed_and_the_run_is_lost_then_found_again_told_and
 
     ended = _until(lambda: (found := _get(server, f"/runs/{run['id']}"))["status"] == "FAILED" and found, "its end")
     assert ended["reason"] == "lost" and "ray job stop" in ended["reason_text"]
+    assert log.read_text().endswith(f"[fastflow] the run is lost: {ended['reason_text']}\n")
     retried = _until(
         lambda: [
             found for found in _get(server, f"/runs?root_id={run['id']}")["items"] if found["status"] == "SUCCESS"
