@@ -17,8 +17,8 @@ from fastflow.bootstrap import build_product
 from fastflow.kit.identity import SYSTEM, Role
 from fastflow.settings import Settings
 
-EXAMPLES = 12
-"""Per operation and phase; `make torture` and longer campaigns may raise it."""
+EXAMPLES = 8
+"""Per operation and phase: some 2,400 requests. They are the same ones each time."""
 BEYOND_THE_SCHEMA = [checks.positive_data_acceptance]
 """Rules that a schema cannot tell (a name that is reserved, a cursor of another list) refuse data it allows, with 422."""
 ENDLESS = ["/runs/{run_id}/logs/stream", "/logs/stream", "/sync/history/{sync_id}/events"]
