@@ -11,6 +11,7 @@ A skipped or xfailed test fails the session: what cannot be checked here is not 
 """
 
 import fcntl
+import gc
 import logging
 import os
 import shutil
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
+import hypothesis
 import pytest
 import uv
 
@@ -50,7 +52,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="repeat torture tests as often as `make torture` does")
 
 
+# No verdict depends on how busy the machine is, and a failure comes again: what is tried is drawn from the test's own name.
+hypothesis.settings.register_profile(
+    "steady",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.register_profile(
+    "searching", hypothesis.settings.get_profile("steady"), derandomize=False, max_examples=2000, print_blob=True
+)
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    hypothesis.settings.load_profile("searching" if config.getoption("full") else "steady")
     config.stash[_unwanted] = []
     worker: dict[str, Any] | None = getattr(config, "workerinput", None)
     if worker is not None:
@@ -98,6 +114,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("full"):
         for item in items:  # ten thousand kills take hours; each wait inside has its own limit
             item.add_marker(pytest.mark.timeout(0), append=False)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """The modules and the tests stay to the end: no look for garbage has to go through them thousands of times."""
+    gc.freeze()
 
 
 _session: list[pytest.Config] = []
