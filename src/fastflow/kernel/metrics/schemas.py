@@ -3,11 +3,13 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from itertools import accumulate
 
 from prometheus_client import ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 
+from fastflow.kernel.http.request_figures import BOUNDS, RequestFigures
 from fastflow.kernel.metrics.domain.labels import PipelineLabels
 from fastflow.kernel.metrics.domain.snapshot import Figures, Snapshot
 from fastflow.kernel.metrics.domain.totals import Histogram, Total
@@ -22,9 +24,13 @@ class Exposition:
         figures: as gathered.
         labels: how pipelines are called, see `PipelineLabels`.
         version: of the product.
+        requests: of this process.
     """
 
-    def __init__(self, figures: Figures, labels: PipelineLabels, version: str) -> None:
+    def __init__(
+        self, figures: Figures, labels: PipelineLabels, version: str, requests: RequestFigures | None = None
+    ) -> None:
+        self._requests = requests or RequestFigures()
         self._figures = figures
         self._labels = labels
         self._version = version
@@ -38,6 +44,7 @@ class Exposition:
         yield from _runners(figures.snapshot, figures.now)
         yield from _features(figures.snapshot, figures.now)
         yield from _disk(figures)
+        yield from _http(self._requests)
         yield from _PROCESS.collect()
 
 
@@ -164,6 +171,26 @@ def _disk(figures: Figures) -> Iterator[Metric]:
         yield _gauge("fastflow_logs_files", "Their number.", figures.logs.files)
         age = _age(figures.logs.counted_at, figures.now)
         yield _gauge("fastflow_logs_counted_age_seconds", "Since they were counted.", age)
+
+
+def _http(requests: RequestFigures) -> Iterator[Metric]:
+    answers = CounterMetricFamily(
+        "fastflow_http_requests",
+        "Requests answered by this process, by the template of their path.",
+        labels=["route", "method", "status"],
+    )
+    for labelled, count in sorted(requests.answers.items()):
+        answers.add_metric(labelled, count)
+    yield answers
+    took = HistogramMetricFamily(
+        "fastflow_http_request_seconds",
+        "From the request to the beginning of its answer; how long a stream then goes on is not in it.",
+        labels=["route", "method"],
+    )
+    for key, times in sorted(requests.times.items()):
+        buckets = zip([*map(str, BOUNDS), "+Inf"], accumulate(times.counts), strict=True)
+        took.add_metric(key, [(bound, float(seen)) for bound, seen in buckets], times.sum)
+    yield took
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
