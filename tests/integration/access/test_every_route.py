@@ -72,6 +72,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "GET /auth/oidc/login": OPEN,
     "GET /auth/oidc/callback": OPEN,
+    "GET /auth/oidc/logout": OPEN,
     "GET /auth/sessions": ANYONE,
     "DELETE /auth/sessions": ANYONE,
     "DELETE /auth/sessions/{session_id}": ANYONE,

@@ -25,6 +25,7 @@ OPEN = {
     ("post", "/auth/login"),
     ("get", "/auth/oidc/login"),
     ("get", "/auth/oidc/callback"),
+    ("get", "/auth/oidc/logout"),
     ("post", "/webhooks/{pipeline_name}/{key}"),
     ("post", "/sync/webhook/{repository}"),
 }

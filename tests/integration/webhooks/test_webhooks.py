@@ -38,6 +38,7 @@ class Runs:
     clock: FakeClock
     made: dict[str, Run] = field(default_factory=dict)
     actors: list[Actor] = field(default_factory=list)
+    traces: list[str | None] = field(default_factory=list)
 
     def submit(
         self,
@@ -47,8 +48,10 @@ class Runs:
         actor: Actor,
         trigger: str = "api",
         idempotency_key: str | None = None,
+        trace: str | None = None,
     ) -> Run:
         assert trigger == "webhook"
+        self.traces.append(trace)
         self.actors.append(actor)
         validate_params(params or {}, SCHEMA)
         run = make_run(pipeline_name, params=params, queued_at=self.clock.now())
@@ -140,6 +143,18 @@ async def test_call_when_signed_then_one_run_for_a_delivery_and_nothing_secret_i
 
 
 @ONE
+@ONE
+async def test_call_when_it_belongs_to_a_trace_then_the_run_does_too_and_what_is_no_trace_is_passed_over(
+    client: httpx.AsyncClient, runs: Runs
+) -> None:
+    made = await make(client)
+    caller = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    for header in (caller, "00-made-up-01", f"{caller}-more"):
+        assert (await call(client, made, traceparent=header)).status_code == 202
+    assert (await call(client, made)).status_code == 202
+    assert runs.traces == [caller, None, None, None]
+
+
 async def test_call_when_the_address_is_wrong_then_which_part_is_not_told(client: httpx.AsyncClient) -> None:
     made, there = await make(client), {"n": 1}
     elsewhere = await make(client, addresses=["10.0.0.0/8"])

@@ -237,7 +237,7 @@ def _postgres_engine(url: URL, silence_seconds: float | None) -> Engine:
         raise InvalidInput(
             "DATABASE_URL names PostgreSQL, but its driver is not installed.",
             code="invalid_setting",
-            hint="Install the extra: `pip install 'fastflow-orchestrator[postgres]'`.",
+            hint="`make install` in the clone brings the extra `postgres`.",
             fields={"DATABASE_URL": "driver pg8000 is missing"},
         ) from error
 

@@ -58,7 +58,7 @@ def build_tracing(database: Database, settings: TracingSettings, clock: Clock) -
         raise InvalidInput(
             "OTEL_EXPORTER_OTLP_ENDPOINT names a collector, but OpenTelemetry is not installed.",
             code="invalid_setting",
-            hint="Install the extra: `pip install 'fastflow-orchestrator[otel]'`, or unset the variable.",
+            hint="`make install` in the clone brings the extra `otel`; or unset the variable.",
             fields={"OTEL_EXPORTER_OTLP_ENDPOINT": "OpenTelemetry is missing"},
         )
 

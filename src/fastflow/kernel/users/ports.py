@@ -194,6 +194,14 @@ class IdentityProvider(Protocol):
         """
         ...
 
+    def logout_url(self, *, return_url: str) -> str | None:
+        """Where a browser goes to end its session at the provider; None: the provider names no such place.
+
+        Raises:
+            OidcUnavailable: the provider cannot be asked.
+        """
+        ...
+
     def redeem(self, code: str, *, redirect_url: str, nonce: str, verifier: str) -> Claims:
         """Who has logged in.
 

@@ -98,6 +98,7 @@ class Runs(Protocol):
         actor: Actor,
         trigger: str = "api",
         idempotency_key: str | None = None,
+        trace: str | None = None,
     ) -> Run:
         """See `RunService.submit`."""
         ...

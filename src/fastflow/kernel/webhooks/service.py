@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from fastflow.kernel.runs.domain.tracing import parse_traceparent
 from fastflow.kernel.webhooks.domain.errors import InvalidWebhook, TooManyCalls, Unanswered, WebhookNotFound
 from fastflow.kernel.webhooks.domain.mapping import make_params
 from fastflow.kernel.webhooks.domain.signatures import Call, verify
@@ -215,6 +216,7 @@ class WebhookService:
         self._limits.count(webhook.id, webhook.rate_per_minute, now)
         secret = None if ciphertext is None else self._decrypt(ciphertext)
         delivery = verify(webhook.scheme, secret, call, now, webhook.tolerance)
+        caller = parse_traceparent(call.headers.get("traceparent"))
         run = self._runs.submit(
             webhook.pipeline_name,
             make_params(webhook, call),
@@ -226,6 +228,7 @@ class WebhookService:
             ),
             trigger="webhook",
             idempotency_key=None if delivery is None else f"webhook:{webhook.id}:{delivery}"[:200],
+            trace=None if caller is None else str(caller),
         )
         return Accepted(run_id=run.id, is_duplicate=run.queued_at < now)
 

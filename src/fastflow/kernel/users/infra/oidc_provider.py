@@ -73,6 +73,14 @@ class HttpIdentityProvider:
         }
         return str(add_params_to_uri(self._endpoint("authorization_endpoint"), list(wanted.items())))
 
+    def logout_url(self, *, return_url: str) -> str | None:
+        """See `IdentityProvider.logout_url`."""
+        endpoint = self._discovered().get("end_session_endpoint")
+        if not isinstance(endpoint, str):
+            return None
+        told = {"client_id": self._provider.client_id, "post_logout_redirect_uri": return_url}
+        return str(add_params_to_uri(endpoint, list(told.items())))
+
     def redeem(self, code: str, *, redirect_url: str, nonce: str, verifier: str) -> Claims:
         """See `IdentityProvider.redeem`."""
         given = self._token(code, redirect_url, verifier)

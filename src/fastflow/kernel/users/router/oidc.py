@@ -19,7 +19,7 @@ Part = Annotated[str | None, Query(max_length=4000, pattern="^[ -~]*$")]
 
 
 def build_router(federated: FederatedLogins | None, logins: LoginService, *, public_url: str | None) -> APIRouter:
-    """The two operations.
+    """The operations.
 
     Args:
         federated: None: no provider is set.
@@ -28,8 +28,11 @@ def build_router(federated: FederatedLogins | None, logins: LoginService, *, pub
     """
     router = APIRouter(prefix="/auth/oidc", tags=["auth"], responses=PROBLEM_RESPONSES)
 
+    def own_url(request: Request, path: str) -> str:
+        return (public_url or str(request.base_url)).rstrip("/") + path
+
     def callback_url(request: Request) -> str:
-        return (public_url or str(request.base_url)).rstrip("/") + "/auth/oidc/callback"
+        return own_url(request, "/auth/oidc/callback")
 
     @router.get("/login", status_code=302, response_class=RedirectResponse)
     def begin_oidc_login(
@@ -66,6 +69,15 @@ def build_router(federated: FederatedLogins | None, logins: LoginService, *, pub
         replace_session(logins, begun, request, response)
         delete_cookie(response, request, COOKIE)
         return response
+
+    @router.get("/logout", status_code=302, response_class=RedirectResponse)
+    def end_oidc_session(request: Request) -> Response:
+        """Send the browser to the provider to log out there as well, and then to this server's `/docs`.
+
+        The session here is ended before, by `POST /auth/logout`; this changes nothing here.
+        """
+        url = _required(federated).logout_url(return_url=own_url(request, "/docs"))
+        return RedirectResponse(url, status_code=302)
 
     return router
 

@@ -20,7 +20,7 @@ from fastflow.kernel.users.domain.oidc import (
 from fastflow.kernel.users.ports import FederatedStore, IdentityProvider, PasswordHasher, UserStore
 from fastflow.kernel.users.service.logins import LoginService, hash_token
 from fastflow.kit.clock import Clock
-from fastflow.kit.errors import FastFlowError
+from fastflow.kit.errors import FastFlowError, NotFound
 from fastflow.kit.identity import SYSTEM
 from fastflow.kit.ids import new_id
 from fastflow.kit.secret_text import SecretText
@@ -94,6 +94,22 @@ class FederatedLogins:
         )
         self._store.begin(attempt, at=now)
         return Begun(url=url, browser=SecretText(browser))
+
+    def logout_url(self, *, return_url: str) -> str:
+        """Where a browser goes to log out at the provider as well, and comes back from.
+
+        Raises:
+            NotFound: the provider names no such place.
+            OidcUnavailable: it cannot be asked.
+        """
+        url = self._provider.logout_url(return_url=return_url)
+        if url is None:
+            raise NotFound(
+                "The provider names no place to log out at.",
+                code="oidc_no_logout",
+                hint="Log out at the provider's own pages; the session here ends with a logout here.",
+            )
+        return url
 
     def finish(
         self, answer: Answer, *, browser: str | None, redirect_url: str, origin: SessionOrigin
