@@ -3,14 +3,18 @@
 import re
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-_CREDENTIALS = re.compile(r"""(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^\s"'<>]*@""")
+_CREDENTIALS = re.compile(
+    r"""(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)"""
+    r"""(?:[^\s"'<>/?#]*"""  # as it should be written
+    r"""|[^\s"'<>/@:]+:(?!\d+(?:[/?#]|$))[^\s"'<>]*)@"""  # a password with a slash in it, which no port has
+)
 HIDDEN = "***"
 
 
 def without_credentials(text: str) -> str:
     """The text with what stands before the host of every address in it left out.
 
-    What cannot be told apart is left out as well, such as a path with an `@`: too little is shown rather than too much.
+    Where a password is not encoded as it should be, more is left out: too little is shown rather than too much.
 
     >>> without_credentials("http://ada:secret@collector:4318/v1 does not answer; nor does https://host/x")
     'http://***@collector:4318/v1 does not answer; nor does https://host/x'

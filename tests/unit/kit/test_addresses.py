@@ -18,6 +18,7 @@ PASSWORD = "hunter2"
         f"http://ada:{PASSWORD}@collector:4318/v1/traces",
         f"postgresql+pg8000://ada:{PASSWORD}@db/flow?sslmode=require",
         f"https://{PASSWORD}@git.example.org/acme/flows.git",
+        f"acme @ git+https://ada:{PASSWORD}@github.com/acme/flows@v1",
         f"mailto://ada:{PASSWORD}@smtp.example.org",
         f"http://ada:pa/ss#{PASSWORD}@head:8265",  # not encoded as it should be
         f"http://ada:pa@{PASSWORD}@head:8265",
@@ -35,7 +36,16 @@ def test_address_when_it_holds_credentials_then_they_are_shown_nowhere(url: str)
     assert PASSWORD not in describe({"type": "url_parsing", "input": url, "msg": "no"})
 
 
-@pytest.mark.parametrize("text", ["git@github.com:acme/flows.git", "https://host/x", "mail ada@example.org", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "git@github.com:acme/flows.git",
+        "https://host:8000/x@y",
+        "acme @ git+https://github.com/acme/flows@v1",
+        "mail ada@example.org",
+        "",
+    ],
+)
 def test_text_when_no_address_holds_credentials_then_it_stays(text: str) -> None:
     assert without_credentials(text) == text
 

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from fastflow.kernel.environments.domain.errors import SetupFailed
 from fastflow.kernel.environments.ports import GENTLY, OnLine
+from fastflow.kit.addresses import without_credentials
 
 MAX_MESSAGE_CHARS = 4000
 """How much of uv's text a SetupFailed carries: its end, where the reason is."""
@@ -180,7 +181,7 @@ async def _pass_on(stream: asyncio.StreamReader | None, told: deque[str], on_lin
     """Hand on each line, with paths in the work folder made relative: it is gone when somebody reads them."""
     assert stream is not None
     while line := await stream.readline():
-        text = line.decode(errors="replace").rstrip()
+        text = without_credentials(line.decode(errors="replace").rstrip())  # of an index, or of a requirement from Git
         if len(hidden) > 1:
             text = text.replace(f"file://{hidden}/", "").replace(f"{hidden}/", "")
         told.append(text)

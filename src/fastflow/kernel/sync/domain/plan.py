@@ -8,6 +8,7 @@ from fastflow.kernel.executors.port import Limits
 from fastflow.kernel.pipelines.domain.faults import Fault
 from fastflow.kernel.pipelines.domain.pipeline import Concurrency, Pipeline, PipelineSettings
 from fastflow.kernel.pipelines.domain.retry import RetryPolicy
+from fastflow.kit.addresses import without_credentials
 
 Change = Literal["added", "removed", "changed"]
 EnvironmentState = Literal["locked", "ready", "failed", "elsewhere", "none"]
@@ -208,7 +209,10 @@ def compare_requirements(before: Pipeline | None, after: Pipeline | None) -> tup
     """The lines that say what is installed: those that are new, and those that are gone. Locks are left out: what
     follows from them is told as packages."""
     old, new = set(_lines(before)), set(_lines(after))
-    return [line for line in _lines(after) if line not in old], [line for line in _lines(before) if line not in new]
+    return (
+        [without_credentials(line) for line in _lines(after) if line not in old],
+        [without_credentials(line) for line in _lines(before) if line not in new],
+    )
 
 
 def _lines(pipeline: Pipeline | None) -> Iterator[str]:

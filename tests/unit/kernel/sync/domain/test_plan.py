@@ -58,6 +58,11 @@ def test_requirements_when_added_then_comments_and_fences_are_left_out(path: str
     assert compare_requirements(after, None) == ([], ["python 3.12", *lines])
 
 
+def test_requirements_when_an_address_holds_a_token_then_it_is_not_told() -> None:
+    after = pipeline(environment_files={"requirements.txt": "acme @ git+https://ada:hunter2@host/acme@v1\n"})
+    assert compare_requirements(None, after)[0] == ["acme @ git+https://***@host/acme@v1"]
+
+
 def test_packages_when_they_differ_then_both_versions_are_told() -> None:
     found = compare_packages({"a": "1", "b": "1", "c": "1"}, {"a": "1", "b": "2", "d": "1"})
     assert [(one.package, one.before, one.after) for one in found] == [
