@@ -64,7 +64,8 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
 def api_schema(api: tuple[str, str]) -> Any:
     """The process's own document."""
     url, token = api
-    schema = schemathesis.openapi.from_url(f"{url}/openapi.json", headers={"Authorization": f"Bearer {token}"})
+    headers = {"Authorization": f"Bearer {token}"}
+    schema = schemathesis.openapi.from_url(f"{url}/openapi.json", headers=headers, timeout=300)  # of a busy machine
     schema.hook("map_query")(_without_wait)
     return schema.exclude(path=[*ENDLESS, UNREADY])
 

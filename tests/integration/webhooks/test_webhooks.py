@@ -143,7 +143,6 @@ async def test_call_when_signed_then_one_run_for_a_delivery_and_nothing_secret_i
 
 
 @ONE
-@ONE
 async def test_call_when_it_belongs_to_a_trace_then_the_run_does_too_and_what_is_no_trace_is_passed_over(
     client: httpx.AsyncClient, runs: Runs
 ) -> None:
@@ -155,6 +154,7 @@ async def test_call_when_it_belongs_to_a_trace_then_the_run_does_too_and_what_is
     assert runs.traces == [caller, None, None, None]
 
 
+@ONE
 async def test_call_when_the_address_is_wrong_then_which_part_is_not_told(client: httpx.AsyncClient) -> None:
     made, there = await make(client), {"n": 1}
     elsewhere = await make(client, addresses=["10.0.0.0/8"])
