@@ -74,7 +74,7 @@ def build_router(federated: FederatedLogins | None, logins: LoginService, *, pub
     def end_oidc_session(request: Request) -> Response:
         """Send the browser to the provider to log out there as well, and then to this server's `/docs`.
 
-        The session here is ended before, by `POST /auth/logout`; this changes nothing here.
+        The session here is ended before, by a logout here; this changes nothing here.
         """
         url = _required(federated).logout_url(return_url=own_url(request, "/docs"))
         return RedirectResponse(url, status_code=302)
