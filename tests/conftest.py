@@ -45,11 +45,6 @@ _shared = pytest.StashKey[Path]()
 _unwanted = pytest.StashKey[list[str]]()
 
 
-# on a busy machine an example may take any time: that is no fault of what is tested
-hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
-hypothesis.settings.load_profile("busy")
-
-
 # --- the session -----------------------------------------------------------------------------------------------------
 
 
