@@ -78,7 +78,7 @@ def _without_wait(_context: Any, query: Any) -> Any:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_operations_when_called_as_their_schema_says_then_answer_as_documented(
     api_schema: Any, api: tuple[str, str]
 ) -> None:
