@@ -103,15 +103,18 @@ class DockerEngine:
         return command
 
     def stop(self, number: int = signal.SIGTERM) -> None:
-        """End it and wait for its end; with SIGTERM it ends its containers first, unless they may live on."""
+        """End it and wait for its end and that of its containerd, which the next one would wait for in vain; with SIGTERM
+        it ends its containers first, unless they may live on."""
         pid = self.pid
         if pid is None:
             return
+        helper = self.folder / "exec" / "containerd" / "containerd.pid"
+        pids = [pid, *([int(helper.read_text())] if helper.exists() else [])]
         os.kill(pid, number)
         deadline = time.monotonic() + STOP_SECONDS
-        while not _has_ended(pid):
+        while not all(map(_has_ended, pids)):
             if time.monotonic() > deadline:
-                raise RuntimeError(f"dockerd {pid} did not end within {STOP_SECONDS:g} s")
+                raise RuntimeError(f"dockerd {pid} and its containerd did not end within {STOP_SECONDS:g} s")
             time.sleep(0.05)
 
     def remove(self) -> None:

@@ -243,7 +243,7 @@ class ExecutorContract:
 
     async def test_stop_when_script_cleans_up_then_it_has_the_grace_time(self, lab: ExecutorLab) -> None:
         script = (
-            "import signal, sys, time\ndef end(*_):\n    print('cleaning', flush=True)\n    sys.exit(0)\n"
+            "import os, signal, sys, time\ndef end(*_):\n    os.write(1, b'cleaning\\n')\n    sys.exit(0)\n"
             "signal.signal(signal.SIGTERM, end)\nprint('ready', flush=True)\ntime.sleep(600)"
         )
         spec = lab.spec(script)

@@ -65,10 +65,9 @@ class RayCluster:
         more = [f"--address={self.gcs}", f"--num-cpus={CPUS}"]
         if memory is not None:
             more.append(f"--memory={memory}")
-        folder = Path(self.folder, f"n{len(self.leaders)}")
-        folder.mkdir()
-        folder.chmod(0o711)
-        leader = self._spawn(start_command(ip, str(folder), free_ports(ip, 4), head=False, more=more))
+        folder = tempfile.mkdtemp(prefix="n", dir=self.folder)  # another worker may add one too
+        Path(folder).chmod(0o711)
+        leader = self._spawn(start_command(ip, folder, free_ports(ip, 4), head=False, more=more))
         self._until(lambda: ip in self.alive(), f"the node {ip} to join")
         return leader
 

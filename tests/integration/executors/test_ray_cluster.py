@@ -139,7 +139,7 @@ async def test_agent_when_killed_then_nothing_of_the_run_goes_on_and_it_is_lost(
 
 async def test_job_when_stopped_from_outside_then_script_has_some_grace_and_it_is_said(lab: RayLab) -> None:
     script = (
-        "import signal, sys, time\ndef end(*_):\n    print('cleaning', flush=True)\n    sys.exit(0)\n"
+        "import os, signal, sys, time\ndef end(*_):\n    os.write(1, b'cleaning\\n')\n    sys.exit(0)\n"
         "signal.signal(signal.SIGTERM, end)\nprint('up', flush=True)\ntime.sleep(600)"
     )
     spec = lab.spec(script)
