@@ -9,7 +9,7 @@ RUN = "$(UV)" run --frozen --no-sync
 PYTEST = $(RUN) pytest -n auto --dist loadgroup
 
 .NOTPARALLEL:
-.PHONY: help install demo serve test check unit lint format types contracts tests bench torture migrate docs openapi worker-image clean
+.PHONY: help install demo serve test check unit lint format types contracts tests bench torture screenshots migrate docs openapi worker-image clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
@@ -53,6 +53,9 @@ bench: install  ## the figures of docs/reference/performance.md, on this machine
 
 torture: install  ## kill and race as often as the reference page states
 	@$(PYTEST) tests/torture --full --timeout=0
+
+screenshots: install  ## pictures of every page, light and dark, wide and phone, into .screenshots
+	@$(RUN) python scripts/screenshots.py
 
 migrate: install  ## bring the database that DATABASE_URL or DATA_DIR names to this release's schema
 	@$(RUN) python scripts/migrate.py

@@ -19,6 +19,7 @@ from fastflow.kernel.http.app import build_app
 from fastflow.kit.errors import FastFlowError, InvalidInput
 from fastflow.kit.identity import Actor
 from fastflow.kit.log_lines import configure_logging
+from fastflow.pages import make_interface
 from fastflow.routers import Part, make_routers
 from fastflow.serve import KEY_MADE, Reporter
 from fastflow.settings import load_settings
@@ -61,6 +62,9 @@ def create_app(product: Product, *, local_actor: Actor | None = None) -> FastAPI
             Forwarding, is_candidate=owners.is_candidate, find=owners.find, methods=("GET", "HEAD", "POST")
         )
     app.state.agents = agents
+    if local_actor is None:
+        app.state.interface = make_interface(product, authenticator)
+        app.mount("/ui", app.state.interface)
     return app
 
 
@@ -147,6 +151,7 @@ def serve_web(product: Product, *, listen_fd: int | None = None, ready: Callable
     def end_streams() -> None:
         product.logs.close()
         app.state.agents.close()
+        app.state.interface.end()
 
     serving = Serving(
         host=settings.host,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request
 from fastapi import Path as PathParam
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from fastflow.kernel.http.access import Viewer, authenticated
 from fastflow.kit.errors import NotFound, Unauthenticated
@@ -44,20 +44,6 @@ _LOCKED_PAGE = """<!doctype html>
 </body>
 </html>
 """
-_FRONT_PAGE = """<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><title>Fast-Flow</title></head>
-<body style="font: 16px/1.5 sans-serif; max-width: 44em; margin: 4em auto; padding: 0 1em">
-<h1>Fast-Flow works here</h1>
-<p>This release has no pages of its own yet. Use the command line or the API:</p>
-<ul>
-<li>make a token on the server's machine: <code>fastflow tokens create me --role operator</code></li>
-<li>then, from anywhere: <code>FASTFLOW_URL=ADDRESS FASTFLOW_TOKEN=TOKEN fastflow pipelines list</code></li>
-<li><a href="health">/health</a> says whether all is well, <a href="docs">/docs</a> what the API can do.</li>
-</ul>
-</body>
-</html>
-"""
 _SWAGGER_START = """SwaggerUIBundle({
   url: "openapi.json", dom_id: "#swagger-ui", deepLinking: true, displayRequestDuration: true, filter: true,
   persistAuthorization: false, validatorUrl: null, layout: "BaseLayout"
@@ -80,7 +66,7 @@ def build_router() -> APIRouter:
     def show_front(request: Request) -> Response:
         """Where a browser ends up that is given the server's address."""
         if "text/html" in request.headers.get("accept", ""):
-            return HTMLResponse(_FRONT_PAGE, headers=_HEADERS)
+            return RedirectResponse("ui/", 303)
         return JSONResponse(
             {"service": "Fast-Flow", "health": "/health", "ready": "/ready", "openapi": "/openapi.json"}
         )

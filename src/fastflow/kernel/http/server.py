@@ -1,11 +1,13 @@
 """The server that carries an app: uvicorn. The web process alone imports it; the command line calls the app without."""
 
+import asyncio
 import gc
 import logging
 import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -16,6 +18,17 @@ _log = logging.getLogger("fastflow.web")
 
 _SHUTDOWN_SECONDS = 2
 """How long open answers may take to end; streams are cut then, and their readers resume where they were."""
+
+
+_MAX_MESSAGE_BYTES = 1024 * 1024
+"""What a page may send at once; a filled-in form is far below it."""
+
+
+def _websocket(**given: Any) -> asyncio.Protocol:
+    """The protocol of a connection that stays open. Imported by the first one: most servers of an API never see any."""
+    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+    return WebSocketsSansIOProtocol(**given)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +59,8 @@ def serve(app: FastAPI, serving: Serving) -> None:
         port=serving.port,
         loop="uvloop",
         http=LimitedHeadProtocol,
-        ws="none",
+        ws=_websocket,  # type: ignore[arg-type]  # called as the class would be
+        ws_max_size=_MAX_MESSAGE_BYTES,
         lifespan="on",
         log_config=None,
         access_log=False,

@@ -1,0 +1,50 @@
+"""The rooms of the interface: each bound to the services of a product."""
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import TYPE_CHECKING
+
+from fastflow.bootstrap import Product
+from fastflow.kernel.http.access import Authenticate
+from fastflow.kit.identity import SYSTEM
+
+if TYPE_CHECKING:
+    from fastflow.ui.interface import Interface
+    from fastflow.ui.manifest import Manifest
+
+
+def make_interface(product: Product, authenticate: Authenticate) -> "Interface":
+    """The interface over the product's services.
+
+    Args:
+        product: the services.
+        authenticate: says who asks; the same as the API's.
+    """
+    from fastflow.ui.interface import Interface
+
+    def listen() -> AsyncGenerator[bytes, None]:
+        # pages look again as who they belong to; what is heard here only tells them when
+        return product.logs.listen(SYSTEM, since=None)
+
+    return Interface(
+        make_manifests(product),
+        authenticate=authenticate,
+        listen=listen,
+        has_provider=product.federated is not None,
+    )
+
+
+def make_manifests(product: Product) -> "Sequence[Manifest]":
+    """What every room brings, in no particular order."""
+    from fastflow.kernel.pipelines.service import WarmUp
+    from fastflow.ui.rooms.overview.manifest import manifest as overview
+    from fastflow.ui.rooms.pipelines.manifest import manifest as pipelines
+    from fastflow.ui.rooms.runs.manifest import manifest as runs
+
+    failures, schedules = product.failures.failures, product.schedules.schedules
+    # asked how far environments are, not told to build them
+    warm_up = WarmUp(product.pipelines, product.environments, is_elsewhere=product.starts_from_image)
+    return [
+        overview(product.runs, failures, schedules, product.settings.data_dir, product.clock),
+        pipelines(product.pipelines, warm_up.states, product.runs, schedules),
+        runs(product.runs, product.logs, failures, product.clock),
+    ]

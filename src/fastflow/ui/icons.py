@@ -1,0 +1,43 @@
+"""The drawings of the interface: strokes on a grid of 16, in the colour of the text around them."""
+
+from fastflow.ui.markup import Html
+
+_PATHS = {
+    "overview": "M2.5 8.5 8 3l5.5 5.5M4 7.5v5.5h3V10h2v3h3V7.5",
+    "pipelines": "M3 4.5h4M3 8h10M3 11.5h7M10 4.5h3M13 11.5h0",
+    "runs": "M5 3.5v9l7.5-4.5z",
+    "search": "M7 11.5a4.5 4.5 0 1 0 0-9 4.5 4.5 0 0 0 0 9zM10.5 10.5l3 3",
+    "sun": "M8 10.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5zM8 1.5v1.5M8 13v1.5M1.5 8H3M13 8h1.5M3.4 3.4l1 1M11.6 11.6l1 1M12.6 3.4l-1 1M4.4 11.6l-1 1",
+    "language": "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12zM2 8h12M8 2c2 2 2.5 4 2.5 6S10 12 8 14M8 2C6 4 5.500 6 5.500 8S6 12 8 14",
+    "leave": "M6.500 13.500H3v-11h3.500M10 11l3-3-3-3M13 8H6",
+    "menu": "M2.500 4.500h11M2.500 8h11M2.500 11.500h11",
+    "play": "M5 3.500v9l7-4.500z",
+    "stop": "M4.500 4.500h7v7h-7z",
+    "again": "M13 8a5 5 0 1 1-1.600-3.700M13 2.500v2.500h-2.500",
+    "download": "M8 2.500v7.500M5 7.500l3 3 3-3M3 13.500h10",
+    "down": "M4 6.500l4 4 4-4",
+    "link": "M6.500 9.500l3-3M7 5l1.500-1.500a2.500 2.500 0 0 1 3.500 3.500L10.500 8.500M9 11l-1.500 1.500A2.500 2.500 0 0 1 4 9L5.500 7.500",
+    "clock": "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12zM8 5v3.300l2 1.200",
+    "alert": "M8 2.500l6 10.500H2zM8 6.500v3M8 11.300v.2",
+    "check": "M3.500 8.500l3 3 6-7",
+    "close": "M4 4l8 8M12 4l-8 8",
+    "file": "M4 2h5l3 3v9H4zM9 2v3h3",
+}
+
+
+def icon(name: str, cls: str = "") -> Html:
+    """A drawing; it says nothing to those who do not see it."""
+    return Html(
+        f'<svg class="icon {cls}" viewBox="0 0 16 16" width="16" height="16" fill="none" stroke="currentColor" '
+        f'stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">'
+        f'<path d="{_PATHS[name]}"/></svg>'
+    )
+
+
+def mark() -> Html:
+    """The product's mark."""
+    return Html(
+        '<svg class="mark" viewBox="0 0 24 24" width="22" height="22" aria-hidden="true">'
+        '<rect width="24" height="24" rx="6" fill="currentColor"/>'
+        '<path d="M6 8h8M6 12h12M6 16h6" stroke="var(--surface)" stroke-width="2" stroke-linecap="round" fill="none"/></svg>'
+    )

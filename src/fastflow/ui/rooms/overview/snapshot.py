@@ -1,0 +1,134 @@
+"""What the overview shows, read once for all who may see the same."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from fastflow.kernel.failures.domain.records import FailureGroup, GroupFilter
+from fastflow.kernel.failures.service import FailureService
+from fastflow.kernel.runs.domain.explain import Explanation
+from fastflow.kernel.runs.domain.run import Run, RunFilter
+from fastflow.kernel.runs.domain.states import RunStatus
+from fastflow.kernel.runs.service import RunService
+from fastflow.kernel.schedules.domain.schedule import Schedule
+from fastflow.kernel.schedules.service import ScheduleService
+from fastflow.kit.clock import Clock
+from fastflow.kit.identity import Actor, Role
+from fastflow.ui.rooms.overview.machine import Machine, look
+
+SHOWN = 6
+MOST = 200
+"""Beyond so many the exact number is not counted: it would be a look at every row."""
+_BELIEVED_SECONDS = 0.4
+_SCHEDULES = 500
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counted:
+    """Runs, the latest first: those that are shown, and how many there are."""
+
+    shown: Sequence[Run]
+    count: int
+    is_more: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """The product at one moment, as far as somebody may see it.
+
+    Attributes:
+        reasons: of queued runs, by id.
+        failed: in the last 24 hours; cancelled ones are nobody's failure.
+        groups: of those, the most frequent first: what they have in common, how many, the latest.
+        due: schedules by their next due time.
+        recent: pipelines that ran lately, the latest first.
+    """
+
+    running: Counted
+    queued: Counted
+    reasons: Mapping[str, Explanation]
+    failed: Counted
+    groups: Sequence[tuple[FailureGroup | None, int, Run]]
+    due: Sequence[Schedule]
+    recent: Sequence[str]
+    machine: Machine
+
+
+class Overview:
+    """Takes snapshots; those who may see the same share one.
+
+    Args:
+        runs: what runs, waits and failed.
+        failures: what failures have in common.
+        schedules: what is due.
+        data_dir: whose disk is looked at.
+        clock: tells the time.
+    """
+
+    def __init__(
+        self, runs: RunService, failures: FailureService, schedules: ScheduleService, data_dir: Path, clock: Clock
+    ) -> None:
+        self._runs = runs
+        self._failures = failures
+        self._schedules = schedules
+        self._data_dir = data_dir
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._kept: dict[object, tuple[float, Snapshot]] = {}
+
+    def look(self, actor: Actor) -> Snapshot:
+        """What the actor may see, not older than half a second."""
+        key = actor.reach(Role.VIEWER)
+        with self._lock:
+            kept = self._kept.get(key)
+            if kept is None or time.monotonic() - kept[0] > _BELIEVED_SECONDS:
+                snapshot = self._take(actor)
+                self._kept = {
+                    each: value for each, value in self._kept.items() if time.monotonic() - value[0] < _BELIEVED_SECONDS
+                }
+                kept = self._kept[key] = (time.monotonic(), snapshot)
+            return kept[1]
+
+    def _take(self, actor: Actor) -> Snapshot:
+        queued = self._count(RunFilter(status=RunStatus.PENDING), actor)
+        since = self._clock.now() - _DAY
+        failures = self._count(RunFilter(status=RunStatus.FAILED, since=since), actor, all_of_them=True)
+        failed = [run for run in failures.shown if run.reason != "cancelled"]
+        latest = self._runs.list(actor=actor, limit=50).items
+        due = [
+            schedule
+            for schedule in self._schedules.all(None, actor=actor, at_most=_SCHEDULES)
+            if schedule.next_due_at is not None
+        ]
+        return Snapshot(
+            running=self._count(RunFilter(status=RunStatus.RUNNING), actor),
+            queued=queued,
+            reasons={run.id: self._runs.explain(run.id, actor=actor) for run in queued.shown},
+            failed=Counted(shown=failed[:SHOWN], count=len(failed), is_more=failures.is_more),
+            groups=self._group(failed, actor),
+            due=sorted(due, key=lambda each: each.next_due_at or each.created_at)[:SHOWN],
+            recent=list(dict.fromkeys(run.pipeline_name for run in latest))[:SHOWN],
+            machine=look(self._data_dir),
+        )
+
+    def _count(self, wanted: RunFilter, actor: Actor, *, all_of_them: bool = False) -> Counted:
+        page = self._runs.list(wanted, actor=actor, limit=MOST)
+        shown = page.items if all_of_them else page.items[:SHOWN]
+        return Counted(shown=shown, count=len(page.items), is_more=page.next_cursor is not None)
+
+    def _group(self, failed: Sequence[Run], actor: Actor) -> Sequence[tuple[FailureGroup | None, int, Run]]:
+        if not failed:
+            return []
+        since = self._clock.now() - _DAY
+        known = {
+            group.failure.group: group
+            for group in self._failures.list(GroupFilter(since=since), actor=actor, limit=100).items
+        }
+        counts = Counter(run.failure_group for run in failed)
+        last = {run.failure_group: run for run in reversed(failed)}
+        return [(known.get(group) if group else None, count, last[group]) for group, count in counts.most_common(SHOWN)]

@@ -1,0 +1,194 @@
+"""One pipeline: the form that runs it, its last runs, what is wrong with it, and how it is set up."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nicegui import ui
+
+from fastflow.kernel.environments.domain.environment import Readiness
+from fastflow.kernel.pipelines.domain.faults import Fault
+from fastflow.kernel.pipelines.domain.pipeline import Pipeline
+from fastflow.kernel.pipelines.service import PipelineCatalog
+from fastflow.kernel.runs.domain.run import Run, RunFilter
+from fastflow.kernel.runs.service import RunService
+from fastflow.kernel.schedules.ports import ScheduleFilter
+from fastflow.kernel.schedules.service import ScheduleService
+from fastflow.kernel.schedules.service.schedules import ScheduleView
+from fastflow.kit.identity import Actor, Role
+from fastflow.ui.icons import icon
+from fastflow.ui.markup import Child, Html, div, join, link, span, tag
+from fastflow.ui.parts import card, empty, facts, heading, lasting, seconds, short, size, status, when
+from fastflow.ui.rooms.pipelines.form import RunForm
+from fastflow.ui.rooms.pipelines.manifest import States
+from fastflow.ui.rooms.pipelines.table import LAST, spark, state, success_rate, typical
+from fastflow.ui.shell.page import BASE, Fragment, Page
+from fastflow.ui.texts import Data, Phrase, Texts
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Shown:
+    pipeline: Pipeline
+    readiness: Readiness | None
+    runs: Sequence[Run]
+    schedules: Sequence[ScheduleView]
+
+
+class PipelinePage:
+    """Builds the page.
+
+    Args:
+        catalog: the pipelines.
+        states: how far their environments are.
+        runs: their runs, and how to start one.
+        schedules: when they start by themselves.
+    """
+
+    def __init__(self, catalog: PipelineCatalog, states: States, runs: RunService, schedules: ScheduleService) -> None:
+        self._catalog = catalog
+        self._states = states
+        self._runs = runs
+        self._schedules = schedules
+
+    async def build(self, page: Page) -> None:
+        """Put it on the page."""
+        t, name = page.t, page.params["name"]
+        shown = await page.ask(self._look, name, page.actor)
+        ui.page_title(f"{shown.pipeline.name} · Fast-Flow")
+        head = Fragment(_head(t, shown))
+        faults = Fragment(_faults(shown.pipeline))
+        with ui.element("div").classes("columns"):
+            with ui.element("div"):
+                if shown.pipeline.is_healthy:
+                    may = page.may(Role.OPERATOR, name)
+                    with ui.element("section").classes("card"):
+                        Fragment(div(tag("h2", t("pipelines.run_card")), cls="card-head"))
+                        RunForm(page, self._runs, shown.pipeline, may=may)
+                runs = Fragment(_runs(t, shown), cls="below")
+            beside = Fragment(_beside(t, shown))
+
+        async def refresh() -> None:
+            now = await page.ask(self._look, name, await page.who())
+            head.show(_head(t, now))
+            faults.show(_faults(now.pipeline))
+            runs.show(_runs(t, now))
+            beside.show(_beside(t, now))
+
+        page.live(refresh, pipeline_name=name)
+
+    def _look(self, name: str, actor: Actor) -> _Shown:
+        actor.require_pipeline(name)
+        pipeline = self._catalog.look_at(name)
+        return _Shown(
+            pipeline=pipeline,
+            readiness=self._states([pipeline]).get(name),
+            runs=self._runs.list(RunFilter(pipeline_name=name), actor=actor, limit=LAST).items,
+            schedules=self._schedules.list(ScheduleFilter(pipeline_name=name), actor=actor).items,
+        )
+
+
+def _head(t: Texts, shown: _Shown) -> Html:
+    pipeline = shown.pipeline
+    tags = div([span(Data(each), cls="tag") for each in pipeline.tags], cls="tags") if pipeline.tags else None
+    return heading(
+        Data(pipeline.name),
+        state(t, pipeline, shown.readiness),
+        tags,
+        trail=[(f"{BASE}/pipelines", t("pipelines.title"))],
+        under=Data(pipeline.description) if pipeline.description else None,
+    )
+
+
+def _faults(pipeline: Pipeline) -> Html:
+    return join([_fault(fault) for fault in pipeline.faults])
+
+
+def _fault(fault: Fault) -> Html:
+    kind = "bad" if fault.severity == "error" else "waits"
+    return div(
+        icon("alert"),
+        div(
+            tag("p", Data(fault.message)),
+            tag("p", tag("code", Data(fault.place)), Data(" · "), Data(fault.hint), cls="muted"),
+        ),
+        cls=f"note {kind}",
+    )
+
+
+def _runs(t: Texts, shown: _Shown) -> Html:
+    name = shown.pipeline.name
+    if not shown.runs:
+        return card(t("pipelines.runs"), empty("runs", t("pipelines.no_runs")))
+    rows = [_run(t, run) for run in shown.runs[:10]]
+    everything = link(f"{BASE}/runs?pipeline={name}", t("pipelines.all_runs"))
+    return card(t("pipelines.runs"), div(rows, cls="rows"), aside=everything)
+
+
+def _run(t: Texts, run: Run) -> Html:
+    return link(
+        f"{BASE}/runs/{run.id}",
+        span(status(t, run), style="min-width: 118px"),
+        span(tag("code", short(run.id), cls="muted"), cls="main wide-only"),
+        span(lasting(run.started_at, run.finished_at), cls="side", style="margin-left: auto"),
+        span(when(run.queued_at), cls="side", style="min-width: 92px; text-align: right"),
+        cls="row",
+    )
+
+
+def _beside(t: Texts, shown: _Shown) -> Html:
+    statistics = div(
+        spark(t, shown.runs),
+        facts(
+            [
+                (t("pipelines.success"), span(Data(success_rate(shown.runs)), cls="number")),
+                (t("pipelines.typical"), span(Data(typical(shown.runs)), cls="number")),
+            ]
+        ),
+        cls="statistics",
+    )
+    return join(
+        card(t("pipelines.recent"), statistics) if shown.runs else None,
+        _schedules(t, shown.schedules) if shown.schedules else None,
+        card(t("pipelines.settings"), facts(_settings(t, shown.pipeline))),
+    )
+
+
+def _schedules(t: Texts, schedules: Sequence[ScheduleView]) -> Html:
+    rows = [
+        div(
+            span(
+                tag("strong", Data(view.schedule.name)),
+                tag("small", tag("code", Data(view.schedule.expression)), Data(f" {view.schedule.timezone}")),
+                cls="main",
+            ),
+            span(t("pipelines.paused") if view.pauses else when(view.schedule.next_due_at), cls="side"),
+            cls="row",
+        )
+        for view in schedules
+    ]
+    return card(t("pipelines.schedules"), div(rows, cls="rows"))
+
+
+def _settings(t: Texts, pipeline: Pipeline) -> Sequence[tuple[Phrase | Data, Child]]:
+    def code(text: str | None) -> Child:
+        return tag("code", Data(text)) if text else None
+
+    def length(value: float | None) -> Child:
+        return Data(seconds(value)) if value is not None else None
+
+    limits, at_once = pipeline.limits, pipeline.concurrency
+    return [
+        (t("pipelines.script"), code(pipeline.script)),
+        (t("pipelines.python"), code(pipeline.python)),
+        (t("pipelines.dependencies"), code(pipeline.dependencies) if pipeline.dependencies != "none" else None),
+        (t("pipelines.repository"), code(pipeline.repository)),
+        (t("pipelines.commit"), code(pipeline.commit[:10] if pipeline.commit else None)),
+        (t("pipelines.executor"), code(pipeline.executor)),
+        (t("pipelines.timeout"), length(pipeline.run_timeout)),
+        (t("pipelines.idle_timeout"), length(pipeline.idle_timeout)),
+        (t("pipelines.memory"), size(limits.memory_bytes) if limits.memory_bytes else None),
+        (t("pipelines.cpus"), Data(f"{limits.cpus:g}") if limits.cpus else None),
+        (t("pipelines.at_once"), Data(at_once.limit) if at_once.limit else None),
+        (t("pipelines.retries"), Data(pipeline.retry.max_retries) if pipeline.retry else None),
+        (t("pipelines.network"), t("pipelines.network_on") if pipeline.network else t("pipelines.network_off")),
+        (t("pipelines.secrets"), div([span(Data(key), cls="tag") for key in pipeline.secrets], cls="tags") if pipeline.secrets else None),
+    ]  # fmt: skip

@@ -1,0 +1,32 @@
+"""The room of pipelines."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from fastflow.kernel.environments.domain.environment import Readiness
+from fastflow.kernel.pipelines.domain.pipeline import Pipeline
+from fastflow.kernel.pipelines.service import PipelineCatalog
+from fastflow.kernel.runs.service import RunService
+from fastflow.kernel.schedules.service import ScheduleService
+from fastflow.ui.manifest import Manifest, NavEntry, PageSpec
+
+States = Callable[[Sequence[Pipeline]], Mapping[str, Readiness]]
+"""How far the pipelines' environments are, by name."""
+
+
+def manifest(catalog: PipelineCatalog, states: States, runs: RunService, schedules: ScheduleService) -> Manifest:
+    """What it brings: the list of pipelines, and each pipeline with the form that runs it."""
+
+    def load() -> Sequence[PageSpec]:
+        from fastflow.ui.rooms.pipelines.detail import PipelinePage
+        from fastflow.ui.rooms.pipelines.table import PipelineTable
+
+        table = PipelineTable(catalog, states, runs)
+        detail = PipelinePage(catalog, states, runs, schedules)
+        return [
+            PageSpec(path="/pipelines", title="pipelines.title", build=table.build),
+            PageSpec(path="/pipelines/{name}", title="pipelines.pipeline_title", build=detail.build),
+        ]
+
+    nav = NavEntry(path="/pipelines", label="pipelines.title", icon="pipelines", order=20, key="p")
+    return Manifest(name="pipelines", texts=Path(__file__).parent / "texts.toml", load=load, nav=[nav])

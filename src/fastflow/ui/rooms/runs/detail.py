@@ -1,0 +1,282 @@
+"""One run: where it is and why, its course, its log while it writes it, what it left, and what can be done with it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from nicegui import ui
+
+from fastflow.kernel.failures.domain.changes import Why
+from fastflow.kernel.failures.service import FailureService
+from fastflow.kernel.runs.domain.explain import Explanation
+from fastflow.kernel.runs.domain.logged_run import StoredArtifact
+from fastflow.kernel.runs.domain.run import Run
+from fastflow.kernel.runs.domain.states import RunStatus
+from fastflow.kernel.runs.log_service import LogService
+from fastflow.kernel.runs.service import RunService
+from fastflow.kit.identity import Actor, Role
+from fastflow.ui.icons import icon
+from fastflow.ui.markup import Child, Html, div, join, link, span, tag
+from fastflow.ui.parts import card, facts, heading, kind_of, lasting, seconds, short, size, status, when
+from fastflow.ui.rooms.runs.log_view import LogView
+from fastflow.ui.rooms.runs.table import trigger
+from fastflow.ui.shell.controls import button, confirm
+from fastflow.ui.shell.page import BASE, Fragment, Page
+from fastflow.ui.texts import Data, Phrase, Texts
+
+_KINDS = ("state", "progress", "metric", "output")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Shown:
+    run: Run
+    explanation: Explanation
+    artifacts: Sequence[StoredArtifact]
+    why: Why | None
+
+
+class RunPage:
+    """Builds the page.
+
+    Args:
+        runs: the run, and what can be done with it.
+        logs: what it left.
+        failures: what changed before it failed.
+    """
+
+    def __init__(self, runs: RunService, logs: LogService, failures: FailureService) -> None:
+        self._runs = runs
+        self._logs = logs
+        self._failures = failures
+
+    async def build(self, page: Page) -> None:
+        """Put it on the page."""
+        run_id = page.params["run_id"]
+        shown = await page.ask(self._look, run_id, page.actor)
+        t = page.t
+        ui.page_title(f"{shown.run.pipeline_name} · {t(f'status.{shown.run.reason or shown.run.status}')} · Fast-Flow")
+        with ui.element("div").classes("bar"):
+            head = Fragment(_head(t, shown.run), cls="grow")
+            actions = _Actions(page, self._runs, shown.run)
+        note = Fragment(_note(shown))
+        with ui.element("div").classes("columns"):
+            with ui.element("div"):
+                course = Fragment(_course(t, shown.run))
+                LogView(t, shown.run.id).classes("below")
+            beside = Fragment(_beside(t, shown))
+
+        async def refresh() -> None:
+            now = await page.ask(self._look, run_id, await page.who())
+            head.show(_head(t, now.run))
+            actions.show(now.run)
+            note.show(_note(now))
+            course.show(_course(t, now.run))
+            beside.show(_beside(t, now))
+
+        page.live(refresh, run_id=shown.run.id, kinds=_KINDS, every=None if shown.run.has_ended else 5.0)
+
+    def _look(self, run_id: str, actor: Actor) -> _Shown:
+        run = self._runs.get(run_id, actor=actor)
+        return _Shown(
+            run=run,
+            explanation=self._runs.explain(run.id, actor=actor),
+            artifacts=self._logs.list_artifacts(actor, run.id) if run.has_ended else (),
+            why=self._failures.why(run.id, actor=actor)
+            if run.status is RunStatus.FAILED and run.reason != "cancelled"
+            else None,
+        )
+
+
+class _Actions:
+    """What can be done with the run as it is; made anew only when that changes."""
+
+    def __init__(self, page: Page, runs: RunService, run: Run) -> None:
+        self._page = page
+        self._runs = runs
+        self._run = run
+        self._place = ui.element("div").classes("actions")
+        with self._place:
+            self._put()
+
+    def show(self, run: Run) -> None:
+        """Offer what fits the run now."""
+        before, self._run = self._run, run
+        if (before.status, before.not_before, before.cancel_requested_at) != (
+            run.status, run.not_before, run.cancel_requested_at,
+        ):  # fmt: skip
+            self._place.clear()
+            with self._place:
+                self._put()
+
+    def _put(self) -> None:
+        page, run = self._page, self._run
+        t, may = page.t, page.may(Role.OPERATOR, run.pipeline_name)
+        if run.has_ended:
+            exact = t("runs.rerun_exact")
+            button(page, exact, self._rerun_exactly, drawing="again", may=may, title=t("runs.rerun_exact_about"))
+            button(page, t("runs.rerun"), self._rerun, drawing="play", may=may, cls="primary")
+            return
+        if run.not_before is not None and run.status is RunStatus.PENDING:
+            button(page, t("runs.hurry"), self._hurry, drawing="play", may=may)
+        if run.cancel_requested_at is None:
+            button(page, t("runs.cancel"), self._cancel, drawing="stop", may=may, cls="danger")
+
+    async def _rerun(self) -> None:
+        await self._repeat(is_exact=False)
+
+    async def _rerun_exactly(self) -> None:
+        await self._repeat(is_exact=True)
+
+    async def _repeat(self, *, is_exact: bool) -> None:
+        page = self._page
+        made = await page.ask(self._runs.rerun, self._run.id, actor=await page.who(), exact=is_exact)
+        page.go(f"/runs/{made.id}")
+
+    async def _hurry(self) -> None:
+        await self._page.ask(self._runs.hurry, self._run.id, actor=await self._page.who())
+
+    async def _cancel(self) -> None:
+        page, t = self._page, self._page.t
+        if await confirm(t("runs.cancel_question"), t("runs.cancel_text"), yes=t("runs.cancel"), no=t("runs.keep")):
+            after = await page.ask(self._runs.cancel, self._run.id, actor=await page.who())
+            page.tell(t("runs.cancelling"))
+            self.show(after)
+
+
+def _head(t: Texts, run: Run) -> Html:
+    copy = tag(
+        "button", tag("code", short(run.id)), cls="muted", data_do="copy", data_text=run.id,
+        title=t("runs.copy_id"), aria_label=t("runs.copy_id"),
+    )  # fmt: skip
+    name = quote(run.pipeline_name, safe="")
+    return heading(
+        Data(run.pipeline_name),
+        status(t, run),
+        copy,
+        trail=[(f"{BASE}/runs", t("runs.title")), (f"{BASE}/pipelines/{name}", Data(run.pipeline_name))],
+    )
+
+
+def _note(shown: _Shown) -> Html:
+    """Why the run is where it is; of a success nothing has to be said."""
+    run = shown.run
+    if run.status is RunStatus.SUCCESS:
+        return Html("")
+    text = run.reason_text if run.has_ended and run.reason_text else shown.explanation.text
+    drawing = "alert" if kind_of(run) == "bad" else "clock"
+    return div(icon(drawing), span(Data(text)), cls=f"note {kind_of(run)}", role="status")
+
+
+def _course(t: Texts, run: Run) -> Html:
+    """How long the run waited, was prepared and ran: the time line of its state."""
+    steps = [
+        ("waits", t("runs.waited"), run.queued_at, run.claimed_at or run.finished_at),
+        ("still", t("runs.set_up"), run.claimed_at, run.started_at or run.finished_at),
+        (kind_of(run) if run.has_ended else "runs", t("runs.ran"), run.started_at, run.finished_at),
+    ]
+    now = datetime.now(UTC)
+    lengths = [((end or now) - begin).total_seconds() if begin else 0.0 for _, _, begin, end in steps]
+    whole = sum(lengths) or 1.0
+    track = [
+        tag("i", cls=kind, style=f"flex: {max(length / whole, 0.004):.4f}", title=seconds(length))
+        for (kind, _, begin, _), length in zip(steps, lengths, strict=True)
+        if begin is not None
+    ]
+    told = [
+        tag("li", span(cls=f"dot {kind}"), label, lasting(begin, end), span(when(begin, "clock"), cls="muted"))
+        for kind, label, begin, end in steps
+        if begin is not None
+    ]
+    ended = (
+        tag("li", span(cls="dot still"), t("runs.ended"), when(run.finished_at, "clock")) if run.finished_at else None
+    )
+    progress = _progress(t, run)
+    return card(t("runs.course"), div(div(track, cls="track"), tag("ol", told, ended), cls="course"), progress)
+
+
+def _progress(t: Texts, run: Run) -> Html | None:
+    told = run.progress or {}
+    share = told.get("progress")
+    if not isinstance(share, int | float) or run.has_ended:
+        return None
+    step = told.get("step")
+    percent = min(max(float(share), 0.0), 1.0) * 100
+    return div(
+        tag("p", t("runs.progress"), Data(f" {percent:.0f} %"), Data(f" · {step}") if step else None, cls="muted"),
+        div(tag("i", style=f"width: {percent:.1f}%"), cls="meter runs"),
+        cls="card-body",
+    )
+
+
+def _beside(t: Texts, shown: _Shown) -> Html:
+    run = shown.run
+    return join(
+        card(t("runs.details"), _details(t, run)),
+        _changes(t, shown.why) if shown.why else None,
+        _values(t("runs.params"), run.params),
+        _values(t("runs.metrics"), run.metrics),
+        _values(t("runs.outputs"), run.outputs),
+        _artifacts(t, run, shown.artifacts) if shown.artifacts else None,
+    )
+
+
+def _details(t: Texts, run: Run) -> Html:
+    def other(run_id: str | None) -> Child:
+        return link(f"{BASE}/runs/{run_id}", tag("code", short(run_id))) if run_id else None
+
+    def data(value: object) -> Child:
+        return Data(value) if value not in (None, "") else None
+
+    rows: list[tuple[Phrase | Data, Child]] = [
+        (t("runs.started_by"), trigger(t, run)),
+        (t("runs.by"), data(run.submitted_by)),
+        (t("runs.queued"), when(run.queued_at, "clock")),
+        (t("runs.duration"), lasting(run.started_at, run.finished_at)),
+        (t("runs.exit_code"), data(run.exit_code)),
+        (t("runs.attempt"), data(run.attempt) if run.attempt > 1 or run.retried_by else None),
+        (t("runs.retry_of"), other(run.retry_of)),
+        (t("runs.retried_by"), other(run.retried_by)),
+        (t("runs.rerun_of"), other(run.rerun_of)),
+        (t("runs.priority"), data(run.priority) if run.priority else None),
+        (t("runs.executor"), data(run.executor)),
+        (t("runs.interpreter"), data(run.interpreter)),
+        (t("runs.commit"), tag("code", Data(run.commit[:10])) if run.commit else None),
+        (t("runs.environment"), tag("code", Data(run.environment[:10])) if run.environment else None),
+        (t("runs.memory"), size(run.peak_memory_bytes) if run.peak_memory_bytes else None),
+        (t("runs.cpu"), data(seconds(run.cpu_seconds)) if run.cpu_seconds is not None else None),
+    ]
+    return facts(rows)
+
+
+def _changes(t: Texts, why: Why) -> Html:
+    last = why.last_good
+    way = link(f"{BASE}/runs/{last.id}", t("runs.compare")) if last else None
+    return card(t("runs.what_changed"), tag("p", Data(why.text), cls="card-body soft"), aside=way)
+
+
+def _values(title: Phrase, values: Mapping[str, Any] | None) -> Html | None:
+    if not values:
+        return None
+    return card(title, facts((Data(name), tag("code", Data(_shown(value)))) for name, value in values.items()))
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _artifacts(t: Texts, run: Run, artifacts: Sequence[StoredArtifact]) -> Html:
+    rows = [
+        link(
+            f"/runs/{run.id}/artifacts/{quote(artifact.path)}",
+            icon("file"),
+            span(tag("strong", Data(artifact.path)), cls="main"),
+            span(size(artifact.size_bytes), cls="side"),
+            cls="row",
+            download=True,
+        )
+        for artifact in artifacts
+    ]
+    return card(t("runs.artifacts"), div(rows, cls="rows"))

@@ -1,0 +1,306 @@
+// The live log of a run. Reads the API's own event stream, whose ids are byte offsets: after any break the browser names
+// the last one and goes on there, so that no line is missing or told twice, and two tabs show the same.
+const LINE = 20;
+const AHEAD = 40;
+const FIRST = 1000;
+const EARLIER = 2000;
+const MOST = 200000;
+const ERROR = /\b(error|exception|traceback|fatal|critical|panic)\b/i;
+const SGR = /\x1b\[([0-9;]*)m/g;
+const OTHER = /\x1b(?:\[[0-9;?]*[ -/]*[@-ln-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][0-9A-B]|[=>A-Z])/g;
+const NAMES = ["#6b7280", "#dc2626", "#16a34a", "#b7791f", "#3b6fe0", "#a244c9", "#0e8a93", "#9ca3af"];
+const BRIGHT = ["#8b93a1", "#ef5350", "#22b35e", "#d69a2d", "#5b8def", "#bd68e0", "#22a9b3", "#d1d5db"];
+
+function colour(number) {
+  if (number < 8) return NAMES[number];
+  if (number < 16) return BRIGHT[number - 8];
+  if (number > 231) return `rgb(${Array(3).fill(8 + (number - 232) * 10).join()})`;
+  const part = (step) => (step ? 55 + step * 40 : 0);
+  const rest = number - 16;
+  return `rgb(${part(Math.floor(rest / 36))},${part(Math.floor(rest / 6) % 6)},${part(rest % 6)})`;
+}
+
+function apply(style, codes) {
+  for (let at = 0; at < codes.length; at++) {
+    const code = codes[at];
+    if (code === 0) Object.keys(style).forEach((key) => delete style[key]);
+    else if (code === 1) style.fontWeight = "600";
+    else if (code === 2) style.opacity = "0.65";
+    else if (code === 3) style.fontStyle = "italic";
+    else if (code === 4) style.textDecoration = "underline";
+    else if (code === 22) { delete style.fontWeight; delete style.opacity; }
+    else if (code === 23) delete style.fontStyle;
+    else if (code === 24) delete style.textDecoration;
+    else if (code >= 30 && code <= 37) style.color = NAMES[code - 30];
+    else if (code >= 90 && code <= 97) style.color = BRIGHT[code - 90];
+    else if (code >= 40 && code <= 47) style.backgroundColor = NAMES[code - 40];
+    else if (code === 39) delete style.color;
+    else if (code === 49) delete style.backgroundColor;
+    else if (code === 38 || code === 48) {
+      const key = code === 38 ? "color" : "backgroundColor";
+      if (codes[at + 1] === 5) { style[key] = colour(codes[at + 2] ?? 0); at += 2; }
+      else if (codes[at + 1] === 2) { style[key] = `rgb(${codes.slice(at + 2, at + 5).join()})`; at += 4; }
+    }
+  }
+}
+
+// Coloured pieces of a line: [text, style]. A carriage return starts the line again, as on a terminal.
+export function pieces(text) {
+  const shown = text.replace(/\r+$/, "").split("\r").pop().replace(OTHER, "");
+  const found = [];
+  const style = {};
+  let from = 0;
+  for (const match of shown.matchAll(SGR)) {
+    if (match.index > from) found.push([shown.slice(from, match.index), { ...style }]);
+    apply(style, (match[1] || "0").split(";").map(Number));
+    from = match.index + match[0].length;
+  }
+  if (from < shown.length || !found.length) found.push([shown.slice(from), { ...style }]);
+  return found;
+}
+
+const plain = (text) => pieces(text).map(([part]) => part).join("");
+
+export default {
+  props: { url: String, words: Object, live: Boolean, language: String },
+  template: `
+    <section class="card log" :aria-label="words.title">
+      <div class="log-bar">
+        <h2>{{ words.title }}</h2>
+        <span class="grow"></span>
+        <input type="search" v-model="wanted" :placeholder="words.find" :aria-label="words.find"
+               @keydown.enter.prevent="step($event.shiftKey ? -1 : 1)">
+        <span class="muted number" v-if="wanted">{{ hits.length ? (hit + 1) + '/' + hits.length : '0' }}</span>
+        <button class="tool" @click="toError" :disabled="!hasError" v-if="hasError">{{ words.first_error }}</button>
+        <button class="tool" :aria-pressed="String(times)" @click="times = !times; draw()">{{ words.times }}</button>
+        <button class="tool" :aria-pressed="String(follows)" @click="toggleFollow" v-if="!ended">{{ follows ? words.following : words.follow }}</button>
+        <a class="tool" :href="url + '?download=true'" :title="words.download" :aria-label="words.download" download>
+          <svg class="icon" viewBox="0 0 16 16" width="16" height="16" fill="none" stroke="currentColor" stroke-width="1.5"
+               stroke-linecap="round" stroke-linejoin="round"><path d="M8 2.5v7.5M5 7.5l3 3 3-3M3 13.500h10"/></svg>
+        </a>
+      </div>
+      <div class="log-scroll" ref="scroll" tabindex="0" role="log" aria-live="off" :aria-label="words.title" @scroll.passive="scrolled">
+        <div class="log-lines" ref="lines"></div>
+        <div class="log-note" v-if="!count">{{ gone || (ended ? words.nothing : words.waiting) }}</div>
+      </div>
+      <div class="log-foot"><span>{{ state }}</span><span class="number">{{ words.lines.replace('{n}', count.toLocaleString(language)) }}</span></div>
+    </section>`,
+  data: () => ({
+    count: 0, follows: true, times: false, wanted: "", hit: 0, hits: [], hasError: false, ended: false, lost: false, gone: "", earlier: 0,
+  }),
+  computed: {
+    state() {
+      if (this.gone) return "";
+      if (this.lost) return this.words.lost;
+      return this.ended ? this.words.ended : this.words.streaming;
+    },
+  },
+  watch: {
+    wanted() { this.hit = 0; this.search(); if (this.hits.length) this.step(0); else this.draw(); },
+  },
+  created() {
+    this.store = [];
+    this.marked = -1;
+    this.frame = 0;
+  },
+  async mounted() {
+    this.resized = new ResizeObserver(() => this.draw());
+    this.resized.observe(this.$refs.scroll);
+    const place = /^#at-(\d+)$/.exec(location.hash);
+    await this.begin(place ? Number(place[1]) : null);
+  },
+  unmounted() {
+    this.source?.close();
+    clearTimeout(this.later);
+    this.resized?.disconnect();
+    cancelAnimationFrame(this.frame);
+  },
+  methods: {
+    async begin(place) {
+      let from = place;
+      if (from === null) {
+        try {
+          const head = await fetch(`${this.url}?tail=${FIRST}`, { method: "HEAD" });
+          if (head.status === 404) { this.gone = this.words.removed; this.ended = true; return; }
+          if (!head.ok) throw new Error(head.status);
+          from = Number(head.headers.get("Log-From") || 0);
+        } catch {
+          this.lost = true;
+          this.later = setTimeout(() => this.begin(place), 1500);
+          return;
+        }
+      } else {
+        this.follows = false;
+        this.marked = from;
+      }
+      this.lost = false;
+      this.earlier = this.from = this.last = from;
+      this.open();
+    },
+    open() {
+      const source = (this.source = new EventSource(`${this.url}/stream?since=${this.last}`));
+      source.onopen = () => { this.lost = false; };
+      source.addEventListener("log", (event) => this.take(Number(event.lastEventId), JSON.parse(event.data)));
+      source.addEventListener("skipped", (event) => {
+        const { from, to } = JSON.parse(event.data);
+        this.take(Number(event.lastEventId), { stream: "stderr", line: this.words.skipped.replace("{n}", (to - from).toLocaleString(this.language)), ours: true });
+      });
+      source.addEventListener("end", () => { this.ended = true; this.lost = false; source.close(); this.queue(); });
+      source.onerror = () => {
+        if (this.ended) return;
+        this.lost = true;
+        if (source.readyState === EventSource.CLOSED) {
+          clearTimeout(this.later);
+          this.later = setTimeout(() => this.open(), 1500);
+        }
+      };
+    },
+    take(end, line) {
+      if (end <= this.last) return;
+      this.store.push({ at: this.last, ...line, ours: line.ours || (line.stream === "stderr" && line.line.startsWith("[fastflow] ")) });
+      this.last = end;
+      if (!this.hasError && ERROR.test(line.line)) this.hasError = true;
+      if (this.store.length > MOST) {
+        this.store.splice(0, MOST / 10);
+        this.earlier = this.store[0].at;
+      }
+      this.queue();
+    },
+    queue() {
+      if (this.frame) return;
+      this.frame = requestAnimationFrame(() => {
+        this.frame = 0;
+        this.count = this.store.length;
+        if (this.wanted) this.search();
+        this.draw();
+        if (this.follows) this.toEnd();
+        else if (this.marked >= 0 && !this.wasMarked) {
+          this.wasMarked = true;
+          this.$refs.scroll.scrollTop = 0;
+        }
+      });
+    },
+    draw() {
+      const { scroll, lines } = this.$refs;
+      if (!scroll) return;
+      lines.style.height = `${this.store.length * LINE}px`;
+      const from = Math.max(0, Math.floor(scroll.scrollTop / LINE) - AHEAD);
+      const to = Math.min(this.store.length, Math.ceil((scroll.scrollTop + scroll.clientHeight) / LINE) + AHEAD);
+      const drawn = [];
+      let width = 0;
+      for (let number = from; number < to; number++) drawn.push(this.row(number));
+      lines.replaceChildren(...drawn);
+      for (const row of drawn) width = Math.max(width, row.scrollWidth);
+      lines.style.width = `max(100%, ${width}px)`;
+    },
+    row(number) {
+      const line = this.store[number];
+      const row = document.createElement("div");
+      row.className = `log-line${line.stream === "stderr" && !line.ours ? " err" : ""}${line.ours ? " ours" : ""}`;
+      row.style.top = `${number * LINE}px`;
+      if (line.at === this.marked) row.classList.add("at");
+      if (this.wanted && this.hits[this.hit] === number) row.classList.add("hit");
+      const link = document.createElement("a");
+      link.href = `#at-${line.at}`;
+      link.textContent = (number + 1).toLocaleString(this.language);
+      link.setAttribute("aria-label", this.words.link.replace("{n}", number + 1));
+      link.onclick = () => { this.marked = line.at; this.follows = false; this.draw(); };
+      row.append(link);
+      if (this.times && line.ts) {
+        const time = document.createElement("span");
+        time.className = "at-time";
+        time.textContent = new Date(line.ts).toLocaleTimeString(this.language, { hour12: false, fractionalSecondDigits: 3 });
+        time.title = line.ts;
+        row.append(time);
+      }
+      for (const [text, style] of pieces(line.line)) {
+        const piece = document.createElement("span");
+        Object.assign(piece.style, style);
+        this.fill(piece, text);
+        row.append(piece);
+      }
+      return row;
+    },
+    fill(piece, text) {
+      const wanted = this.wanted.toLowerCase();
+      if (!wanted) { piece.textContent = text; return; }
+      const lower = text.toLowerCase();
+      let from = 0;
+      for (let at = lower.indexOf(wanted); at >= 0; at = lower.indexOf(wanted, from)) {
+        piece.append(text.slice(from, at), Object.assign(document.createElement("mark"), { textContent: text.slice(at, at + wanted.length) }));
+        from = at + wanted.length;
+      }
+      piece.append(text.slice(from));
+    },
+    search() {
+      const wanted = this.wanted.toLowerCase();
+      this.hits = [];
+      if (!wanted) return;
+      this.store.forEach((line, number) => plain(line.line).toLowerCase().includes(wanted) && this.hits.push(number));
+      if (this.hit >= this.hits.length) this.hit = 0;
+    },
+    step(by) {
+      if (!this.hits.length) return;
+      this.hit = (this.hit + by + this.hits.length) % this.hits.length;
+      this.show(this.hits[this.hit]);
+    },
+    show(number) {
+      this.follows = false;
+      const { scroll } = this.$refs;
+      scroll.scrollTop = Math.max(0, number * LINE - scroll.clientHeight / 2);
+      this.draw();
+    },
+    toError() {
+      const number = this.store.findIndex((line) => ERROR.test(line.line));
+      if (number < 0) return;
+      this.marked = this.store[number].at;
+      this.show(number);
+    },
+    toEnd() {
+      const { scroll } = this.$refs;
+      scroll.scrollTop = scroll.scrollHeight;
+      this.draw();
+    },
+    toggleFollow() {
+      this.follows = !this.follows;
+      if (this.follows) this.toEnd();
+    },
+    scrolled() {
+      const { scroll } = this.$refs;
+      const isAtEnd = scroll.scrollTop + scroll.clientHeight >= scroll.scrollHeight - LINE;
+      if (this.follows && !isAtEnd && scroll.scrollTop < this.top) this.follows = false;
+      else if (!this.follows && isAtEnd && scroll.scrollTop > this.top) this.follows = true;
+      this.top = scroll.scrollTop;
+      if (scroll.scrollTop < LINE * 10 && this.earlier > 0) this.loadEarlier();
+      this.draw();
+    },
+    async loadEarlier() {
+      if (this.isLoading) return;
+      this.isLoading = true;
+      try {
+        const answer = await fetch(`${this.url}?to=${this.earlier}&tail=${EARLIER}&times=true`);
+        if (!answer.ok) return;
+        let at = Number(answer.headers.get("Log-From"));
+        const found = [];
+        const encoder = new TextEncoder();
+        for (const raw of (await answer.text()).split("\n").slice(0, -1)) {
+          const [, ts, stream, part, line] = /^(\S+) (\S+) ([FP]) ?([^]*)$/.exec(raw) || [null, "", "stdout", "F", raw];
+          const before = found.at(-1);
+          if (before?.isOpen && before.stream === stream) { before.line += line; before.isOpen = part === "P"; }
+          else found.push({ at, ts, stream, line, isOpen: part === "P", ours: stream === "stderr" && line.startsWith("[fastflow] ") });
+          at += encoder.encode(raw).length + 1;
+        }
+        this.earlier = Number(answer.headers.get("Log-From"));
+        this.store = found.concat(this.store);
+        this.hasError = this.hasError || found.some((line) => ERROR.test(line.line));
+        this.count = this.store.length;
+        if (this.wanted) this.search();
+        this.draw();
+        this.$refs.scroll.scrollTop += found.length * LINE;
+        this.draw();
+      } finally {
+        this.isLoading = false;
+      }
+    },
+  },
+};

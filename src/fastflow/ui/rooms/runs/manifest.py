@@ -1,0 +1,26 @@
+"""The room of runs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fastflow.kernel.failures.service import FailureService
+from fastflow.kernel.runs.log_service import LogService
+from fastflow.kernel.runs.service import RunService
+from fastflow.kit.clock import Clock
+from fastflow.ui.manifest import Manifest, NavEntry, PageSpec
+
+
+def manifest(runs: RunService, logs: LogService, failures: FailureService, clock: Clock) -> Manifest:
+    """What it brings: the table of runs, and each run."""
+
+    def load() -> Sequence[PageSpec]:
+        from fastflow.ui.rooms.runs.detail import RunPage
+        from fastflow.ui.rooms.runs.table import RunTable
+
+        return [
+            PageSpec(path="/runs", title="runs.title", build=RunTable(runs, clock).build),
+            PageSpec(path="/runs/{run_id}", title="runs.run_title", build=RunPage(runs, logs, failures).build),
+        ]
+
+    nav = NavEntry(path="/runs", label="runs.title", icon="runs", order=30, key="r")
+    return Manifest(name="runs", texts=Path(__file__).parent / "texts.toml", load=load, nav=[nav])

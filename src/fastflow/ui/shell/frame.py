@@ -1,0 +1,123 @@
+"""What stands around every page: navigation, search, who is logged in; and what stands in place of one that failed."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from nicegui import ui
+
+from fastflow.kit.errors import FastFlowError
+from fastflow.ui.icons import icon, mark
+from fastflow.ui.manifest import Manifest, NavEntry, PageSpec
+from fastflow.ui.markup import Html, div, join, link, span, tag
+from fastflow.ui.shell.page import BASE, Fragment, Page
+from fastflow.ui.texts import Data
+
+
+class Frame:
+    """The frame of all pages.
+
+    Args:
+        manifests: the rooms.
+        version: of the static files.
+    """
+
+    def __init__(self, manifests: Sequence[Manifest], *, version: str) -> None:
+        self._entries = sorted((entry for manifest in manifests for entry in manifest.nav), key=lambda each: each.order)
+        self._static = f"{BASE}/static/{version}"
+
+    @contextmanager
+    def around(self, page: Page, spec: PageSpec) -> Iterator[None]:
+        """The frame, inside which the page puts its content."""
+        ui.page_title(f"{page.t(spec.title)} · Fast-Flow")
+        ui.add_head_html(self._head(page))
+        entries = [entry for entry in self._entries if page.may(entry.role)]
+        with ui.element("div").classes("shell"):
+            Fragment(self._sidebar(page, entries), tag="aside", cls="sidebar")
+            with ui.element("div").classes("stage"):
+                Fragment(self._topbar(page), tag="header", cls="topbar")
+                with ui.element("main").classes("content").props('id="content" tabindex="-1"'):
+                    yield
+
+    def _head(self, page: Page) -> str:
+        t = page.t
+        given = {
+            "base": BASE,
+            "language": t.language,
+            "words": dict(t.starting_with("script.")),
+            "statuses": dict(t.starting_with("status.")),
+            "lost": dict(t.starting_with("lost.")),
+            "pages": [
+                {"path": BASE + entry.path, "label": t(entry.label), "key": entry.key}
+                for entry in self._entries
+                if page.may(entry.role)
+            ],
+        }
+        return join(
+            tag("link", rel="icon", href=f"{self._static}/mark.svg"),
+            tag("link", rel="stylesheet", href=f"{self._static}/app.css"),
+            tag("link", rel="stylesheet", href=f"{self._static}/forms.css"),
+            Html(
+                f'<script type="application/json" id="given">{json.dumps(given).replace("<", chr(92) + "u003c")}</script>'
+            ),
+            tag("script", src=f"{self._static}/theme.js"),
+            tag("script", src=f"{self._static}/app.js", defer=True),
+            tag("script", src=f"{self._static}/palette.js", defer=True),
+        )
+
+    def _sidebar(self, page: Page, entries: Sequence[NavEntry]) -> Html:
+        t = page.t
+        return join(
+            link("#content", t("shell.skip"), cls="skip"),
+            link(f"{BASE}/", mark(), span(Data("Fast-Flow")), cls="brand"),
+            tag("nav", [self._entry(page, entry) for entry in entries], aria_label=t("shell.navigation")),
+            div(
+                div(
+                    tag("strong", Data(page.actor.name.partition(":")[2] or page.actor.name)),
+                    span(t(f"shell.role_{page.actor.role.word}"), cls="muted"),
+                    cls="person",
+                ),
+                div(
+                    _tool("theme", "sun", t("shell.theme")),
+                    tag("button", t("shell.language"), cls="tool text", data_do="language"),
+                    _tool("logout", "leave", t("shell.log_out")),
+                    cls="tools",
+                ),
+                cls="foot",
+            ),
+        )
+
+    def _entry(self, page: Page, entry: NavEntry) -> Html:
+        path = BASE + entry.path
+        here = page.path.rstrip("/")
+        is_here = here == path.rstrip("/") or (entry.path != "/" and here.startswith(path + "/"))
+        return link(path, icon(entry.icon), span(page.t(entry.label)), aria_current="page" if is_here else None)
+
+    def _topbar(self, page: Page) -> Html:
+        t = page.t
+        return join(
+            _tool("menu", "menu", t("shell.menu")),
+            link(f"{BASE}/", mark(), cls="brand small", aria_label="Fast-Flow"),
+            tag(
+                "button", icon("search"), span(t("shell.search"), cls="grow"), tag("kbd", Data("Ctrl K")),
+                cls="find", data_do="palette", aria_label=t("shell.search"),
+            ),
+        )  # fmt: skip
+
+
+def _tool(do: str, drawing: str, label: str) -> Html:
+    return tag("button", icon(drawing), cls=f"tool {do}", data_do=do, aria_label=label, title=label)
+
+
+def put_problem(page: Page, error: FastFlowError | None) -> None:
+    """Say on the page why there is nothing else on it."""
+    t = page.t
+    Fragment(
+        div(
+            icon("alert"),
+            tag("h1", t("shell.failed") if error is None else Data(error.message)),
+            tag("p", t("shell.unforeseen_hint") if error is None else Data(error.hint), cls="muted"),
+            link(f"{BASE}/", t("shell.back"), cls="button"),
+            cls="empty tall",
+        )
+    )

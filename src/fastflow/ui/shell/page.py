@@ -1,0 +1,190 @@
+"""One open page: who looks at it, in which language, and how it hears, acts and tells what failed."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar
+from urllib.parse import quote
+
+from nicegui import background_tasks, ui
+from starlette.requests import Request
+
+from fastflow.kernel.http.access import Authenticate
+from fastflow.kit.errors import FastFlowError, Unauthenticated
+from fastflow.kit.identity import Actor, Role
+from fastflow.ui.gate import ACTOR
+from fastflow.ui.live import Happening, Hub, concerns
+from fastflow.ui.markup import Html
+from fastflow.ui.texts import Phrase, Texts
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_log = logging.getLogger("fastflow.ui")
+
+BASE = "/ui"
+_GATHER_SECONDS = 0.3
+"""What happens within this time is shown by one look."""
+
+
+class Fragment:
+    """A piece of HTML on a page, which is sent again only when it has changed."""
+
+    def __init__(self, html: Html, tag: str = "div", cls: str = "") -> None:
+        self._element = ui.html(html, sanitize=False, tag=tag).classes(cls)
+        self._shown = html
+
+    def show(self, html: Html) -> None:
+        """Show this in its place."""
+        if html != self._shown:
+            self._shown = html
+            self._element.set_content(html)
+
+
+class Page:
+    """What a page's content is built with.
+
+    Attributes:
+        t: the words, in the reader's language.
+        actor: who opened it; may have changed since, see `who`.
+        params: of its path.
+        query: of its address.
+    """
+
+    def __init__(self, request: Request, t: Texts, *, authenticate: Authenticate, hub: Hub) -> None:
+        self.t = t
+        self.actor: Actor = request.scope[ACTOR]
+        self.params: Mapping[str, str] = request.path_params
+        self.query: Mapping[str, str] = request.query_params
+        self.path = request.url.path
+        self._request = request
+        self._authenticate = authenticate
+        self._hub = hub
+        self.client = ui.context.client
+
+    async def who(self) -> Actor:
+        """Who the session belongs to now, with the rights they have now: asked before everything that is done.
+
+        Raises:
+            Unauthenticated: the session has ended.
+        """
+        answer = self._authenticate(self._request)
+        return answer if isinstance(answer, Actor) else await answer
+
+    def may(self, role: Role, pipeline_name: str | None = None) -> bool:
+        """Whether to offer something; whether it is allowed, the service decides."""
+        if pipeline_name is None:
+            return self.actor.highest_role >= role
+        return self.actor.may_touch(pipeline_name, role)
+
+    async def ask(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The answer of a service, computed in a thread."""
+        return await asyncio.to_thread(function, *args, **kwargs)
+
+    def live(
+        self,
+        refresh: Callable[[], Awaitable[None]],
+        *,
+        run_id: str | None = None,
+        pipeline_name: str | None = None,
+        kinds: Collection[str] | None = ("state",),
+        every: float | None = None,
+    ) -> None:
+        """Look again whenever something happened.
+
+        Args:
+            refresh: brings the page up to date.
+            run_id: only what happens to this run.
+            pipeline_name: only what happens to this pipeline's runs.
+            kinds: only events of these kinds; None: all.
+            every: also after so many seconds, for what no event tells of.
+        """
+        watch = _Watch(self, refresh)
+
+        def hear(happened: Sequence[Happening]) -> None:
+            if concerns(happened, run_id=run_id, pipeline_name=pipeline_name, kinds=kinds):
+                watch.look()
+
+        self.client.on_delete(self._hub.subscribe(hear))
+        if every is not None:
+            ui.timer(every, watch.look, immediate=False)
+
+    def act(self, do: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+        """A handler that tells what went wrong, with what can be done about it."""
+
+        async def handler(*args: Any) -> None:
+            try:
+                await do(*args)
+            except Unauthenticated:
+                self.log_in_again()
+            except FastFlowError as error:
+                self.tell_problem(error)
+            except Exception:  # noqa: BLE001  # told on the page, and in the log
+                _log.exception("ui.action_failed", extra={"fields": {"page": self.path}})
+                toast(self.t("shell.unforeseen"), self.t("shell.unforeseen_hint"), is_problem=True)
+
+        return handler
+
+    def tell_problem(self, error: FastFlowError) -> None:
+        """Say that something failed."""
+        toast(error.message, error.hint, is_problem=True)
+
+    def tell(self, phrase: Phrase) -> None:
+        """Say that something was done."""
+        toast(phrase, "", is_problem=False)
+
+    def go(self, path: str) -> None:
+        """Open another page of ours."""
+        self.client.open(path)  # which the framework takes to be below its own
+
+    def log_in_again(self) -> None:
+        """The session has ended: ask for a login, and come back."""
+        self.client.open(f"/login?to={quote(self.path, safe='/')}")
+
+
+class _Watch:
+    """Looks once for all that happens in a short time, and never twice at once."""
+
+    def __init__(self, page: Page, refresh: Callable[[], Awaitable[None]]) -> None:
+        self._page = page
+        self._refresh = refresh
+        self._is_due = False
+        self._is_looking = False
+
+    def look(self) -> None:
+        if self._is_due:
+            return
+        self._is_due = True
+        if not self._is_looking:
+            background_tasks.create(self._run(), name="ui refresh")
+
+    async def _run(self) -> None:
+        self._is_looking = True
+        try:
+            while self._is_due and not self._page.client.is_deleted:
+                await asyncio.sleep(_GATHER_SECONDS)
+                self._is_due = False
+                await self._once()
+        finally:
+            self._is_looking = False
+
+    async def _once(self) -> None:
+        with self._page.client:
+            try:
+                await self._refresh()
+            except Unauthenticated:
+                self._page.log_in_again()
+            except FastFlowError as error:  # the next look may succeed; the page says what it knew
+                _log.warning("ui.not_refreshed", extra={"fields": {"page": self._page.path, "error": error.message}})
+
+
+def toast(message: str, hint: str, *, is_problem: bool) -> None:
+    """A note that goes by itself; a problem stays longer and can be closed."""
+    ui.notify(
+        message,
+        caption=hint,
+        position="bottom-right",
+        timeout=12_000 if is_problem else 3_000,
+        close_button="✕" if is_problem else False,
+        classes="toast problem" if is_problem else "toast",
+        attrs={"role": "alert" if is_problem else "status"},
+    )
