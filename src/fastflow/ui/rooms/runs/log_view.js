@@ -5,6 +5,7 @@ const AHEAD = 40;
 const FIRST = 1000;
 const EARLIER = 2000;
 const MOST = 200000;
+const MOST_AT_ONCE = 8 * 1024 * 1024;
 const ERROR = /\b(error|exception|traceback|fatal|critical|panic)\b/i;
 const SGR = /\x1b\[([0-9;]*)m/g;
 const OTHER = /\x1b(?:\[[0-9;?]*[ -/]*[@-ln-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][0-9A-B]|[=>A-Z])/g;
@@ -59,6 +60,28 @@ export function pieces(text) {
   return found;
 }
 
+const isOurs = (line) => line.stream === "stderr" && line.line.startsWith("[fastflow] ");
+
+// A part of the log as it is stored, each line with the offset at which it begins. Parts of a long line become one; a line
+// whose end is not written yet is left for the stream.
+async function read(answer) {
+  const from = Number(answer.headers.get("Log-From") || 0);
+  const encoder = new TextEncoder();
+  const lines = [];
+  let at = from;
+  for (const raw of (await answer.text()).split("\n").slice(0, -1)) {
+    const [, ts, stream, part, line] = /^(\S+) (\S+) ([FP]) ?([^]*)$/.exec(raw) || [null, "", "stdout", "F", raw];
+    const before = lines.at(-1);
+    if (before?.isOpen && before.stream === stream) { before.line += line; before.isOpen = part === "P"; }
+    else lines.push({ at, ts, stream, line, isOpen: part === "P" });
+    at += encoder.encode(raw).length + 1;
+  }
+  const isOpen = lines.at(-1)?.isOpen;
+  const to = isOpen ? lines.pop().at : Number(answer.headers.get("Log-To") || at);
+  for (const line of lines) line.ours = isOurs(line);
+  return { lines, from, to };
+}
+
 const plain = (text) => pieces(text).map(([part]) => part).join("");
 
 export default {
@@ -83,7 +106,7 @@ export default {
         <div class="log-lines" ref="lines"></div>
         <div class="log-note" v-if="!count">{{ gone || (ended ? words.nothing : words.waiting) }}</div>
       </div>
-      <div class="log-foot"><span>{{ state }}</span><span class="number">{{ words.lines.replace('{n}', count.toLocaleString(language)) }}</span></div>
+      <div class="log-foot"><span>{{ state }}</span><span class="number">{{ (earlier > 0 ? words.lines_at_end : words.lines).replace('{n}', count.toLocaleString(language)) }}</span></div>
     </section>`,
   data: () => ({
     count: 0, follows: true, times: false, wanted: "", hit: 0, hits: [], hasError: false, ended: false, lost: false, gone: "", earlier: 0,
@@ -117,13 +140,16 @@ export default {
   },
   methods: {
     async begin(place) {
-      let from = place;
-      if (from === null) {
+      if (place === null) {
+        // the end at once, as a file; only what comes after it is streamed
         try {
-          const head = await fetch(`${this.url}?tail=${FIRST}`, { method: "HEAD" });
-          if (head.status === 404) { this.gone = this.words.removed; this.ended = true; return; }
-          if (!head.ok) throw new Error(head.status);
-          from = Number(head.headers.get("Log-From") || 0);
+          const answer = await fetch(`${this.url}?tail=${FIRST}&times=true`);
+          if (answer.status === 404) { this.gone = this.words.removed; this.ended = true; return; }
+          if (!answer.ok) throw new Error(answer.status);
+          const { lines, from: begin, to } = await read(answer);
+          this.earlier = begin;
+          this.last = to;
+          this.put(lines);
         } catch {
           this.lost = true;
           this.later = setTimeout(() => this.begin(place), 1500);
@@ -131,10 +157,9 @@ export default {
         }
       } else {
         this.follows = false;
-        this.marked = from;
+        this.marked = this.earlier = this.last = place;
       }
       this.lost = false;
-      this.earlier = this.from = this.last = from;
       this.open();
     },
     open() {
@@ -143,7 +168,9 @@ export default {
       source.addEventListener("log", (event) => this.take(Number(event.lastEventId), JSON.parse(event.data)));
       source.addEventListener("skipped", (event) => {
         const { from, to } = JSON.parse(event.data);
-        this.take(Number(event.lastEventId), { stream: "stderr", line: this.words.skipped.replace("{n}", (to - from).toLocaleString(this.language)), ours: true });
+        const gap = { stream: "stderr", line: this.words.skipped.replace("{n}", (to - from).toLocaleString(this.language)), ours: true };
+        this.take(to, gap);
+        if (to - from <= MOST_AT_ONCE) this.fill(gap, from, to);
       });
       source.addEventListener("end", () => { this.ended = true; this.lost = false; source.close(); this.queue(); });
       source.onerror = () => {
@@ -157,14 +184,28 @@ export default {
     },
     take(end, line) {
       if (end <= this.last) return;
-      this.store.push({ at: this.last, ...line, ours: line.ours || (line.stream === "stderr" && line.line.startsWith("[fastflow] ")) });
+      line.at = this.last;
+      line.ours ||= isOurs(line);
       this.last = end;
-      if (!this.hasError && ERROR.test(line.line)) this.hasError = true;
+      this.put([line]);
+    },
+    put(lines, place = this.store.length, instead = 0) {
+      if (place === this.store.length) for (const line of lines) this.store.push(line);
+      else this.store = this.store.slice(0, place).concat(lines, this.store.slice(place + instead));
+      this.hasError ||= lines.some((line) => ERROR.test(line.line));
       if (this.store.length > MOST) {
         this.store.splice(0, MOST / 10);
         this.earlier = this.store[0].at;
       }
       this.queue();
+    },
+    // What came faster than it is streamed is fetched as a file and put where it belongs.
+    async fill(gap, from, to) {
+      const answer = await fetch(`${this.url}?from=${from}&to=${to}&times=true`).catch(() => null);
+      if (!answer?.ok) return;
+      const { lines } = await read(answer);
+      const place = this.store.indexOf(gap);
+      if (place >= 0) this.put(lines, place, 1);
     },
     queue() {
       if (this.frame) return;
@@ -202,7 +243,7 @@ export default {
       if (this.wanted && this.hits[this.hit] === number) row.classList.add("hit");
       const link = document.createElement("a");
       link.href = `#at-${line.at}`;
-      link.textContent = (number + 1).toLocaleString(this.language);
+      link.textContent = this.earlier > 0 ? "·" : (number + 1).toLocaleString(this.language);
       link.setAttribute("aria-label", this.words.link.replace("{n}", number + 1));
       link.onclick = () => { this.marked = line.at; this.follows = false; this.draw(); };
       row.append(link);
@@ -216,12 +257,12 @@ export default {
       for (const [text, style] of pieces(line.line)) {
         const piece = document.createElement("span");
         Object.assign(piece.style, style);
-        this.fill(piece, text);
+        this.mark(piece, text);
         row.append(piece);
       }
       return row;
     },
-    fill(piece, text) {
+    mark(piece, text) {
       const wanted = this.wanted.toLowerCase();
       if (!wanted) { piece.textContent = text; return; }
       const lower = text.toLowerCase();
@@ -280,23 +321,14 @@ export default {
       try {
         const answer = await fetch(`${this.url}?to=${this.earlier}&tail=${EARLIER}&times=true`);
         if (!answer.ok) return;
-        let at = Number(answer.headers.get("Log-From"));
-        const found = [];
-        const encoder = new TextEncoder();
-        for (const raw of (await answer.text()).split("\n").slice(0, -1)) {
-          const [, ts, stream, part, line] = /^(\S+) (\S+) ([FP]) ?([^]*)$/.exec(raw) || [null, "", "stdout", "F", raw];
-          const before = found.at(-1);
-          if (before?.isOpen && before.stream === stream) { before.line += line; before.isOpen = part === "P"; }
-          else found.push({ at, ts, stream, line, isOpen: part === "P", ours: stream === "stderr" && line.startsWith("[fastflow] ") });
-          at += encoder.encode(raw).length + 1;
-        }
-        this.earlier = Number(answer.headers.get("Log-From"));
-        this.store = found.concat(this.store);
-        this.hasError = this.hasError || found.some((line) => ERROR.test(line.line));
+        const { lines, from } = await read(answer);
+        this.earlier = from;
+        this.store = lines.concat(this.store);
+        this.hasError ||= lines.some((line) => ERROR.test(line.line));
         this.count = this.store.length;
         if (this.wanted) this.search();
         this.draw();
-        this.$refs.scroll.scrollTop += found.length * LINE;
+        this.$refs.scroll.scrollTop += lines.length * LINE;
         this.draw();
       } finally {
         this.isLoading = false;

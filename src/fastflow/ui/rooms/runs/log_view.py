@@ -6,7 +6,7 @@ from fastflow.ui.texts import Texts
 
 _WORDS = (
     "title", "find", "first_error", "times", "follow", "following", "download", "nothing", "waiting", "removed", "lines",
-    "lost", "ended", "streaming", "skipped", "link",
+    "lost", "ended", "streaming", "skipped", "link", "lines_at_end",
 )  # fmt: skip
 
 
