@@ -30,6 +30,7 @@ minimum = 1
 default = 1
 """
 WAITS = 'import sys, time\nprint("begun", flush=True)\nprint("to the other stream", file=sys.stderr, flush=True)\ntime.sleep(600)\n'
+LONG = 'for number in range(3000):\n    print("line", number)\n'
 FAILS = 'raise ValueError("no such customer")\n'
 
 
@@ -50,6 +51,7 @@ def started() -> Iterator[Served]:
     (served.pipelines / "greet" / "pipeline.toml").write_text(GREET_SETTINGS)
     served.add("waits", WAITS)
     served.add("fails", FAILS)
+    served.add("long", LONG)
     served.start()
     served.token = served.cli("tokens", "create", "test", "--role", "admin").stdout.strip()
     yield served
@@ -119,6 +121,23 @@ def test_web_when_used_by_hand_then_a_pipeline_runs_is_watched_cancelled_and_exp
     page.get_by_role("button", name="First error").click()
     expect(page.locator(".log-line.at")).to_be_visible()
     assert not anna.complaints
+
+
+def test_web_when_a_log_is_long_then_it_opens_at_its_end_and_what_is_above_comes_when_it_is_looked_for(
+    anna: Visitor, started: Served
+) -> None:
+    run = started.call("POST", "/pipelines/long/run?wait=60")[1]["id"]
+    anna.open(f"/runs/{run}")
+    page = anna.page
+    expect(page.locator(".log-foot")).to_contain_text("Last 1,000 lines")
+    expect(page.locator(".log-line").last).to_contain_text("line 2999")
+    to_top = "document.querySelector('.log-scroll').scrollTop = 0"
+    page.evaluate(to_top)
+    expect(page.locator(".log-foot")).to_contain_text("3,000 lines")
+    page.evaluate(to_top)
+    expect(page.locator(".log-line").first).to_have_text("1line 0")
+    page.get_by_role("searchbox").fill("line 1999")
+    expect(page.locator(".log-line.hit")).to_contain_text("line 1999")
 
 
 def test_web_when_somebody_may_only_look_then_the_server_refuses_what_the_page_does_not_offer(

@@ -113,7 +113,8 @@ def _label(page: Page, name: str, part: Mapping[str, Any], *, is_required: bool)
     about = part.get("description") or part.get("title")
     if not name:
         return div(
-            tag("label", t("pipelines.free_params"), cls="name"), div(t("pipelines.free_params_about"), cls="about")
+            tag("label", t("pipelines.free_params"), cls="name plain"),
+            div(t("pipelines.free_params_about"), cls="about"),
         )
     return div(tag("label", Data(name), must, cls="name"), div(Data(about), cls="about") if about else None)
 

@@ -104,12 +104,12 @@ export default {
       </div>
       <div class="log-scroll" ref="scroll" tabindex="0" role="log" aria-live="off" :aria-label="words.title" @scroll.passive="scrolled">
         <div class="log-lines" ref="lines"></div>
-        <div class="log-note" v-if="!count">{{ gone || (ended ? words.nothing : words.waiting) }}</div>
+        <div class="log-note" v-if="!count && isLoaded">{{ gone || (ended ? words.nothing : words.waiting) }}</div>
       </div>
       <div class="log-foot"><span>{{ state }}</span><span class="number">{{ (earlier > 0 ? words.lines_at_end : words.lines).replace('{n}', count.toLocaleString(language)) }}</span></div>
     </section>`,
   data: () => ({
-    count: 0, follows: true, times: false, wanted: "", hit: 0, hits: [], hasError: false, ended: false, lost: false, gone: "", earlier: 0,
+    count: 0, follows: true, times: false, wanted: "", hit: 0, hits: [], hasError: false, ended: false, lost: false, gone: "", earlier: 0, isLoaded: false,
   }),
   computed: {
     state() {
@@ -144,7 +144,7 @@ export default {
         // the end at once, as a file; only what comes after it is streamed
         try {
           const answer = await fetch(`${this.url}?tail=${FIRST}&times=true`);
-          if (answer.status === 404) { this.gone = this.words.removed; this.ended = true; return; }
+          if (answer.status === 404) { this.gone = this.words.removed; this.ended = this.isLoaded = true; return; }
           if (!answer.ok) throw new Error(answer.status);
           const { lines, from: begin, to } = await read(answer);
           this.earlier = begin;
@@ -160,6 +160,7 @@ export default {
         this.marked = this.earlier = this.last = place;
       }
       this.lost = false;
+      this.isLoaded = true;
       this.open();
     },
     open() {
