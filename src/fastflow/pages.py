@@ -42,7 +42,7 @@ def make_manifests(product: Product) -> "Sequence[Manifest]":
 
     failures, schedules = product.failures.failures, product.schedules.schedules
     # asked how far environments are, not told to build them
-    warm_up = WarmUp(product.pipelines, product.environments, is_elsewhere=product.starts_from_image)
+    warm_up = WarmUp(product.pipelines, product.environments, is_elsewhere=product.is_made_elsewhere)
     return [
         overview(product.runs, failures, schedules, product.settings.data_dir, product.clock),
         pipelines(product.pipelines, warm_up.states, product.runs, schedules),
