@@ -51,7 +51,7 @@ async def test_container_when_killed_by_the_engine_then_run_is_lost_in_words(lab
 
 async def test_container_when_stopped_by_an_operator_then_script_has_its_grace_and_run_is_lost(lab: DockerLab) -> None:
     spec = lab.spec(
-        "import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: (print('bye'), sys.exit(0)))\n"
+        "import os, signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: (os.write(1, b'bye\\n'), sys.exit(0)))\n"
         "print('up', flush=True)\ntime.sleep(600)"
     )
     await lab.launch(spec)
