@@ -44,7 +44,8 @@ def collect_garbage(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be removed.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Remove environments that were not used for a while; a pipeline that needs one again gets the same one rebuilt."""
+    """Remove environments that were not used for a while, ten minutes at least; a pipeline that needs one again gets the
+    same one rebuilt."""
     with open_api(ctx) as api:
         collected = api.post("/environments/gc", {"unused_days": unused_days, "dry_run": dry_run})
     if as_json:
@@ -55,3 +56,5 @@ def collect_garbage(
     verb = "would be removed" if dry_run else "removed"
     count = len(collected["hashes"])
     typer.echo(f"{count} {verb}, {size(collected['freed_bytes'])} {'to gain' if dry_run else 'freed'}.", err=True)
+    if not count:
+        typer.echo("What runs use, or was used in the last ten minutes, always stays.", err=True)

@@ -40,7 +40,7 @@ def _sections(run: Mapping[str, Any], artifacts: Sequence[Mapping[str, Any]]) ->
                 "id": run["id"],
                 "pipeline": run["pipeline_name"],
                 "status": run["status"],
-                "reason": f"{run['reason']}: {run['reason_text']}" if run["reason"] else None,
+                "reason": f"{run['reason']}: {run['reason_text']}" if run["reason"] else run["reason_text"],
                 "exit code": run["exit_code"],
                 "parameters": _pairs(run["params"]),
                 "submitted": f"{local_time(run['queued_at'])} by {run['submitted_by']} ({run['trigger']})",

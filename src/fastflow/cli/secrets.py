@@ -66,26 +66,33 @@ def set_secret(
         bool,
         typer.Option("--server-only", help="No pipeline may read it: for the server itself, such as a Git token."),
     ] = False,
+    keep_value: Annotated[
+        bool, typer.Option("--keep-value", help="Only change who may read it; the value stays what it is.")
+    ] = False,
 ) -> None:
     """Make a secret, or give it a new value. Without --value the value is read from stdin (a terminal asks for it
     without showing it; one newline at the end is left away)."""
     from fastflow.cli.client import part
     from fastflow.cli.errors import ServerProblem, WrongUsage
 
-    if sum((bool(pipeline), all_pipelines, server_only)) > 1:
+    readers = sum((bool(pipeline), all_pipelines, server_only))
+    if readers > 1:
         raise WrongUsage("--pipeline, --all-pipelines and --server-only exclude each other.", hint="Give one of them.")
-    text = _read_value(key) if value is None else value
+    if keep_value and (value is not None or not readers):
+        raise WrongUsage(
+            "--keep-value changes who may read a secret, and nothing else.",
+            hint="Give it with --pipeline, --all-pipelines or --server-only, and without --value.",
+        )
+    change: dict[str, Any] = {} if keep_value else {"value": _read_value(key) if value is None else value}
+    if readers:
+        change["pipelines"] = [] if server_only else pipeline or None
     with open_api(ctx) as api:
-        change: dict[str, Any] = {"value": text}
-        if pipeline or all_pipelines or server_only:
-            change["pipelines"] = [] if server_only else pipeline or None
         try:
             secret = api.put(f"/secrets/{part(key)}", change)
         except ServerProblem as error:
-            if error.code != "unknown_secret":
+            if error.code != "unknown_secret" or keep_value:
                 raise
-            body = {"key": key, "value": text, "is_parameter": parameter, "pipelines": change.get("pipelines")}
-            secret = api.post("/secrets", body)
+            secret = api.post("/secrets", {"pipelines": None, **change, "key": key, "is_parameter": parameter})
         else:
             if parameter != secret["is_parameter"] and parameter:
                 typer.echo(f"{key} was made as a secret and stays one; remove it first to change that.", err=True)

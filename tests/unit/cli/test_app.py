@@ -290,6 +290,16 @@ def test_secrets_set_when_only_the_value_changes_then_its_pipelines_stay(product
     assert json_of(run("secrets", "list", "--json"))["items"][0]["pipelines"] is None
 
 
+def test_secrets_set_when_only_its_pipelines_change_then_its_value_stays(product: Product, run: Run) -> None:
+    output_of(run("secrets", "set", "KEY", "--value", "first-value", "--pipeline", "hello"))
+    output_of(run("secrets", "set", "KEY", "--keep-value", "--pipeline", "other"))
+    secret = json_of(run("secrets", "list", "--json"))["items"][0]
+    assert (secret["pipelines"], secret["version"]) == (["other"], 1)
+    assert product.secrets.reveal("other", {"KEY": 1}).values == {"KEY": "first-value"}
+    assert run("secrets", "set", "KEY", "--keep-value").exit_code == 2
+    assert run("secrets", "set", "NEW", "--keep-value", "--server-only").exit_code == 1
+
+
 def test_users_when_added_and_changed_then_the_password_stands_alone_on_stdout(product: Product, run: Run) -> None:
     product.users.ensure_first_admin()
     password = output_of(run("users", "add", "ada", "--role", "operator")).strip()

@@ -61,7 +61,7 @@ def migrate(database: Database) -> None:
     current = current_revision(database)
     if current is not None and current not in known_revisions():
         raise Unavailable(
-            f"The database is at schema {current}, which this release does not know.",
+            f"The database is at schema {current}, which this release does not know; its own is {head_revision()}.",
             code="schema_too_new",
             hint="It was written by a newer Fast-Flow: install that release, or restore a backup made with this one.",
         )

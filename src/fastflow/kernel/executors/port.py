@@ -173,7 +173,7 @@ class Exit:
 
     Attributes:
         reason: None when it succeeded.
-        reason_text: one sentence for people; None when it succeeded.
+        reason_text: one sentence for people; when it succeeded: what its log lacks without saying so, else None.
         exit_code: the script's exit code; minus the signal's number; None when it never ran or nobody saw the end.
     """
 

@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from fastflow.kernel.http.declared import field_at, known_names
 from fastflow.kit import errors
@@ -177,6 +178,9 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http_exception)
 
 
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
 async def _on_own_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.FastFlowError)
     if status_of(error) == HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -196,9 +200,20 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         detail = f"There is nothing at {request.url.path[:200]}."
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         detail = f"{request.method} is not possible at {request.url.path[:200]}."
-        allowed = (error.headers or {}).get("Allow") or (error.headers or {}).get("allow")
+        allowed = _methods_at(request)
         hint = f"Possible there: {allowed}." if allowed else hint
+        return problem_response(error.status_code, detail=detail, code=code, hint=hint, headers={"Allow": allowed})
     return problem_response(error.status_code, detail=detail, code=code, hint=hint, headers=error.headers)
+
+
+def _methods_at(request: Request) -> str:
+    """Of all routes at the path; the router itself names those of the first one alone."""
+    scope, routes = dict(request.scope), request.app.router.routes
+    return ", ".join(
+        method
+        for method in _METHODS
+        if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in routes)
+    )
 
 
 async def _on_invalid_request(request: Request, error: Exception) -> Response:

@@ -99,7 +99,9 @@ class RunOut(BaseModel):
     pipeline_name: str
     status: RunStatus
     reason: Reason | None = Field(description="Why a FAILED run failed.")
-    reason_text: str | None = Field(description="The same in a sentence.")
+    reason_text: str | None = Field(
+        description="The same in a sentence; of a success: what its log lacks without saying so."
+    )
     failure_group: str | None = Field(
         description="Of a FAILED run: what its end has in common with others; null until that was found out."
     )

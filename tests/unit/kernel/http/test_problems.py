@@ -39,6 +39,14 @@ def _app() -> FastAPI:
     def make(thing: _Thing) -> _Answer:
         return _Answer(ok=bool(thing.name))
 
+    @router.put("/shelves/{name}")
+    def put_up(name: str) -> _Answer:
+        return _Answer(ok=bool(name))
+
+    @router.delete("/shelves/{name}")
+    def take_down(name: str) -> _Answer:
+        return _Answer(ok=bool(name))
+
     @router.post("/secrets")
     def keep(secret: _Secret) -> _Answer:
         return _Answer(ok=bool(secret.name))
@@ -198,6 +206,9 @@ async def test_unknown_path_when_asked_for_is_named(client: httpx.AsyncClient) -
 async def test_wrong_method_when_used_is_answered_with_the_allowed_ones(client: httpx.AsyncClient) -> None:
     answer = await client.get("/things")
     assert (answer.status_code, answer.json()["code"], answer.headers["allow"]) == (405, "method_not_allowed", "POST")
+    answer = await client.get("/shelves/a")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "PUT, DELETE")
+    assert answer.json()["hint"] == "Possible there: PUT, DELETE."
 
 
 async def test_trailing_slash_when_added_is_not_redirected(client: httpx.AsyncClient) -> None:

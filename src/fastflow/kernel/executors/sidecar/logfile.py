@@ -69,11 +69,17 @@ class LogFile:
 
     def tell_lost(self):
         """Say once what could not be written; on a disk that is still full it may be tried again."""
-        lost = self.lost_bytes
-        if lost and not self._is_lost_told:
-            self.note("{} bytes of output could not be written: {}".format(lost, self.lost_because))
+        lost, words = self.lost_bytes, self.untold()
+        if words is not None:
+            self.note(words)
             self._is_lost_told = self.lost_bytes == lost
             self.lost_bytes = lost
+
+    def untold(self):
+        """What is missing in words, for as long as the log does not say so itself; None: nothing."""
+        if not self.lost_bytes or self._is_lost_told:
+            return None
+        return "{} bytes of output could not be written: {}".format(self.lost_bytes, self.lost_because)
 
     def release_if_removed(self):
         """Give back the space of a log that somebody has removed meanwhile."""

@@ -6,6 +6,7 @@ import re
 from urllib.parse import quote, quote_plus
 
 MASK = b"***"
+_ESCAPE = re.compile("%[0-9A-F]{2}")
 MIN_FORM_BYTES = 4
 """Shorter pieces would mask ordinary text; secrets shorter than this are refused when they are stored."""
 MIN_LINE_BYTES = 6
@@ -19,7 +20,8 @@ def forms_of(secret):
     for text in pieces:
         raw = text.encode("utf-8", "surrogateescape")
         forms.add(raw)
-        forms.update(form.encode() for form in (quote(raw, safe=""), quote(raw), quote_plus(raw)))
+        for form in (quote(raw, safe=""), quote(raw), quote_plus(raw)):
+            forms.update((form.encode(), _ESCAPE.sub(lambda found: found[0].lower(), form).encode()))
         forms.update(
             json.dumps(text, ensure_ascii=flag)[1:-1].encode("utf-8", "surrogateescape") for flag in (True, False)
         )

@@ -326,11 +326,16 @@ class Supervisor:
             finished_at=time.time(),
             isolation=self.process.isolation if self.process else {},
         )
-        while not (self._has_told_all() and _write_exit(self.folder, reserve, record)):
+        why = record["reason_text"]
+        while True:
+            has_told_all = self._has_told_all()
+            record["reason_text"] = _and_missing(why, self.log.untold())
+            if has_told_all and _write_exit(self.folder, reserve, record):
+                break
             self.log.release_if_removed()
             self._hold(1.0)  # the disk is full: hold the result until there is room, which nobody tells
             if self.stop is not None:
-                record["reason"], record["reason_text"] = self.stop
+                record["reason"], why = self.stop
         self._tell({"exit": record})
 
     def _hold(self, seconds):
@@ -346,6 +351,13 @@ class Supervisor:
         """Whether what the run told is in its file; of a run that was stopped it is not waited for."""
         self.log.tell_lost()
         return self.events.push() or self.stop is not None
+
+
+def _and_missing(why, missing):
+    """The words about an end, with what its log lacks without saying so: there was no room for that line either."""
+    if missing is None:
+        return why
+    return "{}; {}".format(why, missing) if why else missing
 
 
 class _EventFile:

@@ -210,7 +210,7 @@ def _stopping(run: Run) -> str:
 def _ended(run: Run) -> str:
     at = f" at {run.finished_at:%Y-%m-%d %H:%M:%S} UTC" if run.finished_at else ""
     if run.status is RunStatus.SUCCESS:
-        return f"The run ended{at} with success."
+        return f"The run ended{at} with success{f', but of its log {run.reason_text}' if run.reason_text else ''}."
     reason = run.reason or "exit"
     what = _NEXT.get(reason, "its log says more: `GET /runs/{id}/logs`").replace("{id}", run.id)
     failed = f"The run failed{at} ({_why(reason, run.reason_text)})"

@@ -161,9 +161,9 @@ def _head(t: Texts, run: Run) -> Html:
 
 
 def _note(shown: _Shown) -> Html:
-    """Why the run is where it is; of a success nothing has to be said."""
+    """Why the run is where it is; of a success nothing has to be said, unless its log has a gap."""
     run = shown.run
-    if run.status is RunStatus.SUCCESS:
+    if run.status is RunStatus.SUCCESS and not run.reason_text:
         return Html("")
     text = run.reason_text if run.has_ended and run.reason_text else shown.explanation.text
     drawing = "alert" if kind_of(run) == "bad" else "clock"

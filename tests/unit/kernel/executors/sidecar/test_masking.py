@@ -2,6 +2,7 @@
 
 import base64
 import itertools
+import re
 import sys
 from pathlib import Path
 from urllib.parse import quote, quote_plus
@@ -71,7 +72,15 @@ def test_masker_when_base64_of_a_longer_text_then_the_secret_part_is_gone(
 
 
 @pytest.mark.parametrize(
-    "encode", [quote, quote_plus, lambda s: quote(s, safe=""), lambda s: s.encode().hex(), lambda s: repr(s)[1:-1]]
+    "encode",
+    [
+        quote,
+        quote_plus,
+        lambda s: quote(s, safe=""),
+        lambda s: re.sub("%..", lambda found: found[0].lower(), quote(s, safe="")),
+        lambda s: s.encode().hex(),
+        lambda s: repr(s)[1:-1],
+    ],
 )
 def test_masker_when_encoded_then_masked(encode: object) -> None:
     secret = "p@ss wörd/+=\n\"end'"

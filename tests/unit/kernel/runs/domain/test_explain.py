@@ -132,6 +132,12 @@ def with_timeout(seconds: float) -> dict[str, Any]:
             "The run ended at 2026-01-15 12:00:00 UTC with success.",
         ),
         (
+            make_run(status=RunStatus.SUCCESS, finished_at=START, reason_text="9 bytes could not be written: full"),
+            None,
+            "ended",
+            "The run ended at 2026-01-15 12:00:00 UTC with success, but of its log 9 bytes could not be written: full.",
+        ),
+        (
             make_run(status=RunStatus.FAILED, reason="oom", reason_text="needed more than 1 GB"),
             None,
             "ended",
