@@ -205,7 +205,9 @@ def bench_log(folder: Path) -> list[Figure]:
 def watch_writer(client: Client, run_id: str, path: str) -> int:
     """The largest RSS of the supervisor that holds the log open (the runner does too, for a moment), until the end."""
     writer, peak = None, 0
+    deadline = time.perf_counter() + PATIENCE_SECONDS
     while client.call("GET", f"/runs/{run_id}")["status"] in ("PENDING", "RUNNING"):
+        assert time.perf_counter() < deadline, "the run does not end"
         if writer is None or not writer.is_running():
             writer = next((p for p in psutil.process_iter() if is_supervisor(p) and holds(p, path)), None)
         if writer is not None:

@@ -194,14 +194,20 @@ def _build(settings: Settings, clock: Clock | None, *, with_repositories: bool, 
 
 
 def _make_folders(settings: Settings) -> None:
-    for folder, mode in ((settings.data_dir, 0o711), (settings.logs_dir, 0o750), (settings.data_dir / "run", 0o700)):
+    data, logs = settings.data_dir, settings.logs_dir
+    for setting, folder, mode in (
+        ("DATA_DIR", data, 0o711),
+        ("LOGS_DIR", logs, 0o750),
+        ("DATA_DIR", data / "run", 0o700),
+    ):
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=mode)
         except OSError as error:
             raise Unavailable(
-                f"{folder} cannot be made: {error.strerror}.",
+                f"{folder} ({setting}) cannot be made: {error.strerror}.",
                 code="folder_unusable",
-                hint="Give the server's user a folder it may write: set DATA_DIR and LOGS_DIR.",
+                hint=f"Set {setting} to a folder that the server's user may write.",
+                fields={setting: "cannot be made"},
             ) from error
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fastflow.kernel.executors.port import RunSpec
 from fastflow.kernel.executors.process.executor import ProcessExecutor
 from fastflow.testing.executor_contract import ExecutorContract, ExecutorLab
 from fastflow.testing.small_disk import SmallDisk, small_disk
@@ -42,22 +43,16 @@ async def lab(disk: SmallDisk, data_dir: Path, empty_environment: Path) -> Async
     executor = ProcessExecutor(data_dir=disk.folder, readable=(environment,))
     await executor.open()
 
-    async def reopen() -> ProcessExecutor:
-        raise AssertionError("this test does not reopen")
-
-    yield ExecutorLab(executor=executor, reopen=reopen, folder=disk.folder, python=environment / "bin" / "python")
+    yield ExecutorLab(
+        executor=executor, reopen=executor_stays, folder=disk.folder, python=environment / "bin" / "python"
+    )
     await executor.close()
 
 
 async def test_run_when_the_disk_is_full_then_its_end_and_all_it_told_wait_for_room(
     lab: ExecutorLab, disk: SmallDisk
 ) -> None:
-    spec = lab.spec(TALKATIVE)
-    await lab.launch(spec)
-    said = spec.artifacts_dir / "said"
-    await _until(said.exists)
-    said.rmdir()
-    await _until(lambda: len(processes_of(spec.key)) <= 1)  # the supervisor alone is left
+    spec = await _said_all(lab)
     control = disk.folder / "supervised" / f"{spec.key.run_id}.{spec.key.token}" / "ctl"
     assert not (control / "exit.json").exists()
 
@@ -97,19 +92,10 @@ async def test_log_when_it_has_no_room_even_to_say_so_then_the_end_says_what_it_
     await executor.close()
 
 
-async def executor_stays() -> ProcessExecutor:
-    raise AssertionError("this test does not reopen")
-
-
 async def test_stop_when_the_result_is_held_back_for_want_of_room_then_it_ends_at_once_without_what_it_told(
     lab: ExecutorLab, disk: SmallDisk
 ) -> None:
-    spec = lab.spec(TALKATIVE)
-    await lab.launch(spec)
-    said = spec.artifacts_dir / "said"
-    await _until(said.exists)
-    said.rmdir()
-    await _until(lambda: not processes_of(spec.key))  # the supervisor alone is left, whose environment is the server's
+    spec = await _said_all(lab)
 
     await lab.executor.stop(spec.key, reason="cancelled", reason_text="cancelled by olga", grace=5.0)
 
@@ -117,6 +103,21 @@ async def test_stop_when_the_result_is_held_back_for_want_of_room_then_it_ends_a
     assert (ended.reason, ended.exit_code) == ("cancelled", 0)
     assert re.fullmatch(r"cancelled by olga; \d+ bytes of output could not be written: .*", ended.reason_text or "")
     assert [event async for event in lab.executor.follow(spec.key, -1) if event.kind == "output"] == []
+
+
+async def _said_all(lab: ExecutorLab) -> RunSpec:
+    """A run whose script has told all and ended, so that its supervisor alone is left; that has the server's environment."""
+    spec = lab.spec(TALKATIVE)
+    await lab.launch(spec)
+    said = spec.artifacts_dir / "said"
+    await _until(said.exists)
+    said.rmdir()
+    await _until(lambda: not processes_of(spec.key))
+    return spec
+
+
+async def executor_stays() -> ProcessExecutor:
+    raise AssertionError("these tests do not reopen")
 
 
 async def _until(condition: object) -> None:
