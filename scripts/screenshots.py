@@ -130,6 +130,8 @@ def act(served: Served) -> dict[str, str]:
         "run-running": f"/runs/{running}",
         "run-waiting": f"/runs/{waiting}",
         "run-long-log": f"/runs/{many}",
+        "audit": "/audit",
+        "audit-entry": "/audit/2",
         "nowhere": "/there-is-no-such-page",
     }
 

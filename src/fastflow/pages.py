@@ -36,6 +36,7 @@ def make_interface(product: Product, authenticate: Authenticate) -> "Interface":
 def make_manifests(product: Product) -> "Sequence[Manifest]":
     """What every room brings, in no particular order."""
     from fastflow.kernel.pipelines.service import WarmUp
+    from fastflow.ui.rooms.audit.manifest import manifest as audit
     from fastflow.ui.rooms.overview.manifest import manifest as overview
     from fastflow.ui.rooms.pipelines.manifest import manifest as pipelines
     from fastflow.ui.rooms.runs.manifest import manifest as runs
@@ -47,4 +48,5 @@ def make_manifests(product: Product) -> "Sequence[Manifest]":
         overview(product.runs, failures, schedules, product.settings.data_dir, product.clock),
         pipelines(product.pipelines, warm_up.states, product.runs, schedules),
         runs(product.runs, product.logs, failures, product.clock),
+        audit(product.audit, product.clock),
     ]

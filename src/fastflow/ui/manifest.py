@@ -40,6 +40,7 @@ class NavEntry:
         order: lower stands higher.
         key: pressed after `g`, leads there.
         role: who sees it; what is allowed, the pages' services decide.
+        is_everywhere: the role on some pipelines alone is not enough.
     """
 
     path: str
@@ -48,6 +49,7 @@ class NavEntry:
     order: int
     key: str
     role: Role = Role.VIEWER
+    is_everywhere: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

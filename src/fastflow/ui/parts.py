@@ -35,7 +35,7 @@ def pill(kind: str, label: Phrase) -> Html:
 
 
 def when(instant: datetime | None, form: str = "ago") -> Html | None:
-    """A time, in the reader's own zone: `ago` counts on by itself, `clock` is exact."""
+    """A time, in the reader's own zone: `ago` counts on by itself, `clock` is to the minute, `exact` to the second with its day."""
     if instant is None:
         return None
     text = f"{instant:%Y-%m-%d %H:%M} UTC"
@@ -101,6 +101,19 @@ def card(title: Phrase, *children: Child, aside: Child = None, cls: str = "") ->
 def empty(drawing: str, title: Phrase, hint: Phrase | None = None, action: Html | None = None) -> Html:
     """What stands where there is nothing yet."""
     return div(icon(drawing), tag("p", title), tag("p", hint, cls="muted") if hint else None, action, cls="empty")
+
+
+def choice(
+    name: str, options: Iterable[tuple[str, Phrase | Data]], chosen: str | None, everything: Phrase, label: Phrase
+) -> Html:
+    """A filter with one of some values, or none."""
+    return tag(
+        "select",
+        tag("option", everything, value=""),
+        [tag("option", text, value=value, selected=value == chosen) for value, text in options],
+        name=name,
+        aria_label=label,
+    )
 
 
 def heading(

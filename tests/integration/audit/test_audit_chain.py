@@ -17,6 +17,7 @@ from fastflow.kernel.audit.service import AuditLog
 from fastflow.kernel.audit.wiring import build_audit
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.migrate import alembic_config, migrate
+from fastflow.kit.errors import NotFound
 from fastflow.kit.identity import SYSTEM, Actor, Role
 from fastflow.testing.clock import FakeClock
 
@@ -196,6 +197,13 @@ def test_export_when_asked_gives_every_entry_oldest_first(audit: AuditLog, clock
     assert [entry.seq for entry in entries] == list(range(1, 11))
     late = list(audit.export(AuditFilter(since=clock.now() - timedelta(minutes=3), until=clock.now())))
     assert [entry.seq for entry in late] == [8, 9, 10]
+
+
+def test_entry_when_asked_by_its_number_then_that_one_or_none(audit: AuditLog) -> None:
+    newest, second = audit.list(limit=2).items
+    assert audit.get(second.id) == second
+    with pytest.raises(NotFound, match="no entry"):
+        audit.get(newest.id + 1)
 
 
 def test_migration_when_there_are_entries_chains_them_in_their_order(data_dir: Path, clock: FakeClock) -> None:

@@ -9,6 +9,7 @@ from fastflow.kernel.audit.domain.chain import Head, anchor_of, parse_anchor, pr
 from fastflow.kernel.audit.domain.entries import AuditEntry, AuditFilter, Broken, Verdict
 from fastflow.kernel.audit.ports import AuditStore, AuditView
 from fastflow.kit.clock import Clock
+from fastflow.kit.errors import NotFound
 from fastflow.kit.pages import DEFAULT_PAGE_SIZE, Page, decode_cursor, encode_cursor
 
 _log = logging.getLogger("fastflow.audit")
@@ -40,6 +41,21 @@ class AuditLog:
         more = len(found) > limit
         items = found[:limit]
         return Page(items=items, next_cursor=encode_cursor(items[-1].id) if more else None)
+
+    def get(self, entry_id: int) -> AuditEntry:
+        """One entry.
+
+        Raises:
+            NotFound: there is none of that number, or retention removed it.
+        """
+        found = self._store.load(AuditFilter(), before_id=entry_id + 1, limit=1)
+        if not found or found[0].id != entry_id:
+            raise NotFound(
+                f"The audit log has no entry {entry_id}.",
+                code="unknown_entry",
+                hint="It may have been removed after AUDIT_RETENTION_DAYS; `GET /audit` lists what there is.",
+            )
+        return found[0]
 
     def export(self, wanted: AuditFilter | None = None) -> Iterator[AuditEntry]:
         """Every entry that fits, oldest first."""

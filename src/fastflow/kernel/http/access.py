@@ -67,6 +67,15 @@ async def _pipeline_admin(actor: _Caller) -> Actor:
 
 
 async def _admin(actor: _Caller) -> Actor:
+    return require_admin(actor)
+
+
+def require_admin(actor: Actor) -> Actor:
+    """The actor, who may administer everything.
+
+    Raises:
+        Forbidden: they may not, or only some pipelines.
+    """
     actor.require(Role.ADMIN)
     if actor.pipelines is not None:  # else it could grant itself what its scope withholds
         raise Forbidden(

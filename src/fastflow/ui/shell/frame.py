@@ -31,7 +31,7 @@ class Frame:
         """The frame, inside which the page puts its content."""
         ui.page_title(f"{page.t(spec.title)} · Fast-Flow")
         ui.add_head_html(self._head(page))
-        entries = [entry for entry in self._entries if page.may(entry.role)]
+        entries = [entry for entry in self._entries if _is_for(page, entry)]
         with ui.element("div").classes("shell"):
             Fragment(self._sidebar(page, entries), tag="aside", cls="sidebar")
             with ui.element("div").classes("stage"):
@@ -50,7 +50,7 @@ class Frame:
             "pages": [
                 {"path": BASE + entry.path, "label": t(entry.label), "key": entry.key}
                 for entry in self._entries
-                if page.may(entry.role)
+                if _is_for(page, entry)
             ],
         }
         return join(
@@ -103,6 +103,10 @@ class Frame:
                 cls="find", data_do="palette", aria_label=t("shell.search"),
             ),
         )  # fmt: skip
+
+
+def _is_for(page: Page, entry: NavEntry) -> bool:
+    return page.actor.role >= entry.role if entry.is_everywhere else page.may(entry.role)
 
 
 def _tool(do: str, drawing: str, label: str) -> Html:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from nicegui import background_tasks, ui
 from starlette.requests import Request
 
-from fastflow.kernel.http.access import Authenticate
+from fastflow.kernel.http.access import Authenticate, require_admin
 from fastflow.kit.errors import FastFlowError, Unauthenticated
 from fastflow.kit.identity import Actor, Role
 from fastflow.ui.gate import ACTOR
@@ -69,6 +69,15 @@ class Page:
         """
         answer = self._authenticate(self._request)
         return answer if isinstance(answer, Actor) else await answer
+
+    async def administrator(self) -> Actor:
+        """As `who`, for what only those may see and do who administer everything.
+
+        Raises:
+            Unauthenticated: the session has ended.
+            Forbidden: they do not administer everything.
+        """
+        return require_admin(await self.who())
 
     def may(self, role: Role, pipeline_name: str | None = None) -> bool:
         """Whether to offer something; whether it is allowed, the service decides."""

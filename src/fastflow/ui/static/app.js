@@ -34,9 +34,15 @@ function draw(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const instant = new Date(time.dateTime);
     const isToday = instant.toDateString() === new Date().toDateString();
-    put(time, time.dataset.form === "clock" ? (isToday ? hours : days).format(instant) : ago(instant));
     const title = exact.format(instant);
+    const clock = time.dataset.form === "exact" ? title : (isToday ? hours : days).format(instant);
+    put(time, time.dataset.form === "ago" ? ago(instant) : clock);
     if (time.title !== title) time.title = title;
+  }
+  for (const field of root.querySelectorAll("input[data-instant]:not([data-shown])")) {
+    const instant = field.dataset.instant ? new Date(field.dataset.instant) : null;
+    field.value = instant ? new Date(instant - instant.getTimezoneOffset() * 60000).toISOString().slice(0, 16) : "";
+    field.dataset.shown = field.value;
   }
   for (const running of root.querySelectorAll("[data-since]"))
     put(running, length((Date.now() - new Date(running.dataset.since)) / 1000));
@@ -98,11 +104,23 @@ document.addEventListener("click", (event) => {
 });
 
 // Filters are a form whose address says what is shown: a change sends it, without what was left empty.
-document.addEventListener("change", (event) => event.target.closest("form.filters")?.requestSubmit());
+// An instant is filled in part by part, in the reader's own zone: it is sent when it is left, or with Enter, as UTC.
+const isInstant = (field) => field.matches?.("form.filters input[data-instant]") && field.value !== field.dataset.shown;
+document.addEventListener("change", (event) => {
+  if (!event.target.matches("[data-instant]")) event.target.closest("form.filters")?.requestSubmit();
+});
+document.addEventListener("focusout", (event) => {
+  if (isInstant(event.target) && !event.target.form.contains(event.relatedTarget)) event.target.form.requestSubmit();
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && isInstant(event.target)) event.target.form.requestSubmit();
+});
 document.addEventListener("submit", (event) => {
   if (!event.target.matches("form.filters")) return;
   event.preventDefault();
-  const wanted = new URLSearchParams([...new FormData(event.target)].filter(([, value]) => value !== ""));
+  const sent = ([name, value]) =>
+    event.target.elements[name].matches?.("[data-instant]") ? [name, new Date(value).toISOString()] : [name, value];
+  const wanted = new URLSearchParams([...new FormData(event.target)].filter(([, value]) => value !== "").map(sent));
   location.assign(`${event.target.action}${wanted.size ? `?${wanted}` : ""}`);
 });
 

@@ -11,7 +11,7 @@ from fastflow.kit.clock import Clock
 from fastflow.kit.ids import parse_tail
 from fastflow.kit.pages import Page as RunPageOf
 from fastflow.ui.markup import Html, div, join, link, span, tag
-from fastflow.ui.parts import empty, heading, lasting, short, status, when
+from fastflow.ui.parts import choice, empty, heading, lasting, short, status, when
 from fastflow.ui.shell.page import BASE, Fragment, Page
 from fastflow.ui.texts import Data, Phrase, Texts
 
@@ -82,26 +82,14 @@ def _filters(page: Page) -> Html:
             "input", type="search", name="pipeline", value=given.get("pipeline", ""), placeholder=t("runs.pipeline"),
             aria_label=t("runs.pipeline"),
         ),
-        _choice("state", states, given.get("state"), t("runs.all_states"), t("runs.state")),
-        _choice("trigger", triggers, given.get("trigger"), t("runs.all_triggers"), t("runs.started_by")),
-        _choice("period", periods, given.get("period"), t("runs.all_times"), t("runs.queued")),
+        choice("state", states, given.get("state"), t("runs.all_states"), t("runs.state")),
+        choice("trigger", triggers, given.get("trigger"), t("runs.all_triggers"), t("runs.started_by")),
+        choice("period", periods, given.get("period"), t("runs.all_times"), t("runs.queued")),
         tag("input", type="search", name="id", value=given.get("id", ""), placeholder=t("runs.by_id"), aria_label=t("runs.by_id")),
         tag("input", type="hidden", name="group", value=given["group"]) if given.get("group") else None,
         link(f"{BASE}/runs", t("runs.clear"), cls="button") if is_filtered else None,
         cls="filters", action=f"{BASE}/runs",
     )  # fmt: skip
-
-
-def _choice(
-    name: str, options: Sequence[tuple[str, Phrase]], chosen: str | None, everything: Phrase, label: Phrase
-) -> Html:
-    return tag(
-        "select",
-        tag("option", everything, value=""),
-        [tag("option", text, value=value, selected=value == chosen) for value, text in options],
-        name=name,
-        aria_label=label,
-    )
 
 
 def _table(page: Page, found: RunPageOf[Run]) -> Html:
