@@ -47,6 +47,6 @@ def make_manifests(product: Product) -> "Sequence[Manifest]":
     return [
         overview(product.runs, failures, schedules, product.settings.data_dir, product.clock),
         pipelines(product.pipelines, warm_up.states, product.runs, schedules),
-        runs(product.runs, product.logs, failures, product.clock),
+        runs(product.runs, product.logs, failures, product.failures.letters, product.clock),
         audit(product.audit, product.clock),
     ]

@@ -77,6 +77,10 @@ class Texts:
         """The phrase `KEY_one` or `KEY_many` with `{n}` in it."""
         return self(f"{key}_{'one' if number == 1 else 'many'}", n=f"{number:,}".replace(",", "\u202f"))
 
+    def joined(self, sentences: Iterable[Phrase]) -> Phrase:
+        """Sentences one after the other."""
+        return Phrase(" ".join(sentences))
+
     def has(self, key: str) -> bool:
         """Whether there is such a phrase."""
         return key in self._phrases

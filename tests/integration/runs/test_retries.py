@@ -57,7 +57,7 @@ def fail(database: Database, run: Run, at: datetime, reason: Any = "exit") -> co
 
 
 def attempts(database: Database, root: Run) -> list[Run]:
-    return list(reversed(SqlReadStore(database).load_page(RunFilter(root_id=root.id), before_id=None, limit=50)))
+    return list(reversed(SqlReadStore(database).load_page(RunFilter(root_id=root.id), beyond_id=None, limit=50)))
 
 
 def start(database: Database, run: Run) -> Run:

@@ -30,7 +30,7 @@ from fastflow.kernel.runs.domain.run import Run, RunFilter, failure
 from fastflow.kernel.runs.domain.states import RunStatus
 from fastflow.kit.clock import SystemClock
 from fastflow.kit.errors import Forbidden, InvalidInput, NotFound
-from fastflow.kit.identity import Actor, Role
+from fastflow.kit.identity import Actor, Grant, Role
 from fastflow.kit.ids import new_id
 
 VIEWER = Actor(name="user:vera", role=Role.VIEWER)
@@ -232,6 +232,22 @@ def test_list_when_paged_gives_every_run_once_newest_first(bench: Bench) -> None
         if cursor is None:
             break
     assert seen == ids[::-1]
+
+
+def test_list_when_the_oldest_come_first_gives_every_run_once_in_that_order(bench: Bench) -> None:
+    bench.catalogue.add("other")
+    runs = [bench.submit("demo" if number % 2 else "other").id for number in range(5)]
+    for actor in (VIEWER, Actor(name="user:sven", role=Role.VIEWER, pipelines=("demo", "other"))):
+        found: list[str] = []
+        cursor = None
+        while not found or cursor:
+            page = bench.service.list(actor=actor, cursor=cursor, limit=2, oldest_first=True)
+            found += [run.id for run in page.items]
+            cursor = page.next_cursor
+        assert found == runs
+    mine = Actor(name="user:otto", role=Role.VIEWER, grants=(Grant(role=Role.OPERATOR, pipelines="demo"),))
+    operated = bench.service.list(actor=mine, role=Role.OPERATOR).items
+    assert [run.id for run in operated] == [runs[3], runs[1]]
 
 
 def test_list_when_filtered_gives_what_was_asked_for(bench: Bench) -> None:

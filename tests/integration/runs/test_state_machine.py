@@ -78,7 +78,7 @@ class RunLives(RuleBasedStateMachine):
 
     @rule(target=leases, host=st.sampled_from(["host-1", "host-2"]), limit=st.integers(1, 3))
     def claim(self, host: str, limit: int) -> list[tuple[str, int]]:
-        waiting = self.reads.load_page(RunFilter(status=RunStatus.PENDING), before_id=None, limit=500)
+        waiting = self.reads.load_page(RunFilter(status=RunStatus.PENDING), beyond_id=None, limit=500)
         claimed = self.apply(
             command.Claim(owner=self.owners[host], host=host, max_concurrent=MAX_CONCURRENT, limit=limit)
         )
@@ -136,7 +136,7 @@ class RunLives(RuleBasedStateMachine):
         assert not before & set(ended), "a host ended a run of its own"
 
     def _with(self, status: RunStatus) -> list[Run]:
-        return list(self.reads.load_page(RunFilter(status=status), before_id=None, limit=500))
+        return list(self.reads.load_page(RunFilter(status=status), beyond_id=None, limit=500))
 
     @invariant()
     def what_ended_stays_as_it_was(self) -> None:

@@ -13,7 +13,7 @@ from fastflow.kernel.runs.domain.run import Artifact, Ending, Run, RunFilter, fa
 from fastflow.kernel.runs.domain.states import RunStatus
 from fastflow.kernel.runs.infra.claim_query import _IN_ORDER, _OF_PIPELINE, _pending_pipelines
 from fastflow.kernel.runs.infra.lease_store import SqlLeaseStore
-from fastflow.kernel.runs.infra.read_store import SqlReadStore, _page
+from fastflow.kernel.runs.infra.read_store import SqlReadStore, _page, _Stretch
 from fastflow.kernel.runs.infra.retention_store import SqlRetentionStore
 from fastflow.kernel.runs.infra.rows import RUN_COLUMNS
 from fastflow.kernel.runs.infra.submit_store import SqlSubmitStore
@@ -187,11 +187,16 @@ def test_retention_when_counted_or_dated_finds_the_oldest(database: Database) ->
     ],
 )
 def test_list_when_filtered_reads_along_an_index_without_sorting(database: Database, wanted: RunFilter) -> None:
-    query = _page(select(*RUN_COLUMNS), wanted, "zzz", 51)
-    compiled = query.compile(database.engine, compile_kwargs={"literal_binds": True})
-    with database.read() as connection:
-        plan = " ".join(row[3] for row in connection.execute(text(f"EXPLAIN QUERY PLAN {compiled}")))
-    assert "SCAN run" not in plan and "TEMP B-TREE" not in plan, plan
+    for oldest_first in (False, True):
+        query = _page(
+            select(*RUN_COLUMNS),
+            wanted,
+            _Stretch(beyond_id="00" if oldest_first else "zzz", limit=51, oldest_first=oldest_first),
+        )
+        compiled = query.compile(database.engine, compile_kwargs={"literal_binds": True})
+        with database.read() as connection:
+            plan = " ".join(row[3] for row in connection.execute(text(f"EXPLAIN QUERY PLAN {compiled}")))
+        assert "SCAN run" not in plan and "TEMP B-TREE" not in plan, plan
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
@@ -225,7 +230,7 @@ def test_page_when_an_end_of_an_id_is_given_then_the_runs_that_end_like_that(dat
     store = SqlReadStore(database)
 
     def page(id_tail: str, **values: Any) -> list[str]:
-        return [run.id for run in store.load_page(RunFilter(id_tail=id_tail, **values), before_id=None, limit=10)]
+        return [run.id for run in store.load_page(RunFilter(id_tail=id_tail, **values), beyond_id=None, limit=10)]
 
     assert page("0c9d8e") == [ids[1], ids[0]]
     assert page("3f2a1b0c9d8e") == [ids[0]]

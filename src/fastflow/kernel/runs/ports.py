@@ -121,8 +121,10 @@ class ReadStore(Protocol):
         """The run; None when there is none."""
         ...
 
-    def load_page(self, wanted: RunFilter, *, before_id: str | None, limit: int) -> Sequence[Run]:
-        """At most `limit` runs, newest first, older than `before_id`."""
+    def load_page(
+        self, wanted: RunFilter, *, beyond_id: str | None, limit: int, oldest_first: bool = False
+    ) -> Sequence[Run]:
+        """At most `limit` runs beyond that id: older ones, newest first; or newer ones, oldest first."""
         ...
 
     def view_queue(self, run: Run, max_concurrent: int) -> QueueView:

@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -61,14 +61,17 @@ class SqlReadStore:
             row = connection.execute(_BY_ID, {"run_id": run_id}).first()
             return run_of(row) if row is not None else None
 
-    def load_page(self, wanted: RunFilter, *, before_id: str | None, limit: int) -> Sequence[Run]:
+    def load_page(
+        self, wanted: RunFilter, *, beyond_id: str | None, limit: int, oldest_first: bool = False
+    ) -> Sequence[Run]:
         """See `ReadStore.load_page`."""
+        stretch = _Stretch(beyond_id=beyond_id, limit=limit, oldest_first=oldest_first)
         with self._database.read() as connection:
             if wanted.pipelines is None or wanted.pipeline_name is not None:
-                query = _page(select(*RUN_COLUMNS), wanted, before_id, limit)
+                query = _page(select(*RUN_COLUMNS), wanted, stretch)
             else:
-                ids = _ids_in_scope(connection, wanted, before_id, limit)
-                query = select(*RUN_COLUMNS).where(RUN.c.id.in_(ids)).order_by(RUN.c.id.desc())
+                ids = _ids_in_scope(connection, wanted, stretch)
+                query = select(*RUN_COLUMNS).where(RUN.c.id.in_(ids)).order_by(stretch.order)
             return [run_of(row) for row in connection.execute(query)]
 
     def view_queue(self, run: Run, max_concurrent: int) -> QueueView:
@@ -116,20 +119,34 @@ class SqlReadStore:
             return [Artifact(**row._mapping) for row in connection.execute(_ARTIFACTS, {"run_id": run_id})]
 
 
-def _ids_in_scope(connection: Connection, wanted: RunFilter, before_id: str | None, limit: int) -> list[str]:
+@dataclass(frozen=True, kw_only=True)
+class _Stretch:
+    """Which part of a list is wanted, and in which direction it is read."""
+
+    beyond_id: str | None
+    limit: int
+    oldest_first: bool
+
+    @property
+    def order(self) -> Any:
+        """Of the rows; any index on runs can be read in both directions."""
+        return RUN.c.id.asc() if self.oldest_first else RUN.c.id.desc()
+
+
+def _ids_in_scope(connection: Connection, wanted: RunFilter, stretch: _Stretch) -> list[str]:
     """One indexed query for each pipeline in scope: an IN list would make the database sort all their runs."""
     found = [
-        list(
-            connection.execute(_page(select(RUN.c.id), replace(wanted, pipeline_name=name), before_id, limit)).scalars()
-        )
+        list(connection.execute(_page(select(RUN.c.id), replace(wanted, pipeline_name=name), stretch)).scalars())
         for name in names_in_scope(connection, wanted.pipelines or ())
     ]
-    return list(islice(heapq.merge(*found, reverse=True), limit))
+    return list(islice(heapq.merge(*found, reverse=not stretch.oldest_first), stretch.limit))
 
 
-def _page(query: Select[Any], wanted: RunFilter, before_id: str | None, limit: int) -> Select[Any]:
-    query = _filtered(query, wanted).order_by(RUN.c.id.desc()).limit(limit)
-    return query if before_id is None else query.where(RUN.c.id < before_id)
+def _page(query: Select[Any], wanted: RunFilter, stretch: _Stretch) -> Select[Any]:
+    query = _filtered(query, wanted).order_by(stretch.order).limit(stretch.limit)
+    if stretch.beyond_id is None:
+        return query
+    return query.where(RUN.c.id > stretch.beyond_id if stretch.oldest_first else RUN.c.id < stretch.beyond_id)
 
 
 def _filtered(query: Select[Any], wanted: RunFilter) -> Select[Any]:

@@ -1,14 +1,13 @@
-"""The use cases of runs: submit, look, cancel, reorder, explain, repeat, compare, await."""
+"""The use cases of runs: submit, cancel, reorder, repeat, await; looking at them is in `looking.py`."""
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
 
 from fastflow.kernel.runs.domain.capsule import Capsule
-from fastflow.kernel.runs.domain.comparing import RunDiff
 from fastflow.kernel.runs.domain.errors import (
     IdempotencyMismatch,
     RunEnded,
@@ -16,10 +15,9 @@ from fastflow.kernel.runs.domain.errors import (
     RunNotFound,
     RunNotQueued,
 )
-from fastflow.kernel.runs.domain.explain import Explanation, explain
 from fastflow.kernel.runs.domain.params import validate_params
 from fastflow.kernel.runs.domain.prepared import PreparedRun
-from fastflow.kernel.runs.domain.run import Artifact, Run, RunEvent, RunFilter, Runner
+from fastflow.kernel.runs.domain.run import Run
 from fastflow.kernel.runs.domain.scheduled import Overlap, Scheduled
 from fastflow.kernel.runs.domain.states import RunStatus
 from fastflow.kernel.runs.ports import (
@@ -37,12 +35,12 @@ from fastflow.kernel.runs.ports import (
     WakeUp,
 )
 from fastflow.kernel.runs.service.admission import admission_for
-from fastflow.kernel.runs.service.comparing import compare_runs
 from fastflow.kernel.runs.service.freezing import (
     new_run,
     repeat_exactly,
     request_digest,
 )
+from fastflow.kernel.runs.service.looking import LookingAtRuns
 from fastflow.kernel.runs.service.policy import RunPolicy
 from fastflow.kernel.runs.service.preparing import Preparing
 from fastflow.kernel.runs.service.repeating import Parts
@@ -50,14 +48,13 @@ from fastflow.kit.clock import Clock
 from fastflow.kit.errors import InvalidInput
 from fastflow.kit.identity import Actor, Role
 from fastflow.kit.ids import parse_id
-from fastflow.kit.pages import DEFAULT_PAGE_SIZE, Page, bad_cursor, decode_cursor, encode_cursor
 
 MAX_PRIORITY = 1_000_000
 POLL_SECONDS = 1.0
 """How often a waiter looks by itself, should a signal be lost."""
 
 
-class RunService:
+class RunService(LookingAtRuns):
     """Runs as their users see them. Every method that changes something is one transaction with its audit entry."""
 
     def __init__(
@@ -74,18 +71,14 @@ class RunService:
         clock: Clock,
         policy: RunPolicy,
     ) -> None:
-        self._submits = submits
-        self._reads = reads
+        super().__init__(reads=reads, submits=submits, comparison=comparison, clock=clock, policy=policy)
         self._catalogue = catalogue
         self._environments = environments
         self._secrets = secrets
-        self._comparison = comparison
         self._preparing = Preparing(catalogue, environments, secrets, policy)
         self._parts = Parts(catalogue, environments, secrets, policy.executors)
         self._wakeup = wakeup
         self._expect = expect
-        self._clock = clock
-        self._policy = policy
         self._follow: Follow | None = None
 
     # -- submit ---------------------------------------------------------------------------------------------------------
@@ -239,88 +232,7 @@ class RunService:
             self._wakeup.wake_runner("wake")
         return inserted
 
-    # -- look -----------------------------------------------------------------------------------------------------------
-
-    def get(self, run_id: str, *, actor: Actor) -> Run:
-        """The run.
-
-        Raises:
-            InvalidInput: not an id.
-            RunNotFound: there is none.
-            Forbidden: its pipeline is outside the actor's scope.
-        """
-        run_id = parse_id(run_id, "run_id")
-        run = self._reads.find(run_id)
-        if run is None:
-            raise RunNotFound(run_id)
-        actor.require_pipeline(run.pipeline_name)
-        return run
-
-    def find_by_key(self, pipeline_name: str, idempotency_key: str) -> Run | None:
-        """The run that was submitted with the key; for the product's own parts, no scope is asked."""
-        return self._submits.find_by_idempotency_key(pipeline_name, idempotency_key)
-
-    def list(
-        self,
-        wanted: RunFilter | None = None,
-        *,
-        actor: Actor,
-        cursor: str | None = None,
-        limit: int = DEFAULT_PAGE_SIZE,
-    ) -> Page[Run]:
-        """One page of runs, newest first; those outside the actor's scope are left out.
-
-        Raises:
-            InvalidInput: the cursor was not given out by this list.
-            Forbidden: the filter names a pipeline outside the actor's scope.
-        """
-        wanted = wanted or RunFilter()
-        if wanted.pipeline_name is not None:
-            actor.require_pipeline(wanted.pipeline_name)
-        else:
-            wanted = replace(wanted, pipelines=actor.reach())
-        before = parse_id(str(decode_cursor(cursor, (str,))[0]), "cursor") if cursor else None
-        found = self._reads.load_page(wanted, before_id=before, limit=limit + 1)
-        items = found[:limit]
-        return Page(items=items, next_cursor=encode_cursor(items[-1].id) if len(found) > limit else None)
-
-    def list_events(
-        self, run_id: str, *, actor: Actor, cursor: str | None = None, limit: int = DEFAULT_PAGE_SIZE
-    ) -> Page[RunEvent]:
-        """One page of what the run told and went through, oldest first; raises as `get` and `list`."""
-        run = self.get(run_id, actor=actor)
-        after = cast("int", decode_cursor(cursor, (int,))[0]) if cursor else 0
-        if not 0 <= after < 2**63:
-            raise bad_cursor()
-        found = self._reads.load_events(run.id, after_id=after, limit=limit + 1)
-        items = found[:limit]
-        return Page(items=items, next_cursor=encode_cursor(items[-1].id) if len(found) > limit else None)
-
-    def list_artifacts(self, run_id: str, *, actor: Actor) -> Sequence[Artifact]:
-        """What the run left; raises as `get`."""
-        return self._reads.load_artifacts(self.get(run_id, actor=actor).id)
-
-    def explain(self, run_id: str, *, actor: Actor) -> Explanation:
-        """The one current reason why the run is where it is; raises as `get`."""
-        run = self.get(run_id, actor=actor)
-        view, runners = None, tuple[Runner, ...]()
-        if run.status is RunStatus.PENDING:
-            view = self._reads.view_queue(run, self._policy.max_concurrent_runs)
-        elif run.status is RunStatus.RUNNING:
-            runners = tuple(self._reads.load_runners())
-        return explain(run, view, self._clock.now(), runners)
-
-    def diff(self, left_id: str, right_id: str, *, actor: Actor) -> RunDiff:
-        """What two runs differ in: fields, files of the code, packages of the environment; raises as `get`."""
-        return compare_runs(self.get(left_id, actor=actor), self.get(right_id, actor=actor), self._comparison)
-
-    def runners(self) -> Sequence[Runner]:
-        """Every runner process that ever reported, for health and doctor."""
-        return self._reads.load_runners()
-
-    def count_active(self) -> tuple[int, int]:
-        """How many runs wait and how many run, for health and metrics."""
-        return self._reads.count_active()
+    # -- change ---------------------------------------------------------------------------------------------------------
 
     def _operated(self, run_id: str, actor: Actor) -> Run:
         """The run, which the actor may change."""
@@ -328,8 +240,6 @@ class RunService:
         run = self.get(run_id, actor=actor)
         actor.require_pipeline(run.pipeline_name, Role.OPERATOR)
         return run
-
-    # -- change ---------------------------------------------------------------------------------------------------------
 
     def cancel(self, run_id: str, *, actor: Actor, reason: str | None = None) -> Run:
         """End a run: at once when it waits; when it runs, the runner stops it. Asking twice changes nothing.

@@ -3,22 +3,25 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from fastflow.kernel.failures.service import FailureService
+from fastflow.kernel.failures.service import FailureService, LetterService
 from fastflow.kernel.runs.log_service import LogService
 from fastflow.kernel.runs.service import RunService
 from fastflow.kit.clock import Clock
 from fastflow.ui.manifest import Manifest, NavEntry, PageSpec
 
 
-def manifest(runs: RunService, logs: LogService, failures: FailureService, clock: Clock) -> Manifest:
+def manifest(
+    runs: RunService, logs: LogService, failures: FailureService, letters: LetterService, clock: Clock
+) -> Manifest:
     """What it brings: the table of runs, and each run."""
 
     def load() -> Sequence[PageSpec]:
+        from fastflow.ui.rooms.runs.bulk import BulkRuns
         from fastflow.ui.rooms.runs.detail import RunPage
         from fastflow.ui.rooms.runs.table import RunTable
 
         return [
-            PageSpec(path="/runs", title="runs.title", build=RunTable(runs, clock).build),
+            PageSpec(path="/runs", title="runs.title", build=RunTable(runs, BulkRuns(runs, letters), clock).build),
             PageSpec(path="/runs/{run_id}", title="runs.run_title", build=RunPage(runs, logs, failures).build),
         ]
 

@@ -1,4 +1,8 @@
-"""The table of runs: filters in the address, so that every view is a link; pages by key, so that the millionth is quick."""
+"""The table of runs: filters in the address, so that every view is a link; pages by key, so that the millionth is quick.
+
+It is sorted by submission alone, in either direction: that is what every index on runs ends with. Any other order, such
+as by duration, would make the database sort all that fit.
+"""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -8,10 +12,13 @@ from fastflow.kernel.runs.domain.run import Run, RunFilter
 from fastflow.kernel.runs.domain.states import RunStatus
 from fastflow.kernel.runs.service import RunService
 from fastflow.kit.clock import Clock
+from fastflow.kit.identity import Actor
 from fastflow.kit.ids import parse_tail
 from fastflow.kit.pages import Page as RunPageOf
 from fastflow.ui.markup import Html, div, join, link, span, tag
 from fastflow.ui.parts import choice, empty, heading, lasting, short, status, when
+from fastflow.ui.rooms.runs.bulk import BulkRuns
+from fastflow.ui.rooms.runs.bulk_bar import BulkBar
 from fastflow.ui.shell.page import BASE, Fragment, Page
 from fastflow.ui.texts import Data, Phrase, Texts
 
@@ -31,29 +38,34 @@ class RunTable:
 
     Args:
         runs: where they come from.
+        bulk: does the same with many.
         clock: tells where a period begins.
     """
 
-    def __init__(self, runs: RunService, clock: Clock) -> None:
+    def __init__(self, runs: RunService, bulk: BulkRuns, clock: Clock) -> None:
         self._runs = runs
+        self._bulk = bulk
         self._clock = clock
 
     async def build(self, page: Page) -> None:
         """Put it on the page."""
         t = page.t
         cursor = page.query.get("cursor")
-        wanted = self._wanted(page)
-        found = await page.ask(self._runs.list, wanted, actor=page.actor, cursor=cursor, limit=_PAGE)
+        found = await page.ask(self._load, page, page.actor, cursor)
         Fragment(join(heading(t("runs.title")), _filters(page)))
+        if found.items:
+            BulkBar(page, self._bulk, lambda: self._wanted(page))
         shown = Fragment(_table(page, found))
 
         async def refresh() -> None:
-            again = self._wanted(page)
-            latest = await page.ask(self._runs.list, again, actor=await page.who(), limit=_PAGE)
-            shown.show(_table(page, latest))
+            shown.show(_table(page, await page.ask(self._load, page, await page.who(), None)))
 
         if cursor is None:
             page.live(refresh, pipeline_name=page.query.get("pipeline") or None)
+
+    def _load(self, page: Page, actor: Actor, cursor: str | None) -> RunPageOf[Run]:
+        wanted, oldest = self._wanted(page), _is_oldest_first(page)
+        return self._runs.list(wanted, actor=actor, cursor=cursor, limit=_PAGE, oldest_first=oldest)
 
     def _wanted(self, page: Page) -> RunFilter:
         given = page.query
@@ -68,6 +80,17 @@ class RunTable:
             failure_group=given.get("group") or None,
             id_tail=parse_tail(tail, "id") if tail else None,
         )
+
+
+def _is_oldest_first(page: Page) -> bool:
+    return page.query.get("order") == "oldest"
+
+
+def _address(page: Page, **changed: str) -> str:
+    """The address of this view with something changed; empty: left away."""
+    kept = {name: page.query[name] for name in (*_FILTERS, "order") if page.query.get(name)}
+    query = urlencode({name: value for name, value in {**kept, **changed}.items() if value})
+    return f"{BASE}/runs?{query}" if query else f"{BASE}/runs"
 
 
 def _filters(page: Page) -> Html:
@@ -86,7 +109,11 @@ def _filters(page: Page) -> Html:
         choice("trigger", triggers, given.get("trigger"), t("runs.all_triggers"), t("runs.started_by")),
         choice("period", periods, given.get("period"), t("runs.all_times"), t("runs.queued")),
         tag("input", type="search", name="id", value=given.get("id", ""), placeholder=t("runs.by_id"), aria_label=t("runs.by_id")),
-        tag("input", type="hidden", name="group", value=given["group"]) if given.get("group") else None,
+        [
+            tag("input", type="hidden", name=name, value=given[name])
+            for name in ("group", "order")
+            if given.get(name)
+        ],
         link(f"{BASE}/runs", t("runs.clear"), cls="button") if is_filtered else None,
         cls="filters", action=f"{BASE}/runs",
     )  # fmt: skip
@@ -100,13 +127,12 @@ def _table(page: Page, found: RunPageOf[Run]) -> Html:
             return div(empty("search", t("runs.none_fit")), cls="card")
         to_pipelines = link(f"{BASE}/pipelines", t("runs.to_pipelines"), cls="button")
         return div(empty("runs", t("runs.none"), t("runs.none_hint"), to_pipelines), cls="card")
-    kept = {name: given[name] for name in _FILTERS if given.get(name)}
-    newest = f"{BASE}/runs?{urlencode(kept)}" if kept else f"{BASE}/runs"
+    begin, beyond = ("oldest", "newer") if _is_oldest_first(page) else ("newest", "older")
     return join(
-        div(run_rows(t, found.items), cls="card table-wrap"),
+        div(_rows(page, found.items), cls="card table-wrap"),
         div(
-            link(newest, t("runs.newest"), cls="button") if given.get("cursor") else span(),
-            link(f"{BASE}/runs?{urlencode({**kept, 'cursor': found.next_cursor})}", t("runs.older"), cls="button")
+            link(_address(page), t(f"runs.{begin}"), cls="button") if given.get("cursor") else span(),
+            link(_address(page, cursor=found.next_cursor), t(f"runs.{beyond}"), cls="button")
             if found.next_cursor
             else None,
             cls="pager",
@@ -114,31 +140,48 @@ def _table(page: Page, found: RunPageOf[Run]) -> Html:
     )
 
 
-def run_rows(t: Texts, runs: Sequence[Run], *, with_pipeline: bool = True) -> Html:
+def _rows(page: Page, runs: Sequence[Run]) -> Html:
     """Runs as a table whose rows lead to them."""
+    t = page.t
+    everything = tag(
+        "input", type="checkbox", name="every-run", aria_label=t("runs.pick_all"), title=t("runs.pick_all")
+    )
     head = [
-        tag("th", t("runs.pipeline"), scope="col") if with_pipeline else None,
+        tag("th", everything, scope="col", cls="pick"),
+        tag("th", t("runs.pipeline"), scope="col"),
         tag("th", t("runs.state"), scope="col"),
         tag("th", t("runs.started_by"), scope="col", cls="wide-only"),
-        tag("th", t("runs.queued"), scope="col"),
+        _sorted_head(page),
         tag("th", t("runs.duration"), scope="col", cls="right"),
         tag("th", t("runs.id"), scope="col", cls="wide-only"),
     ]
     return tag(
         "table",
         tag("thead", tag("tr", head)),
-        tag("tbody", [_row(t, run, with_pipeline=with_pipeline) for run in runs]),
-        cls="list stacks",
+        tag("tbody", [_row(t, run) for run in runs]),
+        cls="list stacks picks",
     )
 
 
-def _row(t: Texts, run: Run, *, with_pipeline: bool) -> Html:
+def _sorted_head(page: Page) -> Html:
+    t, is_oldest = page.t, _is_oldest_first(page)
+    way = link(
+        _address(page, order="" if is_oldest else "oldest"),
+        t("runs.queued"),
+        span(Data(" ↑" if is_oldest else " ↓"), aria_hidden="true"),
+        title=t("runs.order_oldest" if is_oldest else "runs.order_newest"),
+    )
+    return tag("th", way, scope="col", aria_sort="ascending" if is_oldest else "descending")
+
+
+def _row(t: Texts, run: Run) -> Html:
     path = f"{BASE}/runs/{run.id}"
-    state = status(t, run)
+    box = tag("input", type="checkbox", name="run", value=run.id, aria_label=t("runs.pick", id=short(run.id)))
     return tag(
         "tr",
-        tag("td", link(path, Data(run.pipeline_name), cls="first")) if with_pipeline else None,
-        tag("td", state if with_pipeline else link(path, state, cls="first")),
+        tag("td", box, cls="pick"),
+        tag("td", link(path, Data(run.pipeline_name), cls="first")),
+        tag("td", status(t, run)),
         tag("td", trigger(t, run), cls="wide-only muted"),
         tag("td", when(run.queued_at), cls="muted"),
         tag("td", lasting(run.started_at, run.finished_at), cls="right"),

@@ -1,0 +1,59 @@
+"""What tests of pages share: a server of their own, its first administrator, and an examination of pages."""
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, expect
+
+from fastflow.testing.browser import Visitor
+from fastflow.testing.served import Served
+
+PASSWORD = "correct-horse-battery"
+expect.set_options(timeout=30_000)
+
+
+@contextmanager
+def serving(pipelines: Mapping[str, str], settings: Mapping[str, str] | None = None) -> Iterator[Served]:
+    """A started server with these pipelines (path below PIPELINES_DIR -> text) and an administrator's token."""
+    folder = Path(tempfile.mkdtemp(prefix="ff-"))
+    folder.chmod(0o755)
+    served = Served(folder, settings)
+    for path, text in pipelines.items():
+        (served.pipelines / path).parent.mkdir(parents=True, exist_ok=True)
+        (served.pipelines / path).write_text(text)
+    try:
+        served.start()
+        served.token = served.cli("tokens", "create", "test", "--role", "admin").stdout.strip()
+        yield served
+    finally:
+        served.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def first_admin(browser: Browser, served: Served) -> Visitor:
+    """The first administrator, who replaces the one-time password on the way in."""
+    told = re.search(r"one-time password (\S+)", "\n".join(served.said))
+    assert told
+    visitor = Visitor(browser, served.url)
+    visitor.log_in("admin", told[1])
+    visitor.choose_password(told[1], PASSWORD)
+    return visitor
+
+
+def examine(visitor: Visitor, paths: Sequence[str]) -> Sequence[str]:
+    """What makes these pages hard to use, in light and dark."""
+    found = []
+    for theme in ("light", "dark"):
+        visitor.page.emulate_media(color_scheme=theme)
+        for path in paths:
+            visitor.open(path)
+            for violation in Axe().run(visitor.page).response["violations"]:
+                if violation["impact"] in ("serious", "critical"):
+                    places = [node["html"][:160] for node in violation["nodes"]][:3]
+                    found.append(f"{theme} {path}: {violation['id']}: {places}")
+    return found
