@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+# the tests start hundreds of processes that import the same files: each is compiled once
+unexport PYTHONDONTWRITEBYTECODE
 
 UV = $(shell scripts/find-uv)
 RUN = "$(UV)" run --frozen --no-sync

@@ -79,7 +79,7 @@ def test_parts_when_a_path_is_asked_then_the_part_for_it_has_just_the_operations
     """The command line in-process makes one part; a path in the wrong one would be a 404 there and nowhere else."""
     whole, local = app.openapi()["paths"], Actor(name="cli:me", role=Role.ADMIN)
     parts = {path: find_part(path.replace("{", "").replace("}", "")) for path in whole}
-    documents = {part: create_part(product, part, local_actor=local).openapi() for part in parts.values() if part}
+    documents = {part: create_part(product, part, local_actor=local).openapi() for part in {*parts.values()} if part}
     wrong = [
         path for path, part in parts.items() if part and set(documents[part]["paths"].get(path, ())) != set(whole[path])
     ]

@@ -7,7 +7,6 @@ Pure ASGI; answers and live streams pass through as they come.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from dataclasses import dataclass
 
 import httpx
 from starlette.background import BackgroundTask
@@ -15,6 +14,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from fastflow.kernel.http.other_server import FindServer, OtherServer
 from fastflow.kernel.http.problems import problem_response
 
 FORWARDED = "x-fastflow-forwarded"
@@ -29,23 +29,6 @@ _PASSED_BACK = (
     "content-disposition", "x-content-type-options", "log-from", "log-to", "retry-after", "www-authenticate",
 )  # fmt: skip
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class OtherServer:
-    """Where the answer is.
-
-    Attributes:
-        name: what people call it.
-        url: where it can be reached; None when it never said so.
-    """
-
-    name: str
-    url: str | None
-
-
-FindServer = Callable[[str], OtherServer | None]
-"""Of a path: the other server that has it; None: it is ours to answer. May look into the database."""
 
 
 class Forwarding:

@@ -10,7 +10,6 @@ from fastflow.kernel.users.domain.oidc import OidcRules, Provider, parse_group_r
 from fastflow.kernel.users.infra.federated_store import SqlFederatedStore
 from fastflow.kernel.users.infra.hasher import Argon2PasswordHasher
 from fastflow.kernel.users.infra.login_attempts import SqlLoginAttempts
-from fastflow.kernel.users.infra.oidc_provider import HttpIdentityProvider
 from fastflow.kernel.users.infra.session_store import SqlSessionStore
 from fastflow.kernel.users.infra.token_store import SqlTokenStore
 from fastflow.kernel.users.infra.user_store import SqlUserStore
@@ -103,6 +102,8 @@ def build_users(
     )
     federated = None
     if oidc is not None:
+        from fastflow.kernel.users.infra.oidc_provider import HttpIdentityProvider  # with libraries others do without
+
         federated = FederatedLogins(
             provider=HttpIdentityProvider(oidc.provider),
             store=SqlFederatedStore(database),

@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
-from fastflow.kernel.http.forwarding import FORWARDED, Forwarding, OtherServer
+from fastflow.kernel.http.forwarding import FORWARDED, Forwarding
+from fastflow.kernel.http.other_server import OtherServer
 
 
 async def _whole(request: Request) -> PlainTextResponse:

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, select
 
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.executors.port import RunKey
-from fastflow.kernel.http.forwarding import OtherServer
+from fastflow.kernel.http.other_server import OtherServer
 from fastflow.kernel.runs.infra.rows import RUN, RUNNER
 
 _PATH: Final = re.compile(r"/agent/(?P<run>[0-9a-f-]{36})/(?P<attempt>\d{1,18})/[a-z]+")

@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import bindparam, select
 
 from fastflow.kernel.db.engine import Database
-from fastflow.kernel.http.forwarding import OtherServer
+from fastflow.kernel.http.other_server import OtherServer
 from fastflow.kernel.runs.infra.rows import RUN, RUNNER
 
 _PATH: Final = re.compile(

@@ -8,10 +8,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-import httpx
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -21,6 +20,9 @@ from fastflow.kernel.sync.domain.errors import GitHubAppFailed
 from fastflow.kernel.sync.domain.repository import Address
 from fastflow.kit.clock import Clock
 from fastflow.kit.secret_text import SecretText
+
+if TYPE_CHECKING:
+    import httpx  # at run time where an App is asked: a server without one starts sooner
 
 PUBLIC_API = "https://api.github.com"
 _CLAIM = timedelta(minutes=9)
@@ -69,6 +71,8 @@ class GitHubTokens:
         kept = self._kept.get(key)
         if kept is not None and kept[1] - self._clock.now() > _FRESH:
             return kept[0]
+        import httpx
+
         headers = {
             "Authorization": f"Bearer {self._claim(app)}",
             "Accept": "application/vnd.github+json",
@@ -94,14 +98,16 @@ class GitHubTokens:
                 hint="Correct the repository's URL, or set GITHUB_API_URL to the API of its host.",
             )
 
-    def _find_installation(self, client: httpx.Client, owner: str, name: str) -> str:
+    def _find_installation(self, client: "httpx.Client", owner: str, name: str) -> str:
         path = f"/repos/{quote(owner, safe='')}/{quote(name, safe='')}/installation"
         found = self._call(client, "GET", path).get("id")
         if not isinstance(found, int | str) or isinstance(found, bool):
             raise GitHubAppFailed("GitHub's answer names no installation of the App.")
         return str(found)
 
-    def _call(self, client: httpx.Client, method: str, path: str, body: Any = None) -> Mapping[str, Any]:
+    def _call(self, client: "httpx.Client", method: str, path: str, body: Any = None) -> Mapping[str, Any]:
+        import httpx
+
         try:
             answer = client.request(method, path, json=body)
         except httpx.HTTPError as error:
