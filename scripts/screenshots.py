@@ -132,6 +132,8 @@ def act(served: Served) -> dict[str, str]:
         "run-long-log": f"/runs/{many}",
         "audit": "/audit",
         "audit-entry": "/audit/2",
+        "settings": "/settings",
+        "doctor": "/doctor",
         "nowhere": "/there-is-no-such-page",
     }
 

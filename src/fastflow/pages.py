@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING
 
 from fastflow.bootstrap import Product
+from fastflow.diagnosis import Diagnosis
+from fastflow.effective import EffectiveSettings
 from fastflow.kernel.http.access import Authenticate
 from fastflow.kit.identity import SYSTEM
 
@@ -37,11 +39,14 @@ def make_manifests(product: Product) -> "Sequence[Manifest]":
     """What every room brings, in no particular order."""
     from fastflow.kernel.pipelines.service import WarmUp
     from fastflow.ui.rooms.audit.manifest import manifest as audit
+    from fastflow.ui.rooms.doctor.manifest import manifest as doctor
     from fastflow.ui.rooms.overview.manifest import manifest as overview
     from fastflow.ui.rooms.pipelines.manifest import manifest as pipelines
     from fastflow.ui.rooms.runs.manifest import manifest as runs
+    from fastflow.ui.rooms.settings.manifest import manifest as settings
 
     failures, schedules = product.failures.failures, product.schedules.schedules
+    diagnosis = Diagnosis(product)
     # asked how far environments are, not told to build them
     warm_up = WarmUp(product.pipelines, product.environments, is_elsewhere=product.is_made_elsewhere)
     return [
@@ -49,4 +54,6 @@ def make_manifests(product: Product) -> "Sequence[Manifest]":
         pipelines(product.pipelines, warm_up.states, product.runs, schedules),
         runs(product.runs, product.logs, failures, product.failures.letters, product.clock),
         audit(product.audit, product.clock),
+        doctor(diagnosis.look_at_parts, diagnosis.examine, product.clock),
+        settings(EffectiveSettings(product.settings).look),
     ]

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
@@ -54,17 +55,21 @@ def serve(
     """Serve API and runs of this machine until Ctrl-C. Runs go on when the server stops; the next start takes them up."""
     from fastflow.serve import EXIT_CONFIGURATION
 
+    given = {"host": host, "port": port, "pipelines_dir": pipelines, "data_dir": data, "executor": executor}
     try:
-        settings, listening, lock = _get_ready(
-            only, host=host, port=port, pipelines_dir=pipelines, data_dir=data, executor=executor
-        )
+        settings, listening, lock = _get_ready(only, **given)
     except InvalidInput as error:
         print_error(error)
         raise typer.Exit(EXIT_CONFIGURATION) from error
     _tell_misspelt()
     if not settings.pipelines_dir.is_dir():
         typer.echo(f"{settings.pipelines_dir} does not exist yet: put pipelines there, or set PIPELINES_DIR.", err=True)
-    raise typer.Exit(_become_parent(settings, listening, lock, only))
+    raise typer.Exit(_become_parent(settings, listening, lock, only, flags=_named(given)))
+
+
+def _named(given: Mapping[str, object]) -> Collection[str]:
+    """The settings that flags name, of those that they may."""
+    return [name for name, value in given.items() if value is not None]
 
 
 def _tell_misspelt() -> None:
@@ -173,12 +178,22 @@ def url_of(listening: socket.socket, every_address: str = "localhost") -> str:
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 
 
-def _become_parent(settings: "Settings", listening: socket.socket | None, lock: TextIO, only: Part | None) -> int:
+def _become_parent(
+    settings: "Settings",
+    listening: socket.socket | None,
+    lock: TextIO,
+    only: Part | None,
+    *,
+    flags: Collection[str],
+) -> int:
     """Go on as the parent that `serve.py` is, until all ends; the exit code. Signals wait until it listens to them."""
     from fastflow.children import SIGNALS
+    from fastflow.effective import NOTED, note_origins
     from fastflow.serve import main
 
     url = None if listening is None else url_of(listening)
+    passed_on = ("host", "port", "pipelines_dir", "data_dir", "executor", "server_url")
+    os.environ[NOTED] = note_origins(passed_on, flags=flags, derived=("server_url",))  # noqa: TID251 - before they are there
     os.environ.update(  # noqa: TID251 - what the flags said, for the children, who read the environment alone
         HOST=settings.host,
         PORT=str(settings.port),
