@@ -10,7 +10,17 @@ from tests.e2e.web_driver import examine, first_admin, serving
 from fastflow.testing.browser import Visitor, open_browser
 from fastflow.testing.served import Served
 
+MEASURES = """import os, pathlib
+for step in range(5):
+    print('::fastflow::{"metric": {"loss": %f}}' % (1 / (step + 1)))
+left = pathlib.Path(os.environ["FASTFLOW_ARTIFACTS"])
+(left / "sub").mkdir()
+(left / "sub" / "table.csv").write_text("city,people\\nUlm,126000\\n<b>Bern</b>,134000\\n")
+(left / "page.html").write_text("<script>document.title = 'taken'</script>")
+(left / "raw.bin").write_bytes(bytes(10))
+"""
 PIPELINES = {
+    "measures.py": MEASURES,
     "waits.py": "import time\nprint('begun', flush=True)\ntime.sleep(600)\n",
     "quick.py": "print('done')\n",
 }
@@ -76,6 +86,45 @@ def test_runs_when_some_or_all_are_chosen_then_they_are_cancelled_and_run_again_
     assert not anna.complaints
 
 
+def test_run_when_it_measured_and_left_files_then_curves_previews_and_what_it_differs_in(
+    anna: Visitor, started: Served
+) -> None:
+    page = anna.page
+    first = started.call("POST", "/pipelines/measures/run?wait=60")[1]["id"]
+    with (started.pipelines / "measures.py").open("a") as script:
+        script.write("print('more')\n")
+    run = started.call("POST", "/pipelines/measures/run?wait=60")[1]["id"]
+    anna.open(f"/runs/{run}")
+    curve = page.locator(".chart svg")
+    expect(curve).to_have_count(1)
+    expect(curve).to_have_attribute("aria-label", re.compile("loss: 5 values from 0.2 to 1, at last 0.2"))
+
+    page.get_by_role("link", name="sub/table.csv").click()
+    expect(page.locator("td", has_text="<b>Bern</b>")).to_be_visible()
+    with page.expect_download() as downloaded:
+        page.get_by_role("link", name="Download").click()
+    assert downloaded.value.path().read_text().startswith("city,people\nUlm")
+    anna.open(f"/runs/{run}/artifact?path=page.html")
+    expect(page.locator("pre")).to_have_text("<script>document.title = 'taken'</script>")
+    expect(page).to_have_title(re.compile("page.html"))
+    anna.open(f"/runs/{run}/artifact?path=raw.bin")
+    expect(page.locator(".empty")).to_contain_text("no preview")
+
+    anna.open(f"/runs/{run}/diff")
+    page.locator(f"a[href$='with={first}']").click()
+    expect(page.locator("td", has_text="capsule.tree_hash")).to_be_visible()
+    expect(page.locator("tr", has_text="measures.py")).to_contain_text("+1")
+    assert not anna.complaints
+
+
 def test_pages_of_operations_when_examined_then_none_is_hard_to_use(anna: Visitor, started: Served) -> None:
-    started.call("POST", "/pipelines/quick/run?wait=60")
-    assert not examine(anna, ["/runs"])
+    run = started.call("POST", "/pipelines/measures/run?wait=60")[1]["id"]
+    other = started.call("POST", "/pipelines/quick/run?wait=60")[1]["id"]
+    pages = [
+        "/runs",
+        f"/runs/{run}",
+        f"/runs/{run}/artifact?path=sub/table.csv",
+        f"/runs/{run}/artifact?path=page.html",
+        f"/runs/{run}/diff?with={other}",
+    ]
+    assert not examine(anna, pages)

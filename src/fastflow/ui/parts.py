@@ -71,7 +71,7 @@ def seconds(length: float) -> str:
     return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
 
 
-def size(count: int | None) -> Data:
+def size(count: float | None) -> Data:
     """A number of bytes."""
     if count is None:
         return Data("–")

@@ -13,7 +13,7 @@ from tests.integration.runs.conftest import Bench
 
 from fastflow.kernel.audit.domain.entries import AuditFilter
 from fastflow.kernel.audit.infra.store import SqlAuditStore
-from fastflow.kernel.executors.port import Limits, Reason
+from fastflow.kernel.executors.port import Limits, Reason, ToldEvent
 from fastflow.kernel.runs.domain import commands as command
 from fastflow.kernel.runs.domain.errors import (
     CapsuleIncomplete,
@@ -248,6 +248,25 @@ def test_list_when_the_oldest_come_first_gives_every_run_once_in_that_order(benc
     mine = Actor(name="user:otto", role=Role.VIEWER, grants=(Grant(role=Role.OPERATOR, pipelines="demo"),))
     operated = bench.service.list(actor=mine, role=Role.OPERATOR).items
     assert [run.id for run in operated] == [runs[3], runs[1]]
+
+
+def test_latest_events_when_kinds_are_named_then_those_after_what_is_known_in_order(bench: Bench) -> None:
+    run = bench.submit()
+    (running,) = claim(bench)
+    at = SystemClock().now()
+    kinds = ("metric", "progress", "sample", "metric", "output")
+    events = tuple(
+        ToldEvent(key=running.key, offset=number, at=at, kind=kind, data={"n": number})
+        for number, kind in enumerate(kinds, 1)
+    )
+    lease = command.Lease(run_id=run.id, token=running.lease_token)
+    bench.store.apply([command.RecordEvents(lease=lease, events=events)], at)
+    found = bench.service.latest_events(run.id, ("metric", "sample"), actor=VIEWER)
+    assert [event.data["n"] for event in found] == [1, 3, 4]
+    later = bench.service.latest_events(run.id, ("metric", "sample"), actor=VIEWER, after_id=found[0].id)
+    assert [event.data["n"] for event in later] == [3, 4]
+    with pytest.raises(Forbidden):
+        bench.service.latest_events(run.id, ("metric",), actor=replace(VIEWER, pipelines={"other"}))
 
 
 def test_list_when_filtered_gives_what_was_asked_for(bench: Bench) -> None:

@@ -143,6 +143,12 @@ class ReadStore(Protocol):
         """Events in order, after `after_id`."""
         ...
 
+    def load_latest_events(
+        self, run_id: str, *, kinds: Collection[str], after_id: int, limit: int
+    ) -> Sequence[RunEvent]:
+        """The latest events of these kinds after `after_id`, in order; looked for among the latest of all kinds."""
+        ...
+
     def load_artifacts(self, run_id: str) -> Sequence[Artifact]:
         """What the run left, by path."""
         ...

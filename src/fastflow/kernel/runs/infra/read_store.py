@@ -1,7 +1,7 @@
 """Reading runs: one, a page, what explains a waiting one, its events and artifacts."""
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -33,8 +33,11 @@ _AHEAD = (
         ),
     )
 )
+_EVENT_COLUMNS = (EVENT.c.id, EVENT.c.run_id, EVENT.c.at, EVENT.c.kind, EVENT.c.data)
+_MOST_LOOKED_AT = 50_000
+"""Events of one run among which some kinds are looked for: a run may tell of its progress all day."""
 _EVENTS = (
-    select(EVENT.c.id, EVENT.c.run_id, EVENT.c.at, EVENT.c.kind, EVENT.c.data)
+    select(*_EVENT_COLUMNS)
     .where(EVENT.c.run_id == bindparam("run_id"), EVENT.c.id > bindparam("after_id"))
     .order_by(EVENT.c.id)
     .limit(bindparam("count"))
@@ -112,6 +115,21 @@ class SqlReadStore:
         with self._database.read() as connection:
             rows = connection.execute(_EVENTS, {"run_id": run_id, "after_id": after_id, "count": limit})
             return [RunEvent(**row._mapping) for row in rows]
+
+    def load_latest_events(
+        self, run_id: str, *, kinds: Collection[str], after_id: int, limit: int
+    ) -> Sequence[RunEvent]:
+        """See `ReadStore.load_latest_events`."""
+        latest = (
+            select(*_EVENT_COLUMNS)
+            .where(EVENT.c.run_id == run_id, EVENT.c.id > after_id)
+            .order_by(EVENT.c.id.desc())
+            .limit(_MOST_LOOKED_AT)
+            .subquery()
+        )
+        query = select(latest).where(latest.c.kind.in_(kinds)).order_by(latest.c.id.desc()).limit(limit)
+        with self._database.read() as connection:
+            return [RunEvent(**row._mapping) for row in connection.execute(query)][::-1]
 
     def load_artifacts(self, run_id: str) -> Sequence[Artifact]:
         """See `ReadStore.load_artifacts`."""

@@ -1,6 +1,6 @@
 """What can be seen of runs: one, a page of them, what they told and left, why they are where they are, how two differ."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -16,6 +16,9 @@ from fastflow.kit.clock import Clock
 from fastflow.kit.identity import Actor, Role
 from fastflow.kit.ids import parse_id
 from fastflow.kit.pages import DEFAULT_PAGE_SIZE, Page, bad_cursor, decode_cursor, encode_cursor
+
+MOST_EVENTS = 10_000
+"""A run tells at most so many metrics and outputs; it is sampled so often in 14 hours."""
 
 
 class LookingAtRuns:
@@ -88,6 +91,14 @@ class LookingAtRuns:
         found = self._reads.load_events(run.id, after_id=after, limit=limit + 1)
         items = found[:limit]
         return Page(items=items, next_cursor=encode_cursor(items[-1].id) if len(found) > limit else None)
+
+    def latest_events(
+        self, run_id: str, kinds: Collection[str], *, actor: Actor, after_id: int = 0
+    ) -> Sequence[RunEvent]:
+        """What the run told of these kinds after the event `after_id`, oldest first, at most the latest `MOST_EVENTS`;
+        raises as `get`."""
+        run = self.get(run_id, actor=actor)
+        return self._reads.load_latest_events(run.id, kinds=kinds, after_id=after_id, limit=MOST_EVENTS)
 
     def list_artifacts(self, run_id: str, *, actor: Actor) -> Sequence[Artifact]:
         """What the run left; raises as `get`."""

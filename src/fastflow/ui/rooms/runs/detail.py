@@ -1,41 +1,27 @@
 """One run: where it is and why, its course, its log while it writes it, what it left, and what can be done with it."""
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import quote
 
 from nicegui import ui
 
-from fastflow.kernel.failures.domain.changes import Why
 from fastflow.kernel.failures.service import FailureService
-from fastflow.kernel.runs.domain.explain import Explanation
-from fastflow.kernel.runs.domain.logged_run import StoredArtifact
 from fastflow.kernel.runs.domain.run import Run
 from fastflow.kernel.runs.domain.states import RunStatus
 from fastflow.kernel.runs.log_service import LogService
 from fastflow.kernel.runs.service import RunService
 from fastflow.kit.identity import Actor, Role
 from fastflow.ui.icons import icon
-from fastflow.ui.markup import Child, Html, div, join, link, span, tag
-from fastflow.ui.parts import card, facts, heading, kind_of, lasting, seconds, short, size, status, when
+from fastflow.ui.markup import Html, div, span, tag
+from fastflow.ui.parts import card, heading, kind_of, lasting, seconds, short, status, when
+from fastflow.ui.rooms.runs.beside import Shown, put_beside
+from fastflow.ui.rooms.runs.curves import Curves
 from fastflow.ui.rooms.runs.log_view import LogView
-from fastflow.ui.rooms.runs.table import trigger
 from fastflow.ui.shell.controls import button, confirm
 from fastflow.ui.shell.page import BASE, Fragment, Page
-from fastflow.ui.texts import Data, Phrase, Texts
+from fastflow.ui.texts import Data, Texts
 
-_KINDS = ("state", "progress", "metric", "output")
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Shown:
-    run: Run
-    explanation: Explanation
-    artifacts: Sequence[StoredArtifact]
-    why: Why | None
+_KINDS = ("state", "progress", "metric", "output", "sample")
 
 
 class RunPage:
@@ -56,6 +42,8 @@ class RunPage:
         """Put it on the page."""
         run_id = page.params["run_id"]
         shown = await page.ask(self._look, run_id, page.actor)
+        curves = Curves(self._runs, shown.run.id)
+        await page.ask(curves.look, page.actor, shown.run)
         t = page.t
         ui.page_title(f"{shown.run.pipeline_name} · {t(f'status.{shown.run.reason or shown.run.status}')} · Fast-Flow")
         with ui.element("div").classes("bar"):
@@ -66,21 +54,25 @@ class RunPage:
             with ui.element("div"):
                 course = Fragment(_course(t, shown.run))
                 LogView(t, shown.run.id).classes("below")
-            beside = Fragment(_beside(t, shown))
+                measured = Fragment(curves.metrics(t) or Html(""), cls="below")
+            beside = Fragment(put_beside(t, shown, curves))
 
         async def refresh() -> None:
-            now = await page.ask(self._look, run_id, await page.who())
+            actor = await page.who()
+            now = await page.ask(self._look, run_id, actor)
+            await page.ask(curves.look, actor, now.run)
             head.show(_head(t, now.run))
             actions.show(now.run)
             note.show(_note(now))
             course.show(_course(t, now.run))
-            beside.show(_beside(t, now))
+            beside.show(put_beside(t, now, curves))
+            measured.show(curves.metrics(t) or Html(""))
 
         page.live(refresh, run_id=shown.run.id, kinds=_KINDS, every=None if shown.run.has_ended else 5.0)
 
-    def _look(self, run_id: str, actor: Actor) -> _Shown:
+    def _look(self, run_id: str, actor: Actor) -> Shown:
         run = self._runs.get(run_id, actor=actor)
-        return _Shown(
+        return Shown(
             run=run,
             explanation=self._runs.explain(run.id, actor=actor),
             artifacts=self._logs.list_artifacts(actor, run.id) if run.has_ended else (),
@@ -160,7 +152,7 @@ def _head(t: Texts, run: Run) -> Html:
     )
 
 
-def _note(shown: _Shown) -> Html:
+def _note(shown: Shown) -> Html:
     """Why the run is where it is; of a success nothing has to be said, unless its log has a gap."""
     run = shown.run
     if run.status is RunStatus.SUCCESS and not run.reason_text:
@@ -209,74 +201,3 @@ def _progress(t: Texts, run: Run) -> Html | None:
         div(tag("i", style=f"width: {percent:.1f}%"), cls="meter runs"),
         cls="card-body",
     )
-
-
-def _beside(t: Texts, shown: _Shown) -> Html:
-    run = shown.run
-    return join(
-        card(t("runs.details"), _details(t, run)),
-        _changes(t, shown.why) if shown.why else None,
-        _values(t("runs.params"), run.params),
-        _values(t("runs.metrics"), run.metrics),
-        _values(t("runs.outputs"), run.outputs),
-        _artifacts(t, run, shown.artifacts) if shown.artifacts else None,
-    )
-
-
-def _details(t: Texts, run: Run) -> Html:
-    def other(run_id: str | None) -> Child:
-        return link(f"{BASE}/runs/{run_id}", tag("code", short(run_id))) if run_id else None
-
-    def data(value: object) -> Child:
-        return Data(value) if value not in (None, "") else None
-
-    rows: list[tuple[Phrase | Data, Child]] = [
-        (t("runs.started_by"), trigger(t, run)),
-        (t("runs.by"), data(run.submitted_by)),
-        (t("runs.queued"), when(run.queued_at, "clock")),
-        (t("runs.duration"), lasting(run.started_at, run.finished_at)),
-        (t("runs.exit_code"), data(run.exit_code)),
-        (t("runs.attempt"), data(run.attempt) if run.attempt > 1 or run.retried_by else None),
-        (t("runs.retry_of"), other(run.retry_of)),
-        (t("runs.retried_by"), other(run.retried_by)),
-        (t("runs.rerun_of"), other(run.rerun_of)),
-        (t("runs.priority"), data(run.priority) if run.priority else None),
-        (t("runs.executor"), data(run.executor)),
-        (t("runs.interpreter"), data(run.interpreter)),
-        (t("runs.commit"), tag("code", Data(run.commit[:10])) if run.commit else None),
-        (t("runs.environment"), tag("code", Data(run.environment[:10])) if run.environment else None),
-        (t("runs.memory"), size(run.peak_memory_bytes) if run.peak_memory_bytes else None),
-        (t("runs.cpu"), data(seconds(run.cpu_seconds)) if run.cpu_seconds is not None else None),
-    ]
-    return facts(rows)
-
-
-def _changes(t: Texts, why: Why) -> Html:
-    last = why.last_good
-    way = link(f"{BASE}/runs/{last.id}", t("runs.compare")) if last else None
-    return card(t("runs.what_changed"), tag("p", Data(why.text), cls="card-body soft"), aside=way)
-
-
-def _values(title: Phrase, values: Mapping[str, Any] | None) -> Html | None:
-    if not values:
-        return None
-    return card(title, facts((Data(name), tag("code", Data(_shown(value)))) for name, value in values.items()))
-
-
-def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _artifacts(t: Texts, run: Run, artifacts: Sequence[StoredArtifact]) -> Html:
-    rows = [
-        link(
-            f"/runs/{run.id}/artifacts/{quote(artifact.path)}",
-            icon("file"),
-            span(tag("strong", Data(artifact.path)), cls="main"),
-            span(size(artifact.size_bytes), cls="side"),
-            cls="row",
-            download=True,
-        )
-        for artifact in artifacts
-    ]
-    return card(t("runs.artifacts"), div(rows, cls="rows"))

@@ -16,13 +16,17 @@ def manifest(
     """What it brings: the table of runs, and each run."""
 
     def load() -> Sequence[PageSpec]:
+        from fastflow.ui.rooms.runs.artifact import ArtifactPage
         from fastflow.ui.rooms.runs.bulk import BulkRuns
         from fastflow.ui.rooms.runs.detail import RunPage
+        from fastflow.ui.rooms.runs.diff import DiffPage
         from fastflow.ui.rooms.runs.table import RunTable
 
         return [
             PageSpec(path="/runs", title="runs.title", build=RunTable(runs, BulkRuns(runs, letters), clock).build),
             PageSpec(path="/runs/{run_id}", title="runs.run_title", build=RunPage(runs, logs, failures).build),
+            PageSpec(path="/runs/{run_id}/diff", title="diff.title", build=DiffPage(runs).build),
+            PageSpec(path="/runs/{run_id}/artifact", title="artifact.preview", build=ArtifactPage(runs, logs).build),
         ]
 
     nav = NavEntry(path="/runs", label="runs.title", icon="runs", order=30, key="r")
