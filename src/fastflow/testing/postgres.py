@@ -124,7 +124,7 @@ class PostgresServer:
 
     def _execute(self, statement: str) -> None:
         with pg8000.native.Connection(
-            _USER, host="127.0.0.1", port=self.port, password=self._password, database="postgres"
+            _USER, host="127.0.0.1", port=self.port, password=self._password, database="postgres", ssl_context=False
         ) as connection:
             connection.run(statement)
 

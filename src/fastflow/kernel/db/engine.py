@@ -5,6 +5,7 @@ connection inside one transaction. Nothing here knows a feature's tables.
 """
 
 import sqlite3
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -12,10 +13,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import URL, ExceptionContext, make_url
+from sqlalchemy.engine import URL, Dialect, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from fastflow.kernel.db.tls import OPTIONS, Connector, NotOffered, Tls
 from fastflow.kit.addresses import without_credentials
 from fastflow.kit.errors import InvalidInput, Unavailable
 
@@ -25,6 +27,8 @@ SILENCE_SECONDS = 15.0
 _DAMAGED_MARKS = ("file is not a database", "database disk image is malformed")
 _AWAY_STATES = ("08", "53", "57P", "58")
 """Classes of SQLSTATE: connections, means (disk, memory, connections), starting or stopping, the system underneath."""
+_QUERY = {*OPTIONS, "application_name", "host", "port", "unix_sock"}
+"""What the URL of a PostgreSQL may have behind its question mark."""
 _LOCKED_MARK = "database is locked"
 _READ_ONLY_MARK = "readonly database"
 _DISK_FULL_MARKS = ("database or disk is full", "disk I/O error", "No space left", "DiskFull")
@@ -34,7 +38,8 @@ class Database:
     """Connections and transactions of the product's one database.
 
     Args:
-        url: a SQLAlchemy URL; `postgresql://` is taken to mean the pg8000 driver.
+        url: a SQLAlchemy URL; `postgresql://` is taken to mean the pg8000 driver. Of the options that PostgreSQL's own clients
+            take there, those about TLS are understood.
         silence_seconds: how long PostgreSQL may take over one statement before it counts as away; None: as long as it likes,
             for changes of the schema and copies of everything.
 
@@ -45,8 +50,9 @@ class Database:
     def __init__(self, url: str, *, silence_seconds: float | None = SILENCE_SECONDS) -> None:
         self.url = _normalise(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.tls = Tls(mode="disable") if self.is_sqlite else _tls(self.url)
         self.engine: Engine = (
-            _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self.url, silence_seconds)
+            _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self.url, self.tls, silence_seconds)
         )
         # SQLite's own queue for the one write lock is sleep and retry: within a process, threads line up instead
         self._turn: AbstractContextManager[object] = threading.Lock() if self.is_sqlite else nullcontext()
@@ -108,6 +114,22 @@ def _translated() -> Iterator[None]:
         raise _unavailable("every database connection is in use", error) from error
     except (OperationalError, InterfaceError) as error:
         raise _unavailable(_words(error.orig), error) from error
+    except NotOffered as error:
+        raise Unavailable(
+            "The database offers no TLS, and DATABASE_URL asks for it (sslmode).",
+            code="database_unavailable",
+            hint="Switch TLS on at the database, or take sslmode out of DATABASE_URL.",
+            fields={"DATABASE_URL": "the database offers no TLS"},
+            retry_after_seconds=2,
+        ) from error
+    except ssl.SSLError as error:
+        raise Unavailable(
+            f"The database is not trusted: {_tls_words(error)}.",
+            code="database_unavailable",
+            hint="Check host, sslmode and sslrootcert in DATABASE_URL, and the database's certificate.",
+            fields={"DATABASE_URL": "no trusted connection by TLS"},
+            retry_after_seconds=2,
+        ) from error
     except TimeoutError as error:  # pg8000 lets this and the next ones of its socket through as they are
         raise _unavailable("it takes connections and says nothing", error) from error
     except ConnectionError as error:
@@ -131,6 +153,11 @@ def _words(error: BaseException | None) -> str:
     """What the driver says; of a connection that was not made, what the machine says, without host and port."""
     cause = error.__cause__ if error is not None else None
     return cause.strerror if isinstance(cause, OSError) and cause.strerror else str(error)
+
+
+def _tls_words(error: ssl.SSLError) -> str:
+    told: str = getattr(error, "verify_message", "") or error.reason or str(error)
+    return told.rstrip(".")
 
 
 def _unavailable(why: str, _error: Exception) -> Unavailable:
@@ -181,6 +208,9 @@ def _normalise(url: str) -> URL:
             raise _bad_url("an in-memory SQLite is not shared by the server's processes")
         return parsed.set(drivername="sqlite+pysqlite")
     if backend in ("postgresql", "postgres"):
+        unknown = sorted(set(parsed.query) - _QUERY)
+        if unknown:
+            raise _bad_url(f"{unknown[0]} is none of the options known here ({', '.join(sorted(_QUERY))})")
         return parsed.set(drivername="postgresql+pg8000")
     raise _bad_url(f"{backend} is not supported")
 
@@ -222,15 +252,21 @@ def _sqlite_engine(url: URL) -> Engine:
     return engine
 
 
-def _postgres_engine(url: URL, silence_seconds: float | None) -> Engine:
+def _tls(url: URL) -> Tls:
+    try:
+        return Tls.of({name: str(value) for name, value in url.query.items()}, has_network="unix_sock" not in url.query)
+    except ValueError as error:
+        raise _bad_url(str(error)) from error
+
+
+def _postgres_engine(url: URL, tls: Tls, silence_seconds: float | None) -> Engine:
     try:
         engine = create_engine(
-            url,
+            url.difference_update_query(OPTIONS),
             pool_size=8,
             max_overflow=40,
             pool_timeout=30,
             pool_pre_ping=True,
-            # psycopg-style options of a URL's query are not known to pg8000; the socket folder comes as unix_sock.
             connect_args={"timeout": silence_seconds},
         )
     except ModuleNotFoundError as error:
@@ -240,6 +276,12 @@ def _postgres_engine(url: URL, silence_seconds: float | None) -> Engine:
             hint="`make install` in the clone brings the extra `postgres`.",
             fields={"DATABASE_URL": "driver pg8000 is missing"},
         ) from error
+
+    connector = Connector(tls)
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(dialect: Dialect, _record: Any, _arguments: Any, options: dict[str, Any]) -> Any:
+        return connector(dialect.connect, options)
 
     @event.listens_for(engine, "handle_error")
     def _give_up(context: ExceptionContext) -> None:

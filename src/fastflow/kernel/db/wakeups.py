@@ -13,7 +13,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import text
 
@@ -307,9 +307,9 @@ def _address(path: Path) -> Iterator[str]:
         os.close(folder)
 
 
-def _asyncpg_arguments(database: Database) -> dict[str, str | int]:
+def _asyncpg_arguments(database: Database) -> dict[str, Any]:
     url = database.url
     query = {key: str(value) for key, value in url.query.items()}
     host = url.host or query.get("unix_sock", "").rpartition("/")[0] or query.get("host") or "localhost"
     given = {"user": url.username, "password": url.password, "database": url.database, "host": host, "port": url.port}
-    return {key: value for key, value in given.items() if value is not None}
+    return {key: value for key, value in given.items() if value is not None} | {"ssl": database.tls.for_asyncpg()}
