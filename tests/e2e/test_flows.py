@@ -1,6 +1,7 @@
 """Flows and backfills in the whole product, by the command line alone: what follows, decisions by people, the past."""
 
 import json
+import subprocess
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -33,8 +34,11 @@ def test_flow_when_steered_by_the_command_line_then_it_waits_for_people_and_goes
     served.start()
     served.token = served.cli("tokens", "create", "ci", "--role", "admin").stdout.strip()
 
+    def cli(*words: str) -> subprocess.CompletedProcess[str]:
+        return served.cli(*words, FASTFLOW_URL=served.url, FASTFLOW_TOKEN=served.token)
+
     def tell(*words: str) -> str:
-        done = served.cli(*words)
+        done = cli(*words)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -51,14 +55,14 @@ def test_flow_when_steered_by_the_command_line_then_it_waits_for_people_and_goes
     tell("run", "extract", "--alone")
     assert json.loads(tell("flows", "list", "--json"))["items"] == []
 
-    told = served.cli("run", "extract").stderr
+    told = cli("run", "extract").stderr
     asked = until(lambda: flow("RUNNING", "APPROVAL"))
     assert f"[fastflow] its flow {asked['id']} goes on with 1 step: fastflow flows show {asked['id']}" in told
     assert "Checked?" in tell("flows", "show", "last")
     tell("flows", "deny", "last", "deploy", "--note", "wrong figures")
     assert "wrong figures" in tell("flows", "explain", "last")
     assert until(lambda: flow("FAILED", "FAILED"))["id"] == asked["id"]
-    assert served.cli("flows", "approve", "last", "deploy").returncode != 0
+    assert cli("flows", "approve", "last", "deploy").returncode != 0
     tell("flows", "rerun", "last", "--from-failed")
     until(lambda: flow("RUNNING", "APPROVAL"))
     tell("flows", "approve", "last", "deploy", "--note", "checked")
