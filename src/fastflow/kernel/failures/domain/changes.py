@@ -19,6 +19,7 @@ _MAD_TO_DEVIATION: Final = 1.4826
 _LEAST_SHARE: Final = 0.2
 """And at least so much of the median: a spread of nearly nothing makes nothing unusual."""
 
+_NAMES: Final = {"peak_memory_bytes": "peak memory", "cpu_seconds": "CPU time"}
 _KINDS: Final = (
     ("capsule.tree_hash", "code"),
     ("capsule.script", "code"),
@@ -184,8 +185,12 @@ def summarise(
     commits: Sequence[Commit] | None,
 ) -> str:
     """What is worth a look, in one or two sentences."""
-    unusual = [f"{each.name} is {each.verdict} ({_short(each.value)}, usually {_short(each.median)})" for each in measures
-               if each.verdict in ("high", "low")]  # fmt: skip
+    unusual = [
+        f"{_NAMES.get(each.name, each.name)} is {each.verdict} "
+        f"({_amount(each.name, each.value)}, usually {_amount(each.name, each.median)})"
+        for each in measures
+        if each.verdict in ("high", "low")
+    ]
     told = f" Unusual: {', '.join(unusual)}." if unusual else ""
     if last_good is None:
         return f"No run of the pipeline has ended with success before, so there is nothing to compare with.{told}"
@@ -224,6 +229,17 @@ def _words(kind: str, some: Sequence[Change], diff: RunDiff | None, commits: Seq
 def _value(value: Any) -> str:
     text = "absent" if value is None else value if isinstance(value, str) else str(value)
     return text if len(text) <= 40 else text[:39] + "…"
+
+
+def _amount(name: str, value: float) -> str:
+    """The number with its unit.
+
+    >>> _amount("duration", 0.03302), _amount("duration", 75.0), _amount("peak_memory_bytes", 5e8), _amount("metric.x", 3)
+    ('33 ms', '75 s', '477 MB', '3')
+    """
+    if name in ("duration", "cpu_seconds"):
+        return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.3g} s" if value < 1000 else f"{value:,.0f} s"
+    return f"{value / 2**20:,.3g} MB" if name == "peak_memory_bytes" else _short(value)
 
 
 def _short(value: float) -> str:

@@ -59,7 +59,7 @@ def test_measures_when_a_value_is_far_off_then_it_is_unusual() -> None:
     assert (measures["duration"].verdict, measures["metric.input.rows"].verdict) == ("high", "low")
     assert "metric.new" not in measures
     text = summarise(None, [], list(measures.values()), None, None)
-    assert "duration is high (60, usually 1.04)" in text
+    assert "duration is high (60 s, usually 1.04 s)" in text
 
 
 def test_measure_when_the_history_is_short_or_even_then_it_is_not_called_unusual() -> None:
