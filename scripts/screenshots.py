@@ -9,6 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import screenshots_planning
+
 from fastflow.testing.browser import Visitor, open_browser
 from fastflow.testing.served import Served
 
@@ -47,7 +49,7 @@ def main() -> int:
     OUT.mkdir()
     folder = Path(tempfile.mkdtemp(prefix="ff-"))
     folder.chmod(0o755)
-    served = Served(folder, {"MAX_CONCURRENT_RUNS": "2"})
+    served = Served(folder, {"MAX_CONCURRENT_RUNS": "2", "GIT_PROTOCOLS": "https,file"})
     try:
         fill(served)
         pages = act(served)
@@ -90,6 +92,7 @@ def fill(served: Served) -> None:
         if example.stem in ("greet_city", "always_fails", "stdlib_report", "hundred_thousand_lines"):
             target = served.pipelines / example.name
             shutil.copytree(example, target) if example.is_dir() else shutil.copy(example, target)
+    screenshots_planning.fill(served)
     served.add("nightly_export", EXPORT)
     for name, settings in (("hourly_report", REPORT), ("broken_settings", BROKEN)):
         (served.pipelines / name).mkdir()
@@ -116,7 +119,9 @@ def act(served: Served) -> dict[str, str]:
     running = run("nightly_export", wait=0)
     run("nightly_export", wait=0)
     waiting = run("hourly_report", wait=0)
+    planned = screenshots_planning.act(served, served.folder)
     return {
+        **planned,
         "overview": "/",
         "pipelines": "/pipelines",
         "pipeline": "/pipelines/greet_city",

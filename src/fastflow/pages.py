@@ -40,12 +40,16 @@ def make_manifests(product: Product) -> "Sequence[Manifest]":
     from fastflow.kernel.pipelines.service import WarmUp
     from fastflow.ui.rooms.audit.manifest import manifest as audit
     from fastflow.ui.rooms.doctor.manifest import manifest as doctor
+    from fastflow.ui.rooms.letters.manifest import manifest as letters
     from fastflow.ui.rooms.overview.manifest import manifest as overview
     from fastflow.ui.rooms.pipelines.manifest import manifest as pipelines
     from fastflow.ui.rooms.runs.manifest import manifest as runs
+    from fastflow.ui.rooms.schedules.manifest import manifest as schedules_room
+    from fastflow.ui.rooms.secrets.manifest import manifest as secrets
     from fastflow.ui.rooms.settings.manifest import manifest as settings
+    from fastflow.ui.rooms.sync.manifest import manifest as sync
 
-    failures, schedules = product.failures.failures, product.schedules.schedules
+    failures, schedules, planned = product.failures.failures, product.schedules.schedules, product.schedules
     diagnosis = Diagnosis(product)
     # asked how far environments are, not told to build them
     warm_up = WarmUp(product.pipelines, product.environments, is_elsewhere=product.is_made_elsewhere)
@@ -56,4 +60,8 @@ def make_manifests(product: Product) -> "Sequence[Manifest]":
         audit(product.audit, product.clock),
         doctor(diagnosis.look_at_parts, diagnosis.examine, product.clock),
         settings(EffectiveSettings(product.settings).look),
+        schedules_room(planned.schedules, planned.pauses, planned.simulations, product.pipelines, product.clock),
+        secrets(product.secrets, product.pipelines, product.sync.repositories),
+        sync(product.sync.syncs),
+        letters(product.failures.letters, failures),
     ]

@@ -1,7 +1,9 @@
 """Pieces that pages share: how a state, a time, a length and a list of facts look."""
 
+import json
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
 from fastflow.kernel.runs.domain.run import Run
 from fastflow.kernel.runs.domain.states import RunStatus
@@ -34,12 +36,14 @@ def pill(kind: str, label: Phrase) -> Html:
     return span(span(cls="dot"), label, cls=f"pill {kind}")
 
 
-def when(instant: datetime | None, form: str = "ago") -> Html | None:
-    """A time, in the reader's own zone: `ago` counts on by itself, `clock` is to the minute, `exact` to the second with its day."""
+def when(instant: datetime | None, form: str = "ago", zone: str | None = None) -> Html | None:
+    """A time, in the reader's own zone: `ago` counts on by itself, `clock` is to the minute, `exact` to the second with its
+    day, `full` to the minute with its day, also in another zone."""
     if instant is None:
         return None
-    text = f"{instant:%Y-%m-%d %H:%M} UTC"
-    return tag("time", Data(text), datetime=instant.isoformat().replace("+00:00", "Z"), data_form=form)
+    text = f"{instant.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    shown = instant.isoformat().replace("+00:00", "Z")
+    return tag("time", Data(text), datetime=shown, data_form=form, data_zone=zone)
 
 
 def lasting(started: datetime | None, finished: datetime | None) -> Html:
@@ -86,6 +90,11 @@ def size(count: float | None) -> Data:
 def short(run_id: str) -> Data:
     """The end of an id, by which people tell runs apart."""
     return Data(run_id[-_SHORT_ID:])
+
+
+def data_text(value: Any) -> str:
+    """A value of data, as people read it: text as it is, everything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def facts(rows: Iterable[tuple[Phrase | Data, Child]]) -> Html:

@@ -16,7 +16,7 @@ from fastflow.kernel.secrets.domain.records import SecretChange
 from fastflow.kernel.secrets.service import SecretService
 from fastflow.kernel.secrets.wiring import build_secrets
 from fastflow.kit.errors import FastFlowError
-from fastflow.kit.identity import SYSTEM, Role
+from fastflow.kit.identity import SYSTEM, Actor, Role
 from fastflow.kit.secret_text import SecretText
 from fastflow.testing.access import ENCRYPTION_KEY, AccessRooms
 from fastflow.testing.http import client_of
@@ -179,6 +179,18 @@ async def test_secrets_when_the_caller_is_no_admin_are_listed_and_not_changed(ro
     async with client_of(rooms.app, token=rooms.token(Role.OPERATOR, ("rfm",))) as scoped:
         assert [item["key"] for item in (await scoped.get("/secrets")).json()["items"]] == ["TOKEN"]
         assert (await scoped.get("/secrets/OTHER/versions")).status_code == 404
+
+
+@sqlite_only
+def test_secret_when_looked_at_alone_is_without_its_value_and_only_for_who_may_see_it(rooms: AccessRooms) -> None:
+    _create(rooms.secrets, "TOKEN", VALUE, "rfm", "churn")
+    _create(rooms.secrets, "REGION", "eu-1", is_parameter=True)
+    assert rooms.secrets.get("TOKEN", actor=SYSTEM).value is None
+    assert rooms.secrets.get("REGION", actor=SYSTEM).value == SecretText("eu-1")
+    rfm = Actor(name="token:rfm", role=Role.VIEWER, pipelines=("rfm",))
+    assert rooms.secrets.get("TOKEN", actor=rfm).pipelines == ("rfm",)
+    with pytest.raises(UnknownSecret):
+        rooms.secrets.get("TOKEN", actor=Actor(name="token:other", role=Role.VIEWER, pipelines=("other",)))
 
 
 def test_value_when_set_by_many_at_once_gets_one_version_each(rooms: AccessRooms) -> None:

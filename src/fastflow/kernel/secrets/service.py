@@ -40,6 +40,17 @@ class SecretService:
         seen = [_as_seen_by(actor, secret) for secret in found[:limit] if _is_seen_by(actor, secret)]
         return Page(items=self._with_parameter_values(seen), next_cursor=next_cursor)
 
+    def get(self, key: str, *, actor: Actor) -> Secret:
+        """The secret without its value, or the parameter with it.
+
+        Raises:
+            UnknownSecret: there is none, or none of the actor's pipelines may read it.
+        """
+        known = self._get(key)
+        if not _is_seen_by(actor, known):
+            raise _unknown(key)
+        return self._with_parameter_values([_as_seen_by(actor, known)])[0]
+
     def create(
         self,
         key: str,

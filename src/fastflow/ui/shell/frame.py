@@ -57,6 +57,7 @@ class Frame:
             tag("link", rel="icon", href=f"{self._static}/mark.svg"),
             tag("link", rel="stylesheet", href=f"{self._static}/app.css"),
             tag("link", rel="stylesheet", href=f"{self._static}/forms.css"),
+            tag("link", rel="stylesheet", href=f"{self._static}/pieces.css"),
             Html(
                 f'<script type="application/json" id="given">{json.dumps(given).replace("<", chr(92) + "u003c")}</script>'
             ),

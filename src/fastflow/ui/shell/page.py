@@ -85,6 +85,10 @@ class Page:
             return self.actor.highest_role >= role
         return self.actor.may_touch(pipeline_name, role)
 
+    def may_everywhere(self, role: Role) -> bool:
+        """Whether to offer what concerns every pipeline; whether it is allowed, the service decides."""
+        return self.actor.reach(role) is None
+
     async def ask(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The answer of a service, computed in a thread."""
         return await asyncio.to_thread(function, *args, **kwargs)

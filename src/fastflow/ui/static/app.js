@@ -17,6 +17,15 @@ function ago(instant) {
   return relative.format(Math.round(seconds / length), unit);
 }
 
+const whole = new Map();
+function full(instant, zone) {
+  if (!whole.has(zone)) {
+    const parts = { weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" };
+    whole.set(zone, new Intl.DateTimeFormat(tongue, zone ? { ...parts, timeZone: zone, timeZoneName: "short" } : parts));
+  }
+  return whole.get(zone).format(instant);
+}
+
 function length(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
   if (whole < 60) return `${whole} s`;
@@ -36,7 +45,8 @@ function draw(root) {
     const isToday = instant.toDateString() === new Date().toDateString();
     const title = exact.format(instant);
     const clock = time.dataset.form === "exact" ? title : (isToday ? hours : days).format(instant);
-    put(time, time.dataset.form === "ago" ? ago(instant) : clock);
+    const { form, zone } = time.dataset;
+    put(time, form === "full" ? full(instant, zone) : form === "ago" ? ago(instant) : clock);
     if (time.title !== title) time.title = title;
   }
   for (const field of root.querySelectorAll("input[data-instant]:not([data-shown])")) {

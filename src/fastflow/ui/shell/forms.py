@@ -1,0 +1,201 @@
+"""What people fill in: labelled fields that show beside them what the service says is wrong with them."""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from nicegui import ui
+
+from fastflow.kit.errors import FastFlowError
+from fastflow.kit.secret_text import SecretText
+from fastflow.ui.markup import Html, div, span, tag
+from fastflow.ui.shell.page import Fragment, Page
+from fastflow.ui.texts import Data, Phrase
+
+Changed = Callable[[], Awaitable[None]]
+
+
+class Field:
+    """A field with its name, what it is about, and what is wrong with it.
+
+    Args:
+        page: where it is.
+        label: its name.
+        make: makes what is filled in.
+        about: says more.
+        is_required: marks it so.
+    """
+
+    def __init__(
+        self,
+        page: Page,
+        label: Phrase,
+        make: Callable[[], Any],
+        *,
+        about: Phrase | Html | None = None,
+        is_required: bool = False,
+    ) -> None:
+        must = span(Data("*"), cls="must", title=page.t("shell.must")) if is_required else None
+        self._box = ui.element("div").classes("run-field")
+        with self._box:
+            Fragment(
+                div(tag("label", label, must, cls="name plain"), div(about, cls="about") if about is not None else None)
+            )
+            self.input = make()
+            self.input.props["aria-label"] = str(label)
+            self._wrong = Fragment(Html(""))
+
+    @property
+    def value(self) -> Any:
+        """As it was filled in."""
+        return self.input.value
+
+    @property
+    def text(self) -> str:
+        """As it was filled in, without blanks around it."""
+        return "" if self.value is None else str(self.value).strip()
+
+    def take(self) -> SecretText:
+        """What was filled in, which is forgotten here: nothing that is told of the field later can send it back."""
+        taken = SecretText("" if self.value is None else str(self.value))
+        self.put("")
+        return taken
+
+    def put(self, value: Any) -> None:
+        """Fill it in."""
+        self.input.value = value
+
+    def tell(self, problem: str) -> None:
+        """Say what is wrong with it; nothing: nothing is."""
+        self._wrong.show(div(Data(problem), cls="wrong", role="alert") if problem else Html(""))
+        self.input.props["aria-invalid"] = "true" if problem else "false"
+
+    def show(self, *, is_shown: bool) -> None:
+        """Show it, or leave it away."""
+        self._box.set_visibility(is_shown)
+
+
+class Form:
+    """Fields by the names that the service has for them.
+
+    Args:
+        fields: name -> field.
+        codes: code of an error that names no field -> the field it speaks of.
+    """
+
+    def __init__(self, fields: Mapping[str, Field], *, codes: Mapping[str, str] | None = None) -> None:
+        self._fields = fields
+        self._codes = codes or {}
+
+    @contextmanager
+    def placing(self) -> Iterator[None]:
+        """What goes wrong inside is told beside the fields it concerns, and raised again."""
+        self.tell({})
+        try:
+            yield
+        except FastFlowError as error:
+            problems = dict(error.fields)
+            if error.code in self._codes:
+                problems.setdefault(self._codes[error.code], error.message)
+            self.tell(problems)
+            raise
+
+    def tell(self, problems: Mapping[str, str]) -> None:
+        """Say what is wrong with each field; with the others nothing is."""
+        told: dict[str, list[str]] = {}
+        for place, problem in problems.items():
+            name = place.partition(".")[0].partition("[")[0]
+            told.setdefault(name, []).append(problem if place == name else f"{place.partition('.')[2]}: {problem}")
+        for name, field in self._fields.items():
+            field.tell("; ".join(told.get(name, ())))
+
+
+def text_field(
+    page: Page,
+    label: Phrase,
+    value: str = "",
+    *,
+    kind: str = "text",
+    about: Phrase | Html | None = None,
+    is_required: bool = False,
+    changed: Changed | None = None,
+    options: Sequence[str] = (),
+) -> Field:
+    """One line of text.
+
+    Args:
+        page, label, about, is_required: as in `Field`.
+        value: that it begins with.
+        kind: the browser's: `text`, `password`, `time`, `datetime-local`.
+        changed: called when it has another value.
+        options: what may be meant.
+    """
+
+    def make() -> Any:
+        offered = list(options) or None
+        made = ui.input(value=value, on_change=_heard(page, changed), autocomplete=offered).props("outlined dense")
+        made.props["type"] = kind
+        made.props["autocomplete"] = "new-password" if kind == "password" else "off"
+        return made
+
+    return Field(page, label, make, about=about, is_required=is_required)
+
+
+def area_field(page: Page, label: Phrase, value: str = "", *, about: Phrase | Html | None = None) -> Field:
+    """Lines of code or data."""
+
+    def make() -> Any:
+        return ui.textarea(value=value).props("outlined dense autogrow").classes("mono")
+
+    return Field(page, label, make, about=about)
+
+
+def choice_field(
+    page: Page,
+    label: Phrase,
+    options: Mapping[str, str],
+    value: str | None,
+    *,
+    about: Phrase | Html | None = None,
+    is_required: bool = False,
+    changed: Changed | None = None,
+) -> Field:
+    """One of some."""
+
+    def make() -> Any:
+        return ui.select(dict(options), value=value, on_change=_heard(page, changed)).props("outlined dense")
+
+    return Field(page, label, make, about=about, is_required=is_required)
+
+
+def many_field(
+    page: Page,
+    label: Phrase,
+    options: Mapping[str, str],
+    value: Sequence[str],
+    *,
+    about: Phrase | Html | None = None,
+    changed: Changed | None = None,
+) -> Field:
+    """Any of some."""
+
+    def make() -> Any:
+        made = ui.select(dict(options), value=list(value), multiple=True, on_change=_heard(page, changed))
+        return made.props("outlined dense use-chips").classes("chips")
+
+    return Field(page, label, make, about=about)
+
+
+def switch_field(
+    page: Page, label: Phrase, *, value: bool = False, about: Phrase | None = None, changed: Changed | None = None
+) -> Field:
+    """Yes or no."""
+
+    def make() -> Any:
+        return ui.switch(value=value, on_change=_heard(page, changed))
+
+    return Field(page, label, make, about=about)
+
+
+def _heard(page: Page, changed: Changed | None) -> Callable[..., Awaitable[None]] | None:
+    return None if changed is None else page.act(changed)
