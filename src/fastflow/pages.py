@@ -1,6 +1,6 @@
 """The rooms of the interface: each bound to the services of a product."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from fastflow.bootstrap import Product
@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from fastflow.ui.manifest import Manifest
 
 
-def make_interface(product: Product, authenticate: Authenticate) -> "Interface":
+def make_interface(product: Product, authenticate: Authenticate, *, forget: Callable[[], None]) -> "Interface":
     """The interface over the product's services.
 
     Args:
         product: the services.
         authenticate: says who asks; the same as the API's.
+        forget: makes it ask the database again, after credentials have changed.
     """
     from fastflow.ui.interface import Interface
 
@@ -28,14 +29,14 @@ def make_interface(product: Product, authenticate: Authenticate) -> "Interface":
         return product.logs.listen(SYSTEM, since=None)
 
     return Interface(
-        make_manifests(product),
+        make_manifests(product, forget),
         authenticate=authenticate,
         listen=listen,
         has_provider=product.federated is not None,
     )
 
 
-def make_manifests(product: Product) -> "Sequence[Manifest]":
+def make_manifests(product: Product, forget: Callable[[], None]) -> "Sequence[Manifest]":
     """What every room brings, in no particular order."""
     from fastflow.kernel.pipelines.service import WarmUp
     from fastflow.ui.rooms.audit.manifest import manifest as audit
@@ -48,6 +49,7 @@ def make_manifests(product: Product) -> "Sequence[Manifest]":
     from fastflow.ui.rooms.secrets.manifest import manifest as secrets
     from fastflow.ui.rooms.settings.manifest import manifest as settings
     from fastflow.ui.rooms.sync.manifest import manifest as sync
+    from fastflow.ui.rooms.users.manifest import manifest as users
 
     failures, schedules, planned = product.failures.failures, product.schedules.schedules, product.schedules
     diagnosis = Diagnosis(product)
@@ -57,6 +59,7 @@ def make_manifests(product: Product) -> "Sequence[Manifest]":
         overview(product.runs, failures, schedules, product.settings.data_dir, product.clock),
         pipelines(product.pipelines, warm_up.states, product.runs, schedules),
         runs(product.runs, product.logs, failures, product.failures.letters, product.clock),
+        users(product.users, product.logins, product.tokens, product.clock, forget),
         audit(product.audit, product.clock),
         doctor(diagnosis.look_at_parts, diagnosis.examine, product.clock),
         settings(EffectiveSettings(product.settings).look),

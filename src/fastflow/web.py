@@ -63,7 +63,7 @@ def create_app(product: Product, *, local_actor: Actor | None = None) -> FastAPI
         )
     app.state.agents = agents
     if local_actor is None:
-        app.state.interface = make_interface(product, authenticator)
+        app.state.interface = make_interface(product, authenticator, forget=authenticator.forget)
         app.mount("/ui", app.state.interface)
     return app
 

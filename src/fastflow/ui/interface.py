@@ -11,11 +11,12 @@ from functools import cached_property
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastflow.kernel.http.access import Authenticate
-from fastflow.ui.gate import Gate, is_own_path
+from fastflow.ui.finding import find
+from fastflow.ui.gate import ACTOR, Gate, is_own_path
 from fastflow.ui.live import Hub, Listen
 from fastflow.ui.login import login_page
 from fastflow.ui.manifest import Manifest
@@ -24,6 +25,8 @@ from fastflow.ui.texts import Catalogue, choose_language
 BASE = "/ui"
 LANGUAGE_COOKIE = "fastflow_language"
 STATIC = Path(__file__).parent / "static"
+_MOST_WANTED = 200
+"""Letters; nobody types more into the palette."""
 _SHELL_TEXTS = Path(__file__).parent / "shell" / "texts.toml"
 _FOR_A_YEAR = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 
@@ -81,12 +84,20 @@ class Interface:
             answer = RedirectResponse(f"{BASE}/", 308)
         elif path.startswith("/static/"):
             answer = await asyncio.to_thread(_static, path)
+        elif path == "/find":
+            answer = await asyncio.to_thread(self._find, Request(scope))
         elif path in ("/login", "/password"):
             await self._begin_loading()
             answer = await asyncio.to_thread(self._login, Request(scope), is_password=path == "/password")
         else:
             answer = await self._load()
         await answer(scope, receive, send)
+
+    def _find(self, request: Request) -> Response:
+        texts = self.catalogue.texts(language_of(request))
+        wanted = request.query_params.get("q", "")[:_MOST_WANTED]
+        groups = find(self._manifests, texts, request.scope[ACTOR], wanted)
+        return JSONResponse({"groups": groups}, headers={"Cache-Control": "no-store"})
 
     def _login(self, request: Request, *, is_password: bool) -> Response:
         to = request.query_params.get("to", "")
@@ -96,6 +107,7 @@ class Interface:
             version=self.version,
             to=to if is_own_path(to, BASE) else f"{BASE}/",
             is_password=is_password,
+            is_own=is_password and request.query_params.get("own") == "1",
             has_provider=self._has_provider,
         )
 

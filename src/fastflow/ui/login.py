@@ -11,7 +11,9 @@ from fastflow.ui.texts import Data, Phrase, Texts
 _HEADERS = {"Cache-Control": "no-store"}
 
 
-def login_page(t: Texts, *, base: str, version: str, to: str, is_password: bool, has_provider: bool) -> Response:
+def login_page(
+    t: Texts, *, base: str, version: str, to: str, is_password: bool, is_own: bool, has_provider: bool
+) -> Response:
     """Asks for name and password, or for a new password.
 
     Args:
@@ -20,6 +22,7 @@ def login_page(t: Texts, *, base: str, version: str, to: str, is_password: bool,
         version: of the static files.
         to: where to go afterwards; a path of ours.
         is_password: True: the password has to be replaced.
+        is_own: the reader wants another password; nobody else asks for it.
         has_provider: whether a provider can be asked instead.
     """
     static = f"{base}/static/{version}"
@@ -43,11 +46,14 @@ def login_page(t: Texts, *, base: str, version: str, to: str, is_password: bool,
                 "main",
                 div(mark(), span(Data("Fast-Flow")), cls="brand"),
                 tag("h1", title),
-                tag("p", t("shell.new_password_why"), cls="muted") if is_password else None,
+                tag("p", t("shell.own_password_why" if is_own else "shell.new_password_why"), cls="muted")
+                if is_password
+                else None,
                 _form(t, base, to, is_password=is_password),
                 link(f"/auth/oidc/login?{urlencode({'next': to})}", t("shell.login_with_provider"), cls="button wide")
                 if has_provider and not is_password
                 else None,
+                link(to, t("shell.cancel"), cls="button wide") if is_own else None,
                 cls="login",
             ),
         ),

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fastflow.kit.identity import Role
+from fastflow.kit.identity import Actor, Role
+from fastflow.ui.texts import Data, Phrase, Texts
 
 if TYPE_CHECKING:
     from fastflow.ui.shell.page import Page
@@ -41,6 +42,7 @@ class NavEntry:
         key: pressed after `g`, leads there.
         role: who sees it; what is allowed, the pages' services decide.
         is_everywhere: the role on some pipelines alone is not enough.
+        is_apart: stands at the end, beside who is logged in.
     """
 
     path: str
@@ -50,6 +52,46 @@ class NavEntry:
     key: str
     role: Role = Role.VIEWER
     is_everywhere: bool = False
+    is_apart: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """Something that the palette offers.
+
+    Attributes:
+        label: what it is called.
+        note: says more.
+        path: of a page of ours that it leads to; with `call`: where it leads afterwards, `{id}` standing for the id answered.
+        call: path of the API that is told to do it (POST), as the reader and with their rights.
+    """
+
+    label: Phrase | Data
+    note: Phrase | Data = field(default=Data(""))
+    path: str
+    call: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finder:
+    """A group of what a room offers in the palette.
+
+    Attributes:
+        title: key of what the group is called.
+        find: what fits the words, as the reader may see it, best first; called in a thread, must be quick.
+    """
+
+    title: str
+    find: Callable[[Texts, Actor, str], Sequence[Found]]
+
+
+def fits(text: str, wanted: str) -> bool:
+    """Whether the text holds every word that is wanted.
+
+    >>> fits("Nightly export of tables", "export night"), fits("greet", "great")
+    (True, False)
+    """
+    return all(word in text.lower() for word in wanted.lower().split())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,3 +108,4 @@ class Manifest:
     texts: Path
     load: Callable[[], Sequence[PageSpec]]
     nav: Sequence[NavEntry] = field(default=())
+    finders: Sequence[Finder] = field(default=())

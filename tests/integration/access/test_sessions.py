@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from fastflow.kernel.http.access import SESSION_COOKIE
-from fastflow.kit.identity import Role
+from fastflow.kit.errors import Forbidden
+from fastflow.kit.identity import Actor, Role
 from fastflow.testing.access import PASSWORD, AccessRooms
 from fastflow.testing.clock import FakeClock
 from fastflow.testing.http import client_of
@@ -131,3 +132,18 @@ async def test_sessions_when_asked_for_by_a_token_are_told_not_to_be(
 ) -> None:
     answer = await admin.get("/auth/sessions")
     assert (answer.status_code, answer.json()["code"]) == (409, "no_password")
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+async def test_sessions_of_somebody_when_an_administrator_asks_are_seen_and_ended(
+    rooms: AccessRooms, anonymous: httpx.AsyncClient
+) -> None:
+    rooms.user("ann")
+    await _login(anonymous)
+    root = Actor(name="user:root", role=Role.ADMIN)
+    seen = await asyncio.to_thread(rooms.logins.list_sessions_of, "ann", actor=root)
+    assert [(one.method, one.is_current) for one in seen.items] == [("password", False)]
+    with pytest.raises(Forbidden):
+        await asyncio.to_thread(rooms.logins.end_sessions_of, "ann", actor=Actor(name="user:op", role=Role.OPERATOR))
+    assert await asyncio.to_thread(rooms.logins.end_sessions_of, "ann", actor=root) == 1
+    assert not (await asyncio.to_thread(rooms.logins.list_sessions_of, "ann", actor=root)).items

@@ -72,13 +72,13 @@ class Frame:
         return join(
             link("#content", t("shell.skip"), cls="skip"),
             link(f"{BASE}/", mark(), span(Data("Fast-Flow")), cls="brand"),
-            tag("nav", [self._entry(page, entry) for entry in entries], aria_label=t("shell.navigation")),
+            tag(
+                "nav",
+                [self._entry(page, entry) for entry in entries if not entry.is_apart],
+                aria_label=t("shell.navigation"),
+            ),
             div(
-                div(
-                    tag("strong", Data(page.actor.name.partition(":")[2] or page.actor.name)),
-                    span(t(f"shell.role_{page.actor.role.word}"), cls="muted"),
-                    cls="person",
-                ),
+                _person(page, [entry for entry in entries if entry.is_apart]),
                 div(
                     _tool("theme", "sun", t("shell.theme")),
                     tag("button", t("shell.language"), cls="tool text", data_do="language"),
@@ -105,6 +105,17 @@ class Frame:
                 cls="find", data_do="palette", aria_label=t("shell.search"),
             ),
         )  # fmt: skip
+
+
+def _person(page: Page, entries: Sequence[NavEntry]) -> Html:
+    """Who is logged in; leads to the page of theirs, where a room brings one."""
+    shown = (
+        tag("strong", Data(page.actor.name.partition(":")[2] or page.actor.name)),
+        span(page.t(f"shell.role_{page.actor.role.word}"), cls="muted"),
+    )
+    if not entries:
+        return div(*shown, cls="person")
+    return link(BASE + entries[0].path, *shown, cls="person", title=page.t(entries[0].label))
 
 
 def _is_for(page: Page, entry: NavEntry) -> bool:

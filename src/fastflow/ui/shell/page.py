@@ -7,9 +7,10 @@ from typing import Any, ParamSpec, TypeVar
 from urllib.parse import quote
 
 from nicegui import background_tasks, ui
+from nicegui.events import GenericEventArguments
 from starlette.requests import Request
 
-from fastflow.kernel.http.access import Authenticate, require_admin
+from fastflow.kernel.http.access import Authenticate, read_cookie, require_admin
 from fastflow.kit.errors import FastFlowError, Unauthenticated
 from fastflow.kit.identity import Actor, Role
 from fastflow.ui.gate import ACTOR
@@ -22,6 +23,10 @@ T = TypeVar("T")
 _log = logging.getLogger("fastflow.ui")
 
 BASE = "/ui"
+_PRESSED = """(event) => {
+  const button = event.target.closest("button[data-act]");
+  if (button) emit(button.dataset.act, button.dataset.of || "");
+}"""
 _GATHER_SECONDS = 0.3
 """What happens within this time is shown by one look."""
 
@@ -38,6 +43,21 @@ class Fragment:
         if html != self._shown:
             self._shown = html
             self._element.set_content(html)
+
+    def on_press(self, page: "Page", does: Mapping[str, Callable[[str], Awaitable[None]]]) -> None:
+        """Let its buttons do something: one with `data-act="NAME"` does what that name stands for, with its `data-of`."""
+
+        async def do(event: GenericEventArguments) -> None:
+            name, of = (str(each) for each in event.args)
+            if name in does:
+                await does[name](of)
+
+        act = page.act(do)
+
+        async def press(event: GenericEventArguments) -> None:  # the framework hands over what is named alone
+            await act(event)
+
+        self._element.on("click", press, js_handler=_PRESSED)
 
 
 class Page:
@@ -78,6 +98,11 @@ class Page:
             Forbidden: they do not administer everything.
         """
         return require_admin(await self.who())
+
+    @property
+    def cookie(self) -> str | None:
+        """Of the session that opened it."""
+        return read_cookie(self._request)
 
     def may(self, role: Role, pipeline_name: str | None = None) -> bool:
         """Whether to offer something; whether it is allowed, the service decides."""

@@ -1,110 +1,161 @@
-// Ctrl-K: pages, pipelines and runs by a few letters. Asks the API as the reader, so it shows what the reader may see.
+// Ctrl-K: pages and what the shell can do at once, and what the rooms offer for some words. They are asked as the reader.
 (() => {
-  const MOST = 8;
   const words = given.words;
-  const dialog = document.createElement("dialog");
-  dialog.className = "palette";
-  dialog.setAttribute("aria-label", words.palette_label);
-  const field = Object.assign(document.createElement("input"), { type: "search", placeholder: words.palette_label });
-  field.setAttribute("role", "combobox");
-  field.setAttribute("aria-expanded", "true");
-  field.setAttribute("aria-controls", "palette-list");
-  field.setAttribute("aria-label", words.palette_label);
-  const list = Object.assign(document.createElement("div"), { id: "palette-list", className: "palette-list" });
-  list.setAttribute("role", "listbox");
-  const keys = Object.assign(document.createElement("footer"), { textContent: words.palette_keys });
-  dialog.append(field, list, keys);
+  const make = (name, attributes, text) => {
+    const made = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    if (text !== undefined) made.textContent = text;
+    return made;
+  };
+  const dialog = make("dialog", { class: "palette", "aria-label": words.palette_label });
+  const field = make("input", {
+    type: "search", placeholder: words.palette_label, role: "combobox", "aria-expanded": "true", "aria-controls": "palette-list",
+    "aria-label": words.palette_label, "aria-autocomplete": "list", autocomplete: "off", spellcheck: "false",
+  });
+  const list = make("div", { id: "palette-list", class: "palette-list", role: "listbox", "aria-label": words.palette_label });
+  const told = make("div", { class: "unseen", role: "status", "aria-live": "polite" });
+  dialog.append(field, list, told, make("footer", {}, words.palette_keys));
   document.body.append(dialog);
 
-  let pipelines = [];
-  let runs = [];
+  const commands = [
+    ["palette_theme", "theme"],
+    ["palette_language", "language"],
+    ["palette_log_out", "logout"],
+  ].map(([word, name]) => ({ label: words[word], note: "", act: () => does[name]() }));
+  const fits = (item, wanted) => wanted.every((word) => `${item.label} ${item.note || ""}`.toLowerCase().includes(word));
+  let groups = []; // as the server answered last
+  let options = [];
   let chosen = 0;
   let asked = 0;
+  let answered = 0;
+  let isEntered = false; // Enter came before the answer
+  let soon;
 
-  const ask = async (path) => {
-    const answer = await fetch(path);
-    return answer.ok ? (await answer.json()).items : [];
-  };
-  const fits = (text, wanted) => wanted.every((word) => text.toLowerCase().includes(word));
-  const run = (each) => ({
-    path: `${given.base}/runs/${each.id}`,
-    label: each.pipeline_name,
-    note: `${given.statuses[each.reason || each.status]} · ${each.id.slice(-8)}`,
-  });
-
-  async function lookForRuns(text) {
+  async function ask() {
     const mine = ++asked;
-    const isId = /^[0-9a-f-]{6,36}$/i.test(text);
-    const exactly = pipelines.find((each) => each.name === text);
-    const query = isId ? `id_tail=${text}&` : exactly ? `pipeline_name=${encodeURIComponent(text)}&` : "";
-    const found = await ask(`/runs?${query}limit=${query ? MOST : 50}`);
+    try {
+      const answer = await fetch(`${given.base}/find?q=${encodeURIComponent(field.value.trim())}`);
+      if (mine !== asked) return;
+      groups = answer.ok ? (await answer.json()).groups : [];
+    } catch {
+      if (mine === asked) groups = [];
+    }
     if (mine !== asked) return;
-    runs = found.map((each) => ({ ...run(each), always: Boolean(query) }));
-    show();
+    answered = mine;
+    show(false);
+    if (isEntered) act(options[chosen]);
+    isEntered = false;
   }
 
-  function show() {
+  // What was answered to fewer letters is shown until the answer comes, as far as it fits.
+  function show(isNew) {
+    const before = isNew ? undefined : options[chosen]?.key;
     const wanted = field.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
-    const groups = [
-      [words.palette_pages, given.pages.filter((each) => fits(each.label, wanted)).map((each) => ({ ...each, note: `g ${each.key}` }))],
-      [
-        words.palette_pipelines,
-        pipelines
-          .filter((each) => fits(`${each.name} ${each.description}`, wanted))
-          .map((each) => ({ path: `${given.base}/pipelines/${encodeURIComponent(each.name)}`, label: each.name, note: each.description })),
-      ],
-      [words.palette_runs, runs.filter((each) => each.always || fits(`${each.label} ${each.note}`, wanted))],
+    const isStale = asked !== answered;
+    const all = [
+      { title: words.palette_pages, items: given.pages.map((each) => ({ ...each, note: `g ${each.key}` })).filter((each) => fits(each, wanted)) },
+      { title: words.palette_commands, items: wanted.length ? commands.filter((each) => fits(each, wanted)) : commands },
+      ...groups.map((group) => ({
+        title: group.title,
+        items: group.items
+          .filter((each) => !isStale || fits(each, wanted))
+          .map((each) => ({ ...each, path: each.call ? each.path : given.base + each.path, then: each.call && given.base + each.path })),
+      })),
     ];
+    if (!wanted.length) all.push(all.splice(1, 1)[0]);
+    options = [];
     list.replaceChildren();
-    for (const [title, items] of groups) {
-      if (!items.length) continue;
-      list.append(Object.assign(document.createElement("div"), { className: "palette-group", textContent: title }));
-      for (const item of items.slice(0, MOST)) {
-        const option = Object.assign(document.createElement("a"), { href: item.path, tabIndex: -1 });
-        option.setAttribute("role", "option");
-        option.append(
-          Object.assign(document.createElement("span"), { textContent: item.label }),
-          Object.assign(document.createElement("small"), { textContent: item.note || "" }),
-        );
-        list.append(option);
-      }
-    }
-    if (!list.children.length) list.append(Object.assign(document.createElement("p"), { textContent: words.palette_nothing }));
-    choose(0);
+    all.forEach(({ title, items }, number) => {
+      if (!items.length) return;
+      const group = make("div", { role: "group", "aria-labelledby": `palette-group-${number}` });
+      group.append(make("div", { class: "palette-group", id: `palette-group-${number}`, role: "presentation" }, title));
+      for (const item of items) group.append(option(item, title));
+      list.append(group);
+    });
+    if (!options.length) list.append(make("p", {}, isStale ? words.palette_searching : words.palette_nothing));
+    if (!isStale) put(told, options.length ? words.palette_count.replace("{n}", options.length) : words.palette_nothing);
+    choose(Math.max(0, options.findIndex((each) => each.key === before)));
+  }
+
+  function option(item, title) {
+    const isLink = item.path && !item.call;
+    const element = make("a", { role: "option", id: `palette-option-${options.length}`, tabindex: "-1", ...(isLink ? { href: item.path } : {}) });
+    element.append(make("span", {}, item.label), make("small", {}, item.note || ""));
+    const made = { ...item, element, key: `${title} ${item.label} ${item.path || ""}` };
+    if (!isLink)
+      element.addEventListener("click", (event) => {
+        event.preventDefault();
+        act(made);
+      });
+    options.push(made);
+    return element;
   }
 
   function choose(at) {
-    const options = [...list.querySelectorAll("a")];
-    if (!options.length) return;
+    if (!options.length) return field.removeAttribute("aria-activedescendant");
     chosen = (at + options.length) % options.length;
-    options.forEach((option, number) => option.setAttribute("aria-selected", String(number === chosen)));
-    options[chosen].id = "palette-chosen";
-    options.forEach((option, number) => number !== chosen && option.removeAttribute("id"));
-    field.setAttribute("aria-activedescendant", "palette-chosen");
-    options[chosen].scrollIntoView({ block: "nearest" });
+    options.forEach((each, number) => each.element.setAttribute("aria-selected", String(number === chosen)));
+    field.setAttribute("aria-activedescendant", options[chosen].element.id);
+    options[chosen].element.scrollIntoView({ block: "nearest" });
+  }
+
+  function act(item) {
+    if (!item) return;
+    if (item.call) call(item);
+    else if (item.act) {
+      dialog.close();
+      item.act();
+    } else item.element.click();
+  }
+
+  async function call(item) {
+    dialog.close();
+    try {
+      const me = await (await fetch("/auth/me")).json();
+      const headers = { "Content-Type": "application/json", "X-CSRF-Token": me.csrf_token };
+      const answer = await fetch(item.call, { method: "POST", headers, body: "{}" });
+      const said = await answer.json();
+      if (answer.ok) location.assign(item.then.replace("{id}", encodeURIComponent(said.id)));
+      else tell(said.detail || said.title, said.hint);
+    } catch {
+      tell(words.palette_failed, "");
+    }
+  }
+
+  function tell(message, caption) {
+    globalThis.Quasar?.Notify.create({
+      message, caption, classes: "toast problem", position: "bottom-right", timeout: 12000, attrs: { role: "alert" },
+      actions: [{ label: "✕" }],
+    });
   }
 
   field.addEventListener("input", () => {
-    show();
-    lookForRuns(field.value.trim());
+    isEntered = false;
+    asked += 1; // what is under way answers other words
+    show(true);
+    clearTimeout(soon);
+    soon = setTimeout(ask, 60);
   });
   dialog.addEventListener("keydown", (event) => {
+    if (event.isComposing) return;
     if (event.key === "ArrowDown") choose(chosen + 1);
     else if (event.key === "ArrowUp") choose(chosen - 1);
-    else if (event.key === "Enter") list.querySelectorAll("a")[chosen]?.click();
+    else if (event.key === "PageDown") choose(Math.min(chosen + 8, options.length - 1));
+    else if (event.key === "PageUp") choose(Math.max(chosen - 8, 0));
+    else if (event.key === "Enter" && options.length) act(options[chosen]);
+    else if (event.key === "Enter") isEntered = asked !== answered;
     else return;
     event.preventDefault();
   });
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
 
-  globalThis.openPalette = async () => {
+  globalThis.openPalette = () => {
     if (dialog.open) return;
     field.value = "";
+    asked += 1;
     dialog.showModal();
     field.focus();
-    show();
-    lookForRuns("");
-    pipelines = await ask("/pipelines");
-    show();
+    show(true);
+    ask();
   };
 })();

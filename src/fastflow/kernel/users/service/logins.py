@@ -26,7 +26,7 @@ from fastflow.kernel.users.ports import (
 from fastflow.kernel.users.service.accounts import user_name_of
 from fastflow.kit.clock import Clock
 from fastflow.kit.errors import NotFound, Unavailable
-from fastflow.kit.identity import Actor
+from fastflow.kit.identity import Actor, Role
 from fastflow.kit.ids import new_id, parse_id
 from fastflow.kit.pages import DEFAULT_PAGE_SIZE, Page, decode_cursor, encode_cursor
 from fastflow.kit.secret_text import SecretText
@@ -133,12 +133,37 @@ class LoginService:
             InvalidInput: the cursor was not given out by this list.
             Conflict: the actor is no user.
         """
-        name, now = user_name_of(actor), self._clock.now()
+        holder = self._sessions.find(hash_token(cookie)) if cookie else None
+        found = self._load_sessions(user_name_of(actor), cursor=cursor, limit=limit)
+        current = holder.session_id if holder else None
+        return replace(found, items=[replace(session, is_current=session.id == current) for session in found.items])
+
+    def list_sessions_of(
+        self, name: str, *, actor: Actor, cursor: str | None = None, limit: int = DEFAULT_PAGE_SIZE
+    ) -> Page[OpenSession]:
+        """One page of somebody's sessions that have not ended, oldest first; none of a user who does not exist.
+
+        Raises:
+            Forbidden: the actor does not administer users.
+            InvalidInput: the cursor was not given out by this list.
+        """
+        actor.require(Role.ADMIN)
+        return self._load_sessions(name, cursor=cursor, limit=limit)
+
+    def end_sessions_of(self, name: str, *, actor: Actor) -> int:
+        """End all of somebody's sessions; how many there were.
+
+        Raises:
+            Forbidden: the actor does not administer users.
+        """
+        actor.require(Role.ADMIN)
+        return self._sessions.end_of(name, only=None, keep=None, at=self._clock.now(), actor=actor)
+
+    def _load_sessions(self, name: str, *, cursor: str | None, limit: int) -> Page[OpenSession]:
+        now = self._clock.now()
         after = str(decode_cursor(cursor, (str,))[0]) if cursor else ""
         found = self._sessions.load(name, seen_after=now - self._idle, at=now, after_id=after, limit=limit + 1)
-        holder = self._sessions.find(hash_token(cookie)) if cookie else None
-        current = holder.session_id if holder else None
-        items = [replace(session, is_current=session.id == current) for session in found[:limit]]
+        items = found[:limit]
         return Page(items=items, next_cursor=encode_cursor(items[-1].id) if len(found) > limit else None)
 
     def end_session(self, actor: Actor, session_id: str) -> None:

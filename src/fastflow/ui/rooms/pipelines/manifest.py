@@ -9,6 +9,7 @@ from fastflow.kernel.pipelines.service import PipelineCatalog
 from fastflow.kernel.runs.service import RunService
 from fastflow.kernel.schedules.service import ScheduleService
 from fastflow.ui.manifest import Manifest, NavEntry, PageSpec
+from fastflow.ui.rooms.pipelines.finding import find_pipelines
 
 States = Callable[[Sequence[Pipeline]], Mapping[str, Readiness]]
 """How far the pipelines' environments are, by name."""
@@ -28,5 +29,6 @@ def manifest(catalog: PipelineCatalog, states: States, runs: RunService, schedul
             PageSpec(path="/pipelines/{name}", title="pipelines.pipeline_title", build=detail.build),
         ]
 
+    finders = find_pipelines(catalog)
     nav = NavEntry(path="/pipelines", label="pipelines.title", icon="pipelines", order=20, key="p")
-    return Manifest(name="pipelines", texts=Path(__file__).parent / "texts.toml", load=load, nav=[nav])
+    return Manifest(name="pipelines", texts=Path(__file__).parent / "texts.toml", load=load, nav=[nav], finders=finders)

@@ -8,6 +8,7 @@ from fastflow.kernel.runs.log_service import LogService
 from fastflow.kernel.runs.service import RunService
 from fastflow.kit.clock import Clock
 from fastflow.ui.manifest import Manifest, NavEntry, PageSpec
+from fastflow.ui.rooms.runs.finding import find_runs
 
 
 def manifest(
@@ -30,4 +31,6 @@ def manifest(
         ]
 
     nav = NavEntry(path="/runs", label="runs.title", icon="runs", order=30, key="r")
-    return Manifest(name="runs", texts=Path(__file__).parent / "texts.toml", load=load, nav=[nav])
+    return Manifest(
+        name="runs", texts=Path(__file__).parent / "texts.toml", load=load, nav=[nav], finders=[find_runs(runs)]
+    )
