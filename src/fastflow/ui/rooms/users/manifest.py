@@ -51,7 +51,7 @@ def manifest(
 
     nav = [
         _entry("/users", "users.title", "users", 80, "u"),
-        _entry("/tokens", "tokens.title", "key", 82, "t"),
+        _entry("/tokens", "tokens.title", "shield", 82, "t"),
         NavEntry(
             path="/account", label="account.title", icon="person", order=98, key="m", role=Role.NONE, is_apart=True
         ),
