@@ -21,6 +21,10 @@ left = pathlib.Path(os.environ["FASTFLOW_ARTIFACTS"])
 """
 PIPELINES = {
     "measures.py": MEASURES,
+    "extract/main.py": "print('first')\nprint('</pre><b>second</b>')\n",
+    "extract/README.md": "# What it takes\n\n<script>alert(1)</script> [docs](https://example.org/)\n",
+    "load/main.py": "print('loaded')\n",
+    "load/pipeline.toml": 'after = ["extract"]\n',
     "waits.py": "import time\nprint('begun', flush=True)\ntime.sleep(600)\n",
     "quick.py": "print('done')\n",
 }
@@ -117,11 +121,34 @@ def test_run_when_it_measured_and_left_files_then_curves_previews_and_what_it_di
     assert not anna.complaints
 
 
+def test_pipeline_when_looked_at_then_its_readme_source_environment_trend_and_neighbours(
+    anna: Visitor, started: Served
+) -> None:
+    page = anna.page
+    for _ in range(2):
+        assert started.call("POST", "/pipelines/extract/run?wait=60", {"alone": True})[1]["status"] == "SUCCESS"
+    anna.open("/pipelines/extract")
+    expect(page.locator(".prose h3")).to_have_text("What it takes")
+    expect(page.locator(".prose")).to_contain_text("<script>alert(1)</script>")
+    expect(page.locator(".prose a")).to_have_attribute("rel", "noopener noreferrer nofollow")
+    expect(page.locator(".card", has=page.get_by_role("heading", name="Environment"))).to_contain_text("cpython")
+    expect(page.locator(".chart svg")).to_have_attribute("aria-label", re.compile("2 values"))
+    page.locator(".graph a", has_text="load").click()
+    expect(page.locator("h1")).to_have_text("load")
+    anna.open("/pipelines/extract/source#L2")
+    expect(page.locator(".source .line:target")).to_contain_text("print('</pre><b>second</b>')")
+    page.get_by_role("link", name="README.md").click()
+    expect(page.locator("h1")).to_have_text("README.md")
+    assert not anna.complaints
+
+
 def test_pages_of_operations_when_examined_then_none_is_hard_to_use(anna: Visitor, started: Served) -> None:
     run = started.call("POST", "/pipelines/measures/run?wait=60")[1]["id"]
     other = started.call("POST", "/pipelines/quick/run?wait=60")[1]["id"]
     pages = [
         "/runs",
+        "/pipelines/extract",
+        "/pipelines/extract/source",
         f"/runs/{run}",
         f"/runs/{run}/artifact?path=sub/table.csv",
         f"/runs/{run}/artifact?path=page.html",

@@ -21,7 +21,9 @@ Child: TypeAlias = "Html | Phrase | Data | Iterable[Html | Phrase | Data | None]
 """What an element may hold. Plain text is not among it: it is a phrase of a catalogue, or declared to be data."""
 Attribute: TypeAlias = "str | int | float | bool | None"
 
-_VOID = frozenset({"br", "hr", "input", "img", "path", "circle", "rect", "line", "polyline", "meta", "link"})
+_VOID = frozenset({"br", "hr", "input", "img", "meta", "link"})
+_DRAWN = frozenset({"path", "circle", "rect", "line", "polyline"})
+"""In drawings, what is not closed would hold what follows."""
 
 
 def tag(name: str, /, *children: Child, cls: str = "", **attributes: Attribute) -> Html:
@@ -38,6 +40,8 @@ def tag(name: str, /, *children: Child, cls: str = "", **attributes: Attribute) 
     head = f"<{name}{classes}{shown}>"
     if name in _VOID:
         return Html(head)
+    if name in _DRAWN:
+        return Html(f"{head[:-1]}/>")
     return Html(f"{head}{''.join(_flat(children))}</{name}>")
 
 

@@ -102,7 +102,7 @@ def facts(rows: Iterable[tuple[Phrase | Data, Child]]) -> Html:
     return tag("dl", [join(tag("dt", name), tag("dd", value)) for name, value in rows if value], cls="facts")
 
 
-def card(title: Phrase, *children: Child, aside: Child = None, cls: str = "") -> Html:
+def card(title: Phrase | Data, *children: Child, aside: Child = None, cls: str = "") -> Html:
     """A titled area."""
     return tag("section", div(tag("h2", title), aside, cls="card-head"), *children, cls=f"card {cls}")
 

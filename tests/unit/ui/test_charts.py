@@ -18,7 +18,7 @@ def test_thinned_when_there_are_many_points_then_few_are_left_and_no_peak_is_los
 
 
 def test_chart_when_drawn_then_it_tells_its_range_in_words_and_escapes_its_name() -> None:
-    t = Catalogue([UI / "rooms" / "runs" / "texts.toml"]).texts("en")
+    t = Catalogue([UI / "shell" / "texts.toml"]).texts("en")
     for points in ([(0.0, 2.0), (9.0, 2.0)], [(1.0, 0.5), (2.0, -3.0), (4.0, 1.5)], [(3.0, 3.0)]):
         drawn = chart(t, Curve(name=Data("<b>loss"), points=points, show=plain_number, show_time=seconds))
         assert "<b>" not in drawn

@@ -98,6 +98,14 @@ class PipelineTree(Protocol):
         """See `Files.read`."""
         ...
 
+    def read_begin(self, path: str, count: int) -> bytes:
+        """The first bytes of one of `paths`, at most `count`.
+
+        Raises:
+            UnreadableFile: it vanished or cannot be read.
+        """
+        ...
+
 
 class PipelineFiles(Protocol):
     """PIPELINES_DIR, and the checkouts beside it."""

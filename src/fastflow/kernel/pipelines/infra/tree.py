@@ -82,6 +82,15 @@ class Tree:
         except OSError as error:
             raise UnreadableFile(error.strerror or str(error)) from error
 
+    def read_begin(self, path: str, count: int) -> bytes:
+        """See `PipelineTree.read_begin`."""
+        assert path in self.paths
+        try:
+            with Path(self._by_path[path].real).open("rb") as file:
+                return file.read(count)
+        except OSError as error:
+            raise UnreadableFile(error.strerror or str(error)) from error
+
 
 def scan_folder(folder: Path, root: str, faults: FaultList) -> Tree:
     """The files of a folder pipeline; `root` is PIPELINES_DIR with its links resolved: nothing outside it is taken."""

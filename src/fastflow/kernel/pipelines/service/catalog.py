@@ -146,6 +146,10 @@ class PipelineCatalog:
         pipeline = self.get(name)
         return next((one for one in self.list() if one.name == name), pipeline) if self._graph_judges else pipeline
 
+    def files_of(self, name: str) -> PipelineTree:
+        """The pipeline's files as they are now, of a repository as they are at its active commit; raises as `get`."""
+        return self._files.scan(self._locate(name))
+
     def _judged(self, pipelines: Sequence[Pipeline]) -> Sequence[Pipeline]:
         """The pipelines, with what is wrong with them together."""
         found: dict[str, list[Fault]] = {}

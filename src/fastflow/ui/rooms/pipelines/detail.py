@@ -2,27 +2,38 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import quote
 
 from nicegui import ui
 
-from fastflow.kernel.environments.domain.environment import Readiness
+from fastflow.kernel.environments.domain.environment import EnvironmentCard, Readiness
 from fastflow.kernel.pipelines.domain.faults import Fault
 from fastflow.kernel.pipelines.domain.pipeline import Pipeline
+from fastflow.kernel.pipelines.domain.source import UnreadableFile
 from fastflow.kernel.pipelines.service import PipelineCatalog
 from fastflow.kernel.runs.domain.run import Run, RunFilter
+from fastflow.kernel.runs.domain.states import RunStatus
 from fastflow.kernel.runs.service import RunService
 from fastflow.kernel.schedules.ports import ScheduleFilter
 from fastflow.kernel.schedules.service import ScheduleService
 from fastflow.kernel.schedules.service.schedules import ScheduleView
 from fastflow.kit.identity import Actor, Role
+from fastflow.ui.charts import Curve, chart
 from fastflow.ui.icons import icon
 from fastflow.ui.markup import Child, Html, div, join, link, span, tag
 from fastflow.ui.parts import card, empty, facts, heading, lasting, seconds, short, size, status, when
+from fastflow.ui.rooms.pipelines.environment import find_environment, put_environment
 from fastflow.ui.rooms.pipelines.form import RunForm
-from fastflow.ui.rooms.pipelines.manifest import States
+from fastflow.ui.rooms.pipelines.graph import Graph, draw, graph_around
+from fastflow.ui.rooms.pipelines.manifest import FindCard, States
+from fastflow.ui.rooms.pipelines.readme import MAX_BYTES, render
 from fastflow.ui.rooms.pipelines.table import LAST, spark, state, success_rate, typical
 from fastflow.ui.shell.page import BASE, Fragment, Page
 from fastflow.ui.texts import Data, Phrase, Texts
+
+_JUDGED = 100
+"""The last runs that rates and trends are made of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +42,9 @@ class _Shown:
     readiness: Readiness | None
     runs: Sequence[Run]
     schedules: Sequence[ScheduleView]
+    environment: EnvironmentCard | None
+    graph: Graph | None
+    readme: Html | None
 
 
 class PipelinePage:
@@ -39,13 +53,23 @@ class PipelinePage:
     Args:
         catalog: the pipelines.
         states: how far their environments are.
+        find_card: tells of an environment.
         runs: their runs, and how to start one.
         schedules: when they start by themselves.
     """
 
-    def __init__(self, catalog: PipelineCatalog, states: States, runs: RunService, schedules: ScheduleService) -> None:
+    def __init__(
+        self,
+        catalog: PipelineCatalog,
+        states: States,
+        find_card: FindCard,
+        runs: RunService,
+        schedules: ScheduleService,
+    ) -> None:
         self._catalog = catalog
         self._states = states
+        self._find_card = find_card
+        self._readmes: dict[str, tuple[bytes, Html]] = {}
         self._runs = runs
         self._schedules = schedules
 
@@ -64,6 +88,7 @@ class PipelinePage:
                         Fragment(div(tag("h2", t("pipelines.run_card")), cls="card-head"))
                         RunForm(page, self._runs, shown.pipeline, may=may)
                 runs = Fragment(_runs(t, shown), cls="below")
+                about = Fragment(_about(t, shown), cls="below")
             beside = Fragment(_beside(t, shown))
 
         async def refresh() -> None:
@@ -71,19 +96,46 @@ class PipelinePage:
             head.show(_head(t, now))
             faults.show(_faults(now.pipeline))
             runs.show(_runs(t, now))
+            about.show(_about(t, now))
             beside.show(_beside(t, now))
 
         page.live(refresh, pipeline_name=name)
 
     def _look(self, name: str, actor: Actor) -> _Shown:
         actor.require_pipeline(name)
-        pipeline = self._catalog.look_at(name)
+        pipelines = self._catalog.list()
+        pipeline = next((one for one in pipelines if one.name == name), None) or self._catalog.get(name)
+        readiness = self._states([pipeline]).get(name)
         return _Shown(
             pipeline=pipeline,
-            readiness=self._states([pipeline]).get(name),
-            runs=self._runs.list(RunFilter(pipeline_name=name), actor=actor, limit=LAST).items,
+            readiness=readiness,
+            runs=self._runs.list(RunFilter(pipeline_name=name), actor=actor, limit=_JUDGED).items,
             schedules=self._schedules.list(ScheduleFilter(pipeline_name=name), actor=actor).items,
+            environment=find_environment(readiness, self._find_card),
+            graph=graph_around(name, pipelines, actor.may_touch),
+            readme=self._readme(name),
         )
+
+    def _readme(self, name: str) -> Html | None:
+        """Rendered again only when it has changed."""
+        files = self._catalog.files_of(name)
+        path = next((path for path in sorted(files.paths) if path.lower() == "readme.md"), None)
+        if path is None:
+            return None
+        try:
+            data = files.read_begin(path, MAX_BYTES)
+        except UnreadableFile:
+            return None
+        known = self._readmes.get(name)
+        if known is None or known[0] != data:
+            known = self._readmes[name] = (data, render(data.decode("utf-8", "replace")))
+        return known[1]
+
+
+def _about(t: Texts, shown: _Shown) -> Html:
+    graph = draw(t, shown.pipeline.name, shown.graph) if shown.graph else None
+    readme = card(t("pipelines.readme"), div(shown.readme, cls="card-body prose")) if shown.readme else None
+    return join(graph, readme)
 
 
 def _head(t: Texts, shown: _Shown) -> Html:
@@ -135,21 +187,42 @@ def _run(t: Texts, run: Run) -> Html:
 
 
 def _beside(t: Texts, shown: _Shown) -> Html:
-    statistics = div(
-        spark(t, shown.runs),
-        facts(
-            [
-                (t("pipelines.success"), span(Data(success_rate(shown.runs)), cls="number")),
-                (t("pipelines.typical"), span(Data(typical(shown.runs)), cls="number")),
-            ]
-        ),
-        cls="statistics",
-    )
+    pipeline = shown.pipeline
+    source = link(f"{BASE}/pipelines/{quote(pipeline.name, safe='')}/source", t("source.title"))
     return join(
-        card(t("pipelines.recent"), statistics) if shown.runs else None,
+        _statistics(t, shown.runs) if shown.runs else None,
         _schedules(t, shown.schedules) if shown.schedules else None,
-        card(t("pipelines.settings"), facts(_settings(t, shown.pipeline))),
+        put_environment(t, pipeline, shown.readiness, shown.environment),
+        card(t("pipelines.settings"), facts(_settings(t, pipeline)), aside=source),
     )
+
+
+def _statistics(t: Texts, runs: Sequence[Run]) -> Html:
+    good = [run for run in reversed(runs) if run.status is RunStatus.SUCCESS and run.started_at and run.finished_at]
+    trend = None
+    if len(good) > 1:
+        begin = good[0].queued_at
+        points = [
+            ((run.queued_at - begin).total_seconds(), (run.finished_at - run.started_at).total_seconds())
+            for run in good
+            if run.finished_at and run.started_at
+        ]
+        curve = Curve(
+            name=t("pipelines.trend"),
+            points=points,
+            show=seconds,
+            show_time=lambda at: f"{begin + timedelta(seconds=at):%Y-%m-%d}",
+            from_zero=True,
+        )
+        trend = div(chart(t, curve), cls="charts")
+    told = facts(
+        [
+            (t("pipelines.success"), span(Data(success_rate(runs)), cls="number")),
+            (t("pipelines.typical"), span(Data(typical(runs)), cls="number")),
+            (t("pipelines.judged"), span(Data(len(runs)), cls="number")),
+        ]
+    )
+    return card(t("pipelines.recent"), div(spark(t, runs[:LAST]), trend, told, cls="statistics"))
 
 
 def _schedules(t: Texts, schedules: Sequence[ScheduleView]) -> Html:

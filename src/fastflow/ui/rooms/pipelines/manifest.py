@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from fastflow.kernel.environments.domain.environment import Readiness
+from fastflow.kernel.environments.domain.environment import EnvironmentCard, Readiness
 from fastflow.kernel.pipelines.domain.pipeline import Pipeline
 from fastflow.kernel.pipelines.service import PipelineCatalog
 from fastflow.kernel.runs.service import RunService
@@ -14,19 +14,26 @@ from fastflow.ui.rooms.pipelines.finding import find_pipelines
 States = Callable[[Sequence[Pipeline]], Mapping[str, Readiness]]
 """How far the pipelines' environments are, by name."""
 
+FindCard = Callable[[str], EnvironmentCard]
+"""What is known of a built environment, by its hash; raises NotFound."""
 
-def manifest(catalog: PipelineCatalog, states: States, runs: RunService, schedules: ScheduleService) -> Manifest:
+
+def manifest(
+    catalog: PipelineCatalog, states: States, find_card: FindCard, runs: RunService, schedules: ScheduleService
+) -> Manifest:
     """What it brings: the list of pipelines, and each pipeline with the form that runs it."""
 
     def load() -> Sequence[PageSpec]:
         from fastflow.ui.rooms.pipelines.detail import PipelinePage
+        from fastflow.ui.rooms.pipelines.source import SourcePage
         from fastflow.ui.rooms.pipelines.table import PipelineTable
 
         table = PipelineTable(catalog, states, runs)
-        detail = PipelinePage(catalog, states, runs, schedules)
+        detail = PipelinePage(catalog, states, find_card, runs, schedules)
         return [
             PageSpec(path="/pipelines", title="pipelines.title", build=table.build),
             PageSpec(path="/pipelines/{name}", title="pipelines.pipeline_title", build=detail.build),
+            PageSpec(path="/pipelines/{name}/source", title="source.title", build=SourcePage(catalog).build),
         ]
 
     finders = find_pipelines(catalog)

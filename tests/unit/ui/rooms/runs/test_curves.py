@@ -38,7 +38,7 @@ class Told:
 
 
 def test_curves_when_more_is_told_then_only_that_is_read_and_drawn() -> None:
-    t = Catalogue([UI / "rooms" / "runs" / "texts.toml"]).texts("en")
+    t = Catalogue([UI / "rooms" / "runs" / "texts.toml", UI / "shell" / "texts.toml"]).texts("en")
     told = Told()
     curves = Curves(cast("RunService", told), "r")
     told.tell("metric", loss=0.5, model="tree", good=True)
