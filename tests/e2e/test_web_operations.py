@@ -142,10 +142,29 @@ def test_pipeline_when_looked_at_then_its_readme_source_environment_trend_and_ne
     assert not anna.complaints
 
 
+def test_overview_when_runs_went_then_their_hour_tells_so_and_a_pipeline_is_started_from_there(
+    anna: Visitor, started: Served
+) -> None:
+    page = anna.page
+    assert started.call("POST", "/pipelines/quick/run?wait=60")[1]["status"] == "SUCCESS"
+    anna.open("/")
+    cell = page.locator(".heat td a").first
+    expect(cell).to_have_attribute("title", re.compile(r"\d+ runs, 0 failed"))
+    cell.click()
+    page.wait_for_url(re.compile(r"/ui/runs\?since=.*&until="))
+    expect(page.locator("tbody tr a.first", has_text="quick").first).to_be_visible()
+    anna.open("/")
+    page.get_by_role("button", name="Start quick").click()
+    page.wait_for_url(re.compile(r"/ui/runs/[0-9a-f-]{36}$"))
+    expect(page.locator(".title .pill")).to_have_text("Succeeded")
+    assert not anna.complaints
+
+
 def test_pages_of_operations_when_examined_then_none_is_hard_to_use(anna: Visitor, started: Served) -> None:
     run = started.call("POST", "/pipelines/measures/run?wait=60")[1]["id"]
     other = started.call("POST", "/pipelines/quick/run?wait=60")[1]["id"]
     pages = [
+        "/",
         "/runs",
         "/pipelines/extract",
         "/pipelines/extract/source",

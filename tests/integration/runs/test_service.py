@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.integration.runs.conftest import Bench
@@ -248,6 +248,26 @@ def test_list_when_the_oldest_come_first_gives_every_run_once_in_that_order(benc
     mine = Actor(name="user:otto", role=Role.VIEWER, grants=(Grant(role=Role.OPERATOR, pipelines="demo"),))
     operated = bench.service.list(actor=mine, role=Role.OPERATOR).items
     assert [run.id for run in operated] == [runs[3], runs[1]]
+
+
+def test_tally_when_runs_went_differently_then_each_is_counted_in_its_time_as_far_as_it_may_be_seen(
+    bench: Bench,
+) -> None:
+    bench.catalogue.add("other")
+    begin = SystemClock().now() - timedelta(seconds=5)
+    runs = [bench.submit(name) for name in ("demo", "other", "demo", "demo")]
+    end = SystemClock().now() + timedelta(seconds=5)
+    claimed = {run.id: run for run in claim(bench)}
+    for run, reason in zip(runs[:2], ("exit", "cancelled"), strict=True):
+        finish(bench, claimed[run.id], reason=cast("Reason", reason))
+    edges = [begin - timedelta(hours=1), begin, end]
+    before, now = bench.service.tally(edges, actor=VIEWER)
+    assert (before.total, now.begin) == (0, begin)
+    assert (now.succeeded, now.failed, now.cancelled, now.under_way) == (0, 1, 1, 2)
+    for scope in (("demo",), ("dem*",)):
+        _, mine = bench.service.tally(edges, actor=replace(VIEWER, pipelines=scope))
+        assert (mine.failed, mine.cancelled, mine.under_way) == (1, 0, 2)
+    assert bench.service.tally([], actor=VIEWER) == []
 
 
 def test_latest_events_when_kinds_are_named_then_those_after_what_is_known_in_order(bench: Bench) -> None:

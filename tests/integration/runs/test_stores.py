@@ -17,6 +17,7 @@ from fastflow.kernel.runs.infra.read_store import SqlReadStore, _page, _Stretch
 from fastflow.kernel.runs.infra.retention_store import SqlRetentionStore
 from fastflow.kernel.runs.infra.rows import RUN_COLUMNS
 from fastflow.kernel.runs.infra.submit_store import SqlSubmitStore
+from fastflow.kernel.runs.infra.tallies import _query
 from fastflow.kit.identity import SYSTEM
 from fastflow.testing.clock import START
 from fastflow.testing.run_doubles import make_run
@@ -218,6 +219,18 @@ def test_claim_when_thousands_are_blocked_finds_those_behind_them(database: Data
     assert claim(database, limit=2) == sorted([later.id, other_key.id, free.id])[:2]
     assert claim(database, limit=2) == sorted([later.id, other_key.id, free.id])[2:]
     assert claim(database) == []
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("name", [None, "p"])
+def test_tally_when_planned_then_it_counts_along_indexes_alone(database: Database, name: str | None) -> None:
+    query = _query([(START - timedelta(hours=1), START)], name)
+    compiled = query.compile(database.engine, compile_kwargs={"literal_binds": True})
+    with database.read() as connection:
+        plan = [row[3] for row in connection.execute(text(f"EXPLAIN QUERY PLAN {compiled}"))]
+    looks = [step for step in plan if "run" in step.split()]
+    assert len(looks) == 5
+    assert all("USING COVERING INDEX" in step and "id>? AND id<?" in step for step in looks), plan
 
 
 def test_page_when_an_end_of_an_id_is_given_then_the_runs_that_end_like_that(database: Database) -> None:

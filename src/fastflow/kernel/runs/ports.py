@@ -13,7 +13,7 @@ from fastflow.kernel.runs.domain.commands import Command
 from fastflow.kernel.runs.domain.comparing import FileChange, PackageChange
 from fastflow.kernel.runs.domain.explain import QueueView
 from fastflow.kernel.runs.domain.queue import Candidate
-from fastflow.kernel.runs.domain.run import Artifact, Run, RunEvent, RunFilter, Runner
+from fastflow.kernel.runs.domain.run import Artifact, Run, RunEvent, RunFilter, Runner, Tally
 from fastflow.kit.identity import Actor
 
 # -- stores -------------------------------------------------------------------------------------------------------------
@@ -141,6 +141,10 @@ class ReadStore(Protocol):
 
     def load_events(self, run_id: str, *, after_id: int, limit: int) -> Sequence[RunEvent]:
         """Events in order, after `after_id`."""
+        ...
+
+    def tally(self, edges: Sequence[datetime], pipelines: Collection[str] | None) -> Sequence[Tally]:
+        """How runs went, between each two of these instants; only of these pipelines (names or patterns), if given."""
         ...
 
     def load_latest_events(

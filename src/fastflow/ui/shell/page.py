@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from nicegui import background_tasks, ui
 from nicegui.events import GenericEventArguments
@@ -27,6 +28,7 @@ _PRESSED = """(event) => {
   const button = event.target.closest("button[data-act]");
   if (button) emit(button.dataset.act, button.dataset.of || "");
 }"""
+_ZONE_COOKIE = "fastflow_zone"
 _GATHER_SECONDS = 0.3
 """What happens within this time is shown by one look."""
 
@@ -68,6 +70,7 @@ class Page:
         actor: who opened it; may have changed since, see `who`.
         params: of its path.
         query: of its address.
+        zone: the reader's own, as the browser said; UTC until it has.
     """
 
     def __init__(self, request: Request, t: Texts, *, authenticate: Authenticate, hub: Hub) -> None:
@@ -76,6 +79,7 @@ class Page:
         self.params: Mapping[str, str] = request.path_params
         self.query: Mapping[str, str] = request.query_params
         self.path = request.url.path
+        self.zone = zone_of(request)
         self._request = request
         self._authenticate = authenticate
         self._hub = hub
@@ -177,6 +181,14 @@ class Page:
     def log_in_again(self) -> None:
         """The session has ended: ask for a login, and come back."""
         self.client.open(f"/login?to={quote(self.path, safe='/')}")
+
+
+def zone_of(request: Request) -> ZoneInfo:
+    """The zone that the browser named in its cookie."""
+    try:
+        return ZoneInfo(request.cookies.get(_ZONE_COOKIE, "UTC"))
+    except (ValueError, KeyError, OSError):  # made up, or not known here
+        return ZoneInfo("UTC")
 
 
 class _Watch:

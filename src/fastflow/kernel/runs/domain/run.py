@@ -228,6 +228,28 @@ class RunFilter:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Tally:
+    """How the runs that were submitted within a time went.
+
+    Attributes:
+        begin: of that time.
+        failed: without the cancelled ones.
+        under_way: waiting or running.
+    """
+
+    begin: datetime
+    succeeded: int
+    failed: int
+    cancelled: int
+    under_way: int
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.succeeded + self.failed + self.cancelled + self.under_way
+
+
+@dataclass(frozen=True, kw_only=True)
 class Runner:
     """A runner process as it last reported.
 

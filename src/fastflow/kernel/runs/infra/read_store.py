@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -12,9 +12,10 @@ from sqlalchemy import Connection, Select, and_, bindparam, func, or_, select
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.runs.domain.explain import QueueView
 from fastflow.kernel.runs.domain.queue import Load
-from fastflow.kernel.runs.domain.run import Artifact, Run, RunEvent, RunFilter, Runner
+from fastflow.kernel.runs.domain.run import Artifact, Run, RunEvent, RunFilter, Runner, Tally
 from fastflow.kernel.runs.infra.names import names_in_scope
 from fastflow.kernel.runs.infra.rows import ARTIFACT, EVENT, PENDING, READY, RUN, RUN_COLUMNS, RUNNER, RUNNING, run_of
+from fastflow.kernel.runs.infra.tallies import count_stretches, first_id
 
 _BY_ID = select(*RUN_COLUMNS).where(RUN.c.id == bindparam("run_id"))
 _RUNNING_COUNTS = (
@@ -116,6 +117,11 @@ class SqlReadStore:
             rows = connection.execute(_EVENTS, {"run_id": run_id, "after_id": after_id, "count": limit})
             return [RunEvent(**row._mapping) for row in rows]
 
+    def tally(self, edges: Sequence[datetime], pipelines: Collection[str] | None) -> Sequence[Tally]:
+        """See `ReadStore.tally`."""
+        with self._database.read() as connection:
+            return count_stretches(connection, edges, pipelines)
+
     def load_latest_events(
         self, run_id: str, *, kinds: Collection[str], after_id: int, limit: int
     ) -> Sequence[RunEvent]:
@@ -185,14 +191,7 @@ def _filtered(query: Select[Any], wanted: RunFilter) -> Select[Any]:
     if wanted.id_tail is not None:
         query = query.where(RUN.c.id.endswith(wanted.id_tail))
     if wanted.since is not None:
-        query = query.where(RUN.c.id >= _first_id(wanted.since - _ID_SLACK), RUN.c.queued_at >= wanted.since)
+        query = query.where(RUN.c.id >= first_id(wanted.since - _ID_SLACK), RUN.c.queued_at >= wanted.since)
     if wanted.until is not None:
-        query = query.where(RUN.c.id < _first_id(wanted.until + _ID_SLACK), RUN.c.queued_at < wanted.until)
+        query = query.where(RUN.c.id < first_id(wanted.until + _ID_SLACK), RUN.c.queued_at < wanted.until)
     return query
-
-
-def _first_id(instant: datetime) -> str:
-    """The smallest UUIDv7 of that millisecond: an index on `id` is an index on time."""
-    millis = max(0, int((instant - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000))
-    text = f"{millis:012x}"
-    return f"{text[:8]}-{text[8:12]}-0000-0000-000000000000"

@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import cast
 
 from fastflow.kernel.runs.domain.comparing import RunDiff
 from fastflow.kernel.runs.domain.errors import RunNotFound
 from fastflow.kernel.runs.domain.explain import Explanation, explain
-from fastflow.kernel.runs.domain.run import Artifact, Run, RunEvent, RunFilter, Runner
+from fastflow.kernel.runs.domain.run import Artifact, Run, RunEvent, RunFilter, Runner, Tally
 from fastflow.kernel.runs.domain.states import RunStatus
 from fastflow.kernel.runs.ports import Comparison, ReadStore, SubmitStore
 from fastflow.kernel.runs.service.comparing import compare_runs
@@ -91,6 +92,13 @@ class LookingAtRuns:
         found = self._reads.load_events(run.id, after_id=after, limit=limit + 1)
         items = found[:limit]
         return Page(items=items, next_cursor=encode_cursor(items[-1].id) if len(found) > limit else None)
+
+    def tally(self, edges: Sequence[datetime], *, actor: Actor) -> Sequence[Tally]:
+        """How the runs went that the actor may see, counted between each two of these instants, such as hours.
+
+        Counted along an index, without a look at any row: a million runs take a fraction of a second.
+        """
+        return self._reads.tally(edges, actor.reach())
 
     def latest_events(
         self, run_id: str, kinds: Collection[str], *, actor: Actor, after_id: int = 0

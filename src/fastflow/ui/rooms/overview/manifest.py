@@ -16,10 +16,11 @@ def manifest(
     """What it brings: the overview."""
 
     def load() -> Sequence[PageSpec]:
+        from fastflow.ui.rooms.overview.heat import HeatMap
         from fastflow.ui.rooms.overview.pages import OverviewPage
         from fastflow.ui.rooms.overview.snapshot import Overview
 
-        page = OverviewPage(Overview(runs, failures, schedules, data_dir, clock))
+        page = OverviewPage(Overview(runs, failures, schedules, data_dir, clock), HeatMap(runs, clock), runs)
         return [PageSpec(path="/", title="overview.title", build=page.build)]
 
     nav = NavEntry(path="/", label="overview.title", icon="overview", order=10, key="h")

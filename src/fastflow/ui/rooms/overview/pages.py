@@ -1,14 +1,19 @@
 """The overview: what runs, what waits and why, what failed, what comes next."""
 
+from collections.abc import Sequence
 from urllib.parse import quote, urlencode
 
+from nicegui import ui
+
 from fastflow.kernel.runs.domain.run import Run
+from fastflow.kernel.runs.service import RunService
 from fastflow.kernel.schedules.domain.schedule import Schedule
 from fastflow.kit.identity import Role
-from fastflow.ui.icons import icon
 from fastflow.ui.markup import Html, div, join, link, span, tag
 from fastflow.ui.parts import card, empty, heading, lasting, short, size, when
+from fastflow.ui.rooms.overview.heat import HeatMap, put_heat
 from fastflow.ui.rooms.overview.machine import Machine
+from fastflow.ui.rooms.overview.quick_start import QuickStart
 from fastflow.ui.rooms.overview.snapshot import Counted, Overview, Snapshot
 from fastflow.ui.shell.page import BASE, Fragment, Page
 from fastflow.ui.texts import Data, Phrase, Texts
@@ -21,42 +26,51 @@ class OverviewPage:
 
     Args:
         overview: what is shown.
+        heat: how the last days went.
+        runs: takes what is started here.
     """
 
-    def __init__(self, overview: Overview) -> None:
+    def __init__(self, overview: Overview, heat: HeatMap, runs: RunService) -> None:
         self._overview = overview
+        self._heat = heat
+        self._runs = runs
 
     async def build(self, page: Page) -> None:
         """Put it on the page."""
         shown = await page.ask(self._overview.look, page.actor)
         Fragment(heading(page.t("overview.title")))
-        content = Fragment(_content(page, shown))
+        t = page.t
+        heat = await page.ask(self._heat.look, page.actor, page.zone)
+        stats = Fragment(_stats(t, shown))
+        with ui.element("div").classes("columns"):
+            main = Fragment(_main(t, shown))
+            with ui.element("div"):
+                start = QuickStart(page, self._runs, _startable(page, shown))
+                beside = Fragment(_beside(t, shown), cls="below")
+        map_of_hours = Fragment(put_heat(t, heat))
 
         async def refresh() -> None:
             actor = await page.who()
-            content.show(_content(page, await page.ask(self._overview.look, actor)))
+            now = await page.ask(self._overview.look, actor)
+            stats.show(_stats(t, now))
+            main.show(_main(t, now))
+            start.show(_startable(page, now))
+            beside.show(_beside(t, now))
+            map_of_hours.show(put_heat(t, await page.ask(self._heat.look, actor, page.zone)))
 
         page.live(refresh, kinds=("state", "progress"), every=_MACHINE_SECONDS)
 
 
-def _content(page: Page, shown: Snapshot) -> Html:
-    t = page.t
-    return join(
-        _stats(t, shown),
-        div(
-            div(
-                _running(t, shown),
-                _queued(t, shown) if shown.queued.count else None,
-                _failed(t, shown),
-            ),
-            div(
-                _start(page, shown),
-                _due(t, shown),
-                _machine(t, shown.machine),
-            ),
-            cls="columns",
-        ),
-    )
+def _main(t: Texts, shown: Snapshot) -> Html:
+    return join(_running(t, shown), _queued(t, shown) if shown.queued.count else None, _failed(t, shown))
+
+
+def _beside(t: Texts, shown: Snapshot) -> Html:
+    return join(_due(t, shown), _machine(t, shown.machine))
+
+
+def _startable(page: Page, shown: Snapshot) -> Sequence[str]:
+    return [name for name in shown.recent if page.may(Role.OPERATOR, name)]
 
 
 def _stats(t: Texts, shown: Snapshot) -> Html:
@@ -152,24 +166,6 @@ def _failed(t: Texts, shown: Snapshot) -> Html:
 
 def _all(t: Texts, path: str, counted: Counted) -> Html | None:
     return link(BASE + path, t("overview.all")) if counted.count > len(counted.shown) else None
-
-
-def _start(page: Page, shown: Snapshot) -> Html:
-    t = page.t
-    names = [name for name in shown.recent if page.may(Role.OPERATOR, name)]
-    everything = link(f"{BASE}/pipelines", t("overview.all_pipelines"))
-    if not names:
-        return card(t("overview.start"), tag("p", t("overview.start_none"), cls="card-body muted"), aside=everything)
-    rows = [
-        link(
-            f"{BASE}/pipelines/{quote(name, safe='')}",
-            span(tag("strong", Data(name)), cls="main"),
-            icon("play", "muted"),
-            cls="row",
-        )
-        for name in names
-    ]
-    return card(t("overview.start"), div(rows, cls="rows"), aside=everything)
 
 
 def _due(t: Texts, shown: Snapshot) -> Html:

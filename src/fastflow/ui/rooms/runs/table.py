@@ -5,7 +5,7 @@ as by duration, would make the database sort all that fit.
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 from fastflow.kernel.runs.domain.run import Run, RunFilter
@@ -30,7 +30,7 @@ _PERIODS = {
     "month": timedelta(days=30),
 }
 _TRIGGERS = ("api", "cli", "ui", "schedule", "webhook", "rerun", "retry", "replay", "daemon")
-_FILTERS = ("pipeline", "state", "trigger", "period", "id", "group")
+_FILTERS = ("pipeline", "state", "trigger", "period", "id", "group", "since", "until")
 
 
 class RunTable:
@@ -76,7 +76,8 @@ class RunTable:
             pipeline_name=given.get("pipeline") or None,
             status=RunStatus(state) if state in RunStatus.__members__ else None,
             trigger=given.get("trigger") or None,
-            since=None if period is None else self._clock.now() - period,
+            since=_instant(given.get("since")) if period is None else self._clock.now() - period,
+            until=_instant(given.get("until")),
             failure_group=given.get("group") or None,
             id_tail=parse_tail(tail, "id") if tail else None,
         )
@@ -84,6 +85,15 @@ class RunTable:
 
 def _is_oldest_first(page: Page) -> bool:
     return page.query.get("order") == "oldest"
+
+
+def _instant(text: str | None) -> datetime | None:
+    """A time with its zone, as links of ours name it; anything else is none."""
+    try:
+        found = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found.tzinfo else None
 
 
 def _address(page: Page, **changed: str) -> str:
@@ -111,7 +121,7 @@ def _filters(page: Page) -> Html:
         tag("input", type="search", name="id", value=given.get("id", ""), placeholder=t("runs.by_id"), aria_label=t("runs.by_id")),
         [
             tag("input", type="hidden", name=name, value=given[name])
-            for name in ("group", "order")
+            for name in ("group", "order", "since", "until")
             if given.get(name)
         ],
         link(f"{BASE}/runs", t("runs.clear"), cls="button") if is_filtered else None,
