@@ -9,20 +9,21 @@ import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastflow.kernel.http.access import Authenticate
+from fastflow.kit.errors import Unavailable
 from fastflow.ui.finding import find
 from fastflow.ui.gate import ACTOR, Gate, is_own_path
 from fastflow.ui.live import Hub, Listen
 from fastflow.ui.login import login_page
-from fastflow.ui.manifest import Manifest
+from fastflow.ui.manifest import BASE, Manifest
 from fastflow.ui.texts import Catalogue, choose_language
 
-BASE = "/ui"
 LANGUAGE_COOKIE = "fastflow_language"
 STATIC = Path(__file__).parent / "static"
 _MOST_WANTED = 200
@@ -123,7 +124,7 @@ class Interface:
         await asyncio.to_thread(_import_framework)
         from fastflow.ui.shell.host import open_pages
 
-        opened = asyncio.get_running_loop().create_future()
+        opened: asyncio.Future[ASGIApp] = asyncio.get_running_loop().create_future()
         self._running = asyncio.create_task(  # noqa: TID251  # ended by `end`
             open_pages(
                 self._manifests,
@@ -135,10 +136,13 @@ class Interface:
                 ending=self._ending,
             )
         )
-        await asyncio.wait([self._running, opened], return_when=asyncio.FIRST_COMPLETED)
-        if self._running.done():
-            self._running.result()
-        return opened.result()  # type: ignore[no-any-return]
+        either: tuple[asyncio.Future[Any], ...] = (self._running, opened)
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if self._running.done() and not self._running.cancelled():
+            self._running.result()  # what kept it from being opened
+        if not opened.done():
+            raise Unavailable("The server is ending.", code="server_ending", hint="Try again when it is back.")
+        return opened.result()
 
 
 def language_of(request: Request) -> str:

@@ -11,6 +11,8 @@ from fastflow.ui.texts import Data, Phrase, Texts
 if TYPE_CHECKING:
     from fastflow.ui.shell.page import Page
 
+BASE = "/ui"
+"""Where all pages are, below the server's address."""
 Build = Callable[["Page"], Awaitable[None]]
 """Puts a page's content on it; what it raises of our errors is shown in its place."""
 

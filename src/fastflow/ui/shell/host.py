@@ -12,16 +12,16 @@ from starlette.types import ASGIApp
 
 from fastflow.kernel.http.access import Authenticate
 from fastflow.kit.errors import FastFlowError, NotFound, Unauthenticated
+from fastflow.ui.interface import language_of
 from fastflow.ui.live import Hub
 from fastflow.ui.manifest import Manifest, PageSpec
 from fastflow.ui.shell.frame import Frame, put_problem
 from fastflow.ui.shell.page import Page
-from fastflow.ui.texts import Catalogue, choose_language
+from fastflow.ui.texts import Catalogue
 
 _log = logging.getLogger("fastflow.ui")
 _RECONNECT_SECONDS = 20.0
 """How long a page is kept for a browser that was cut off, such as a laptop's that was closed for a moment."""
-_LANGUAGE_COOKIE = "fastflow_language"
 
 
 async def open_pages(
@@ -60,8 +60,7 @@ async def open_pages(
     frame = Frame(manifests, version=version)
 
     def page_of(request: Request) -> Page:
-        language = choose_language(request.cookies.get(_LANGUAGE_COOKIE), request.headers.get("accept-language", ""))
-        return Page(request, catalogue.texts(language), authenticate=authenticate, hub=hub)
+        return Page(request, catalogue.texts(language_of(request)), authenticate=authenticate, hub=hub)
 
     for manifest in manifests:
         for spec in manifest.load():

@@ -16,6 +16,7 @@ from fastflow.kit.errors import FastFlowError, Unauthenticated
 from fastflow.kit.identity import Actor, Role
 from fastflow.ui.gate import ACTOR
 from fastflow.ui.live import Happening, Hub, concerns
+from fastflow.ui.manifest import BASE as BASE  # noqa: PLC0414 - pages take it from here
 from fastflow.ui.markup import Html
 from fastflow.ui.texts import Phrase, Texts
 
@@ -23,7 +24,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 _log = logging.getLogger("fastflow.ui")
 
-BASE = "/ui"
 _PRESSED = """(event) => {
   const button = event.target.closest("button[data-act]");
   if (button) emit(button.dataset.act, button.dataset.of || "");
