@@ -44,7 +44,7 @@ class AuditTable:
         Fragment(_head(page))
         if cursor is None:
             await self._chain.put(page)
-        Fragment(_filters(page))
+        Fragment(_filters(page), cls="below" if cursor is None else "")
         shown = Fragment(_table(page, found))
 
         async def refresh() -> None:
