@@ -5,6 +5,7 @@ dispatcher) can go on between them.
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -12,15 +13,18 @@ from urllib.parse import quote
 
 import httpx
 
-from fastflow.cli.errors import ServerProblem, ServerUnreachable, WrongUsage
+from fastflow.cli.errors import NoFastFlowServer, ServerProblem, ServerUnreachable, WrongUsage
 from fastflow.cli.places import hint_at_local_pipeline
 from fastflow.kit.addresses import without_credentials
 
 T = TypeVar("T")
 
+_PAGE = re.compile(r"/ui(/.*)?$")
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 120.0
 """Longer than any answer takes but streams, which have no limit of their own."""
+_PERHAPS_ASTRAY = (404, 405, 422)
+"""What our own server answers, too, when the address has a path that belongs to something else there."""
 
 
 class Api:
@@ -112,7 +116,23 @@ class Api:
         wanted = {name: value for name, value in (query or {}).items() if value is not None}
         async with self.open(method, path, query=wanted, body=body) as answer:
             await answer.aread()
-            return answer.json() if answer.content else None
+            if not answer.content:
+                return None
+            try:
+                return answer.json()
+            except ValueError as error:
+                raise NoFastFlowServer(self.server or "this machine") from error
+
+    async def is_below_its_path(self) -> bool:
+        """Whether the API answers below the path in the server's address, as it does behind a proxy; without one it does."""
+        if self.local is not None or self.client.base_url.path == "/":
+            return True
+        answer = await self.client.get("/health")  # which needs no credentials
+        try:
+            told = answer.json()
+        except ValueError:
+            return False
+        return isinstance(told, dict) and told.get("status") in ("ok", "degraded")
 
     def open(self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None) -> "_Opened":
         """An answer whose body is read as it comes: `async with api.open("GET", path) as answer`. Raises as `get`."""
@@ -133,6 +153,8 @@ class _Opened:
             self._answer = await self._api.client.send(self._request, stream=True)
             if not self._answer.is_success:
                 await self._answer.aread()
+                if self._answer.status_code in _PERHAPS_ASTRAY and not await self._api.is_below_its_path():
+                    raise NoFastFlowServer(self._api.server or "")
         except httpx.TransportError as error:
             raise unreachable(self._request.url, error) from error
         if not self._answer.is_success:
@@ -186,7 +208,7 @@ def part(text: str) -> str:
 
 
 def open_remote(url: str, token: str | None) -> Api:
-    """A connection to the server at `url`.
+    """A connection to the server at `url`; copied from a browser it may name a page, whose path is left away.
 
     Raises:
         WrongUsage: the URL is none.
@@ -198,7 +220,7 @@ def open_remote(url: str, token: str | None) -> Api:
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise _bad_url(url)
     client = httpx.AsyncClient(
-        base_url=parsed,
+        base_url=parsed.copy_with(path=_PAGE.sub("", parsed.path) or "/", query=None, fragment=None),
         headers={"Authorization": f"Bearer {token}"} if token else {},
         timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
     )

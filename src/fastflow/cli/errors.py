@@ -45,6 +45,22 @@ class ServerUnreachable(Unavailable):
     )
 
 
+class NoFastFlowServer(Unavailable):
+    """Something answers where `FASTFLOW_URL` points, and it is not the API."""
+
+    default_code = "no_fastflow_server"
+
+    def __init__(self, server: str) -> None:
+        scheme, _, rest = server.partition("://")
+        host, _, path = rest.partition("/")
+        super().__init__(
+            f"What answers at {server} is no Fast-Flow server.",
+            hint=f"FASTFLOW_URL (or --url) has the path /{path}; most likely it should be without it: {scheme}://{host}"
+            if path
+            else "Check that FASTFLOW_URL (or --url) names a Fast-Flow server.",
+        )
+
+
 class WrongUsage(InvalidInput):
     """The command line itself is wrong; the exit code is 2, as for every usage error."""
 

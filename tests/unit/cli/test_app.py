@@ -408,13 +408,15 @@ def test_version_when_asked_for_json_then_both_versions_are_told(run: Run) -> No
 # --- errors ----------------------------------------------------------------------------------------------------------
 
 
-def over_network(answer: Callable[[httpx.Request], httpx.Response], *arguments: str) -> Result:
+def over_network(
+    answer: Callable[[httpx.Request], httpx.Response], *arguments: str, url: str = "http://server:8000"
+) -> Result:
     def connect() -> Api:
-        api = open_remote("http://server:8000", "ff_token")
+        api = open_remote(url, "ff_token")
         api.client._transport = httpx.MockTransport(answer)
         return api
 
-    return CliRunner().invoke(app, arguments, obj=Access(url="http://server:8000", connect=connect))
+    return CliRunner().invoke(app, arguments, obj=Access(url=url, connect=connect))
 
 
 def test_command_when_the_server_is_away_then_the_error_says_where_and_what_to_do() -> None:
@@ -438,6 +440,50 @@ def test_command_when_something_else_answers_then_it_says_that_it_is_no_server_o
     result = over_network(lambda _: httpx.Response(502, text="<html>"), "pipelines", "list")
     assert "status 502" in result.stderr
     assert "FASTFLOW_URL" in result.stderr
+
+
+def test_command_when_a_page_answers_then_it_says_that_it_is_no_server_of_ours() -> None:
+    result = over_network(lambda _: httpx.Response(200, text="<html>"), "runs", "list")
+    assert result.stderr == (
+        "Error: What answers at http://server:8000 is no Fast-Flow server.\n"
+        "Hint: Check that FASTFLOW_URL (or --url) names a Fast-Flow server.\n"
+    )
+
+
+def refuse_below_runs(request: httpx.Request) -> httpx.Response:
+    """As a server of ours, in whose address /proxy belongs to a proxy."""
+    if request.url.path == "/proxy/health":
+        return httpx.Response(200, json={"status": "ok"})
+    problem = {"code": "unknown_query_parameter", "detail": "'limit' is no query parameter of this path."}
+    return httpx.Response(422 if request.method == "GET" else 404, json=problem)
+
+
+@pytest.mark.parametrize("arguments", [("runs", "list"), ("run", "hello")])
+def test_command_when_the_address_has_a_path_that_is_not_the_api_then_it_is_told_without(
+    arguments: tuple[str, ...],
+) -> None:
+    result = over_network(refuse_below_runs, *arguments, url="http://server:8000/runs")
+    assert "What answers at http://server:8000/runs is no Fast-Flow server." in result.stderr
+    assert "has the path /runs; most likely it should be without it: http://server:8000\n" in result.stderr
+
+
+def test_command_when_a_proxy_has_the_path_then_the_server_says_what_is_wrong() -> None:
+    result = over_network(refuse_below_runs, "runs", "list", url="http://server:8000/proxy")
+    assert "'limit' is no query parameter of this path." in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("page", "server"),
+    [
+        ("http://server:8000/ui", "http://server:8000"),
+        ("http://server:8000/ui/runs/7?tab=log#end", "http://server:8000"),
+        ("https://server/proxy/ui/", "https://server/proxy"),
+        ("https://server/uixy", "https://server/uixy"),
+    ],
+)
+def test_open_remote_when_the_url_is_a_page_then_its_server_is_meant(page: str, server: str) -> None:
+    with open_remote(page, None) as api:
+        assert api.server == server
 
 
 def test_command_when_a_problem_has_fields_and_escapes_then_each_field_is_told_harmlessly() -> None:
