@@ -361,6 +361,8 @@ def test_rerun_when_exact_repeats_the_capsule_even_of_a_deleted_pipeline(bench: 
     bench.catalogue.add("demo", secrets=("TOKEN",), network=False)
     run = bench.submit(params={"A": 1})
     bench.catalogue.remove("demo")
+    with pytest.raises(NotFound, match="`exact` repeats it with the code it had"):
+        bench.service.rerun(run.id, actor=bench.actor)
     again = bench.service.rerun(run.id, actor=bench.actor, exact=True)
     assert again.capsule == {**run.capsule, "exact": True}
     assert (again.environment, again.params) == ("e" * 64, {"A": 1})
@@ -377,6 +379,10 @@ def test_rerun_when_exact_and_parts_are_gone_names_each(bench: Bench) -> None:
         bench.service.rerun(run.id, actor=bench.actor, exact=True)
     missing = caught.value.extra["missing"]
     assert [part.split()[0] for part in missing] == ["code", "environment", "secrets:"]
+    bench.catalogue.remove("demo")
+    with pytest.raises(NotFound) as told:
+        bench.service.rerun(run.id, actor=bench.actor)
+    assert "exact" not in told.value.hint
 
 
 def test_diff_when_runs_differ_names_the_fields(bench: Bench) -> None:

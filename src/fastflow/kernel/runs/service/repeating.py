@@ -50,6 +50,14 @@ class Parts:
             raise CapsuleIncomplete(run.id, missing)
         return environment
 
+    def are_all_here(self, run: Run) -> bool:
+        """Whether the run can be repeated exactly."""
+        try:
+            self.require_all(run)
+        except CapsuleIncomplete:
+            return False
+        return True
+
     def _missing_code(self, run: Run, capsule: Capsule) -> Iterator[MissingPart]:
         try:
             self._catalogue.thaw(capsule.tree_hash)

@@ -45,7 +45,7 @@ from fastflow.kernel.runs.service.policy import RunPolicy
 from fastflow.kernel.runs.service.preparing import Preparing
 from fastflow.kernel.runs.service.repeating import Parts
 from fastflow.kit.clock import Clock
-from fastflow.kit.errors import InvalidInput
+from fastflow.kit.errors import InvalidInput, NotFound
 from fastflow.kit.identity import Actor, Role
 from fastflow.kit.ids import parse_id
 
@@ -332,18 +332,23 @@ class RunService(LookingAtRuns):
         """
         run = self._operated(run_id, actor)
         if not exact:
-            return self._submit(
-                run.pipeline_name,
-                run.params if params is None else params,
-                actor,
-                trigger,
-                run.priority,
-                idempotency_key,
-                None,
-                rerun_of=run.id,
-                due=Capsule.from_json(run.capsule).schedule,
-                not_before=not_before,
-            )
+            try:
+                return self._submit(
+                    run.pipeline_name,
+                    run.params if params is None else params,
+                    actor,
+                    trigger,
+                    run.priority,
+                    idempotency_key,
+                    None,
+                    rerun_of=run.id,
+                    due=Capsule.from_json(run.capsule).schedule,
+                    not_before=not_before,
+                )
+            except NotFound as error:
+                if error.code == "pipeline_not_found" and params is None and self._parts.are_all_here(run):
+                    error.hint += " Of this run everything is kept: `exact` repeats it with the code it had."
+                raise
         if params is not None:
             raise InvalidInput(
                 "An exact repeat takes the run's own parameters.",
