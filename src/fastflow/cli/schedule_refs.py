@@ -1,13 +1,14 @@
 """How people name a schedule: its id, the end of it, or `pipeline/name`; and how they write instants and durations."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from fastflow.cli.client import Api, part
-from fastflow.cli.errors import WrongUsage
+from fastflow.cli.errors import ServerProblem, WrongUsage
 from fastflow.kit.durations import parse_duration
 from fastflow.kit.errors import Conflict, NotFound
 
@@ -98,3 +99,19 @@ def _zone(name: str) -> Any:
 def read_seconds(text: str | None, option: str) -> float | None:
     """A length of time in seconds; raises InvalidInput."""
     return None if text is None else 0.0 if text.strip() == "0" else parse_duration(text, option)
+
+
+@contextmanager
+def naming_options(**options: str) -> Iterator[None]:
+    """Problems of the API's fields are told as those of the options that were typed; field -> option."""
+    try:
+        yield
+    except ServerProblem as error:
+        fields: dict[str, str] = {}
+        for path, problem in error.fields.items():
+            field = path.rpartition(".")[2]
+            option = options.get(field, path)
+            error.message = error.message.replace(f"{path}: {problem}", f"{option}: {problem}")
+            fields[option] = problem
+        error.fields = fields
+        raise

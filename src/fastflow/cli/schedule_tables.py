@@ -64,12 +64,14 @@ def print_schedule(job: Mapping[str, Any], ahead: Sequence[Mapping[str, Any]]) -
 
 
 def print_due_times(items: Sequence[Mapping[str, Any]]) -> None:
-    """Due times that lie ahead, on the clocks of the schedule's zone."""
+    """Due times that lie ahead, on the clocks of the schedule's zone; the starts only where jitter puts one off."""
+    starts = ("starts", lambda one: one["fire_at"])
+    is_put_off = any(one["fire_at"] != one["due_at"] for one in items)
     print_table(
         items,
         [
             ("due", lambda one: one["local"]),
-            ("starts", lambda one: one["fire_at"] if one["fire_at"] != one["due_at"] else None),
+            *([starts] if is_put_off else []),
             ("note", lambda one: one["note"] or ""),
         ],
         empty="It is never due again.",

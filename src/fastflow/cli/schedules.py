@@ -93,15 +93,16 @@ def add_schedule(
     """Make a schedule of a pipeline: one of --cron, --every and --at."""
     from fastflow.cli.client import part
     from fastflow.cli.params import parse_params
-    from fastflow.cli.schedule_refs import UNLIMITED, read_instant, read_seconds
+    from fastflow.cli.schedule_refs import UNLIMITED, naming_options, read_instant, read_seconds
     from fastflow.cli.schedule_tables import print_schedule
 
+    trigger = _trigger(cron, every, at)
     with open_api(ctx) as api:
         schema = api.get(f"/pipelines/{part(pipeline)}")["params_schema"] if params else None
         body = {
             "pipeline_name": pipeline,
             "name": name,
-            **_trigger(cron, every, at),
+            **trigger,
             "timezone": timezone,
             "params": parse_params(params or (), json_params, schema),
             "enabled": not paused,
@@ -115,7 +116,8 @@ def add_schedule(
             ),
             "priority": priority,
         }
-        made = api.post("/scheduler/jobs", body)
+        with naming_options(expression=_option_of(trigger), start_at="--start", end_at="--end"):
+            made = api.post("/scheduler/jobs", body)
         ahead = [] if as_json else api.get(f"/scheduler/jobs/{part(made['id'])}/next", count=3)["items"]
     print_json(made) if as_json else print_schedule(made, ahead)
 
@@ -131,6 +133,11 @@ def _trigger(cron: str | None, every: str | None, at: str | None) -> Mapping[str
             hint='Give one of them, such as --cron "30 2 * * *" or --every 5m.',
         )
     return {"trigger": chosen[0][0], "expression": chosen[0][1]}
+
+
+def _option_of(trigger: Mapping[str, str] | None) -> str:
+    options = {"cron": "--cron", "interval": "--every", "once": "--at"}
+    return options[trigger["trigger"]] if trigger else "expression"
 
 
 @app.command("show")
@@ -273,19 +280,20 @@ def simulate(
 ) -> None:
     """What would be due between two instants, with the hours that clocks leave out or repeat; with --cron, --every or
     --at, of a schedule that is not made yet. Changes nothing."""
-    from fastflow.cli.schedule_refs import find_schedule
+    from fastflow.cli.schedule_refs import find_schedule, naming_options
     from fastflow.cli.schedule_tables import print_simulation, span
 
     start, end = span(since, until)
-    is_trial = any(text is not None for text in (cron, every, at))
+    trial = _trigger(cron, every, at) if any(text is not None for text in (cron, every, at)) else None
     with open_api(ctx) as api:
         body = {
             "since": start,
             "until": end,
             "job_ids": [find_schedule(api, one)["id"] for one in schedules] if schedules else None,
             "pipeline_name": pipeline,
-            "schedule": {**_trigger(cron, every, at), "timezone": timezone} if is_trial else None,
+            "schedule": {**trial, "timezone": timezone} if trial else None,
             "limit": limit,
         }
-        found = api.post("/scheduler/simulate", body)
+        with naming_options(since="--from", until="--to", expression=_option_of(trial)):
+            found = api.post("/scheduler/simulate", body)
     print_json(found) if as_json else print_simulation(found)

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from fastflow.cli.client import Api
-from fastflow.cli.errors import WrongUsage
-from fastflow.cli.schedule_refs import find_schedule, load_schedules, read_instant, read_seconds
+from fastflow.cli.errors import ServerProblem, WrongUsage
+from fastflow.cli.schedule_refs import find_schedule, load_schedules, naming_options, read_instant, read_seconds
 from fastflow.kit.errors import Conflict, InvalidInput, NotFound
 
 JOBS = [
@@ -86,3 +86,15 @@ def test_seconds_when_written_as_people_do_then_read() -> None:
     assert values == [0.0, 30.0, 5400.0, None]
     with pytest.raises(InvalidInput, match="--jitter"):
         read_seconds("long", "--jitter")
+
+
+def test_naming_options_when_a_field_is_wrong_then_it_is_told_as_the_option_that_was_typed() -> None:
+    problem = 'the minute field "61": 61 is out of range, 0 to 59'
+    told = {
+        "detail": f"The schedule is not valid: expression: {problem}; jitter: it is long.",
+        "fields": {"expression": problem, "jitter": "it is long"},
+    }
+    with pytest.raises(ServerProblem) as caught, naming_options(expression="--cron"):
+        raise ServerProblem(told, 422)
+    assert caught.value.message == f"The schedule is not valid: --cron: {problem}; jitter: it is long."
+    assert caught.value.fields == {"--cron": problem, "jitter": "it is long"}

@@ -67,7 +67,9 @@ def test_schedule_when_shown_then_tells_what_keeps_it_and_what_comes(capsys: pyt
 
 def test_due_times_and_ledger_when_shown_then_on_the_zones_clock(capsys: pytest.CaptureFixture[str]) -> None:
     print_due_times([DUE])
-    assert "2026-11-22T02:30:00+01:00" in capsys.readouterr().out
+    assert capsys.readouterr().out.split() == ["DUE", "NOTE", "2026-11-22T02:30:00+01:00"]
+    print_due_times([DUE, {**DUE, "fire_at": "2026-11-22T01:30:07Z"}])
+    assert capsys.readouterr().out.splitlines()[2].split()[1] == "2026-11-22T01:30:07Z"
     print_ledger([LAST, {**LAST, "outcome": "started", "run_id": JOB["id"]}], "Europe/Berlin")
     out = capsys.readouterr().out
     assert "2026-11-20T02:30:00+01:00  missed" in out and "1b0c9d8e" in out and "Noticed 3 h late." in out
