@@ -149,7 +149,7 @@ def test_overview_when_runs_went_then_their_hour_tells_so_and_a_pipeline_is_star
     assert started.call("POST", "/pipelines/quick/run?wait=60")[1]["status"] == "SUCCESS"
     anna.open("/")
     cell = page.locator(".heat td a").first
-    expect(cell).to_have_attribute("title", re.compile(r"\d+ runs, 0 failed"))
+    expect(cell).to_have_attribute("title", re.compile(r"\d+ runs, 0 failed"), timeout=90_000)
     cell.click()
     page.wait_for_url(re.compile(r"/ui/runs\?since=.*&until="))
     expect(page.locator("tbody tr a.first", has_text="quick").first).to_be_visible()

@@ -19,9 +19,9 @@ from fastflow.ui.shell.page import BASE
 from fastflow.ui.texts import Data, Phrase, Texts
 
 DAYS, HOURS = 7, 24
-_REST = 100.0
-"""After counting, so many times as long as it took nothing is counted: a hundredth of a processor at most."""
-_SHORTEST_SECONDS = 1.0
+_REST = 50.0
+"""After counting, so many times as long as it took nothing is counted, within these bounds."""
+_SHORTEST_SECONDS, _LONGEST_SECONDS = 1.0, 10.0
 _STRONGEST, _WEAKEST = 42, 12
 """Percent of the colour in a cell: of the busiest hour, and of one with a single run."""
 _THOUSAND = 1000
@@ -79,7 +79,7 @@ class HeatMap:
             if key not in self._kept:
                 heat = self._take(actor, zone)
                 took = time.monotonic() - begun
-                self._kept[key] = (begun + max(_SHORTEST_SECONDS, _REST * took), heat)
+                self._kept[key] = (begun + min(max(_SHORTEST_SECONDS, _REST * took), _LONGEST_SECONDS), heat)
             return self._kept[key][1]
 
     def _take(self, actor: Actor, zone: ZoneInfo) -> Heat:
