@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
+from tests.e2e.web_driver import toast_contrasts
 
 from fastflow.testing.browser import Visitor, open_browser
 from fastflow.testing.served import Served
@@ -87,6 +88,8 @@ def test_web_when_used_by_hand_then_a_pipeline_runs_is_watched_cancelled_and_exp
     run.click()
     expect(page.locator(".run-field .wrong")).to_have_count(1)
     expect(page.locator(".q-notification.problem")).to_contain_text("CITY")
+    contrasts = toast_contrasts(page)
+    assert all(len(found) >= 2 and min(found) > 4.5 for found in contrasts.values()), contrasts
     page.get_by_label("CITY").fill("Ulm")
     run.click()
     page.wait_for_url(re.compile(r"/ui/runs/[0-9a-f-]{36}$"))
@@ -120,6 +123,13 @@ def test_web_when_used_by_hand_then_a_pipeline_runs_is_watched_cancelled_and_exp
     expect(page.locator(".note.bad")).to_contain_text("no such customer")
     page.get_by_role("button", name="First error").click()
     expect(page.locator(".log-line.at")).to_be_visible()
+
+    # on a phone, the boxes of the runs are whole
+    page.set_viewport_size({"width": 390, "height": 844})
+    anna.open("/runs")
+    whole = "cell => cell.clientWidth >= cell.firstElementChild.offsetWidth && cell.firstElementChild.offsetWidth >= 20"
+    assert page.locator("td.pick").first.evaluate(whole)
+    page.set_viewport_size({"width": 1280, "height": 860})
     assert not anna.complaints
 
 

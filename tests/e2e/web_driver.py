@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from fastflow.testing.browser import Visitor
 from fastflow.testing.served import Served
@@ -56,4 +56,30 @@ def examine(visitor: Visitor, paths: Sequence[str]) -> Sequence[str]:
                 if violation["impact"] in ("serious", "critical"):
                     places = [node["html"][:160] for node in violation["nodes"]][:3]
                     found.append(f"{theme} {path}: {violation['id']}: {places}")
+    return found
+
+
+_CONTRAST = """() => {
+  const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const light = ([red, green, blue]) => [red, green, blue]
+    .map((each) => each / 255).map((each) => each <= 0.03928 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, each, at) => sum + each * [0.2126, 0.7152, 0.0722][at], 0);
+  return [...document.querySelectorAll(".q-notification.toast")].map((toast) => {
+    const [text, ground] = [toast.querySelector(".q-notification__message"), toast]
+      .map((element, at) => light(channels(getComputedStyle(element)[at ? "backgroundColor" : "color"])));
+    return (Math.max(text, ground) + 0.05) / (Math.min(text, ground) + 0.05);
+  });
+}"""
+
+
+def toast_contrasts(page: Page) -> Mapping[str, Sequence[float]]:
+    """How well a toast of each kind, and any that is shown now, can be read, by theme: 4.5 is enough for everybody."""
+    found = {}
+    page.evaluate("""() => { window.away = ["toast", "toast problem"].map((classes) =>
+      Quasar.Notify.create({ message: "of a test", classes, timeout: 0, group: false })) }""")
+    expect(page.locator(".q-notification.toast", has_text="of a test")).to_have_count(2)
+    for theme in ("dark", "light"):
+        page.evaluate("dark => document.documentElement.classList.toggle('dark', dark)", theme == "dark")
+        found[theme] = list(page.evaluate(_CONTRAST))
+    page.evaluate("window.away.forEach((dismiss) => dismiss())")
     return found

@@ -57,6 +57,7 @@ async def open_pages(
         reconnect_timeout=_RECONNECT_SECONDS,
         show_welcome_message=False,
     )
+    framework.config.quasar_config["notify"] = {"textColor": ""}  # else white by an !important, whatever our sheet says
     frame = Frame(manifests, version=version)
 
     def page_of(request: Request) -> Page:

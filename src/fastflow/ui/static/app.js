@@ -5,14 +5,21 @@ const YEAR = 31536000;
 const tongue = navigator.languages.find((each) => each.startsWith(given.language)) || given.language;
 const relative = new Intl.RelativeTimeFormat(tongue, { numeric: "auto", style: "short" });
 const exact = new Intl.DateTimeFormat(tongue, { dateStyle: "medium", timeStyle: "medium" });
+const named = new Intl.DateTimeFormat(tongue, { dateStyle: "full", timeStyle: "long" }); // with the zone
 const hours = new Intl.DateTimeFormat(tongue, { hour: "2-digit", minute: "2-digit" });
-const days = new Intl.DateTimeFormat(tongue, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const DAY = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
+const days = new Intl.DateTimeFormat(tongue, DAY);
+const years = new Intl.DateTimeFormat(tongue, { ...DAY, year: "numeric" });
 const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+
+function dated(instant) {
+  return (instant.getFullYear() === new Date().getFullYear() ? days : years).format(instant);
+}
 
 function ago(instant) {
   const seconds = (instant - Date.now()) / 1000;
   if (Math.abs(seconds) < 5) return relative.format(0, "second");
-  if (Math.abs(seconds) > 7 * 86400) return days.format(instant);
+  if (Math.abs(seconds) > 7 * 86400) return dated(instant);
   const [unit, length] = UNITS.find(([, size]) => Math.abs(seconds) >= size) || UNITS[3];
   return relative.format(Math.round(seconds / length), unit);
 }
@@ -43,10 +50,10 @@ function draw(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const instant = new Date(time.dateTime);
     const isToday = instant.toDateString() === new Date().toDateString();
-    const title = exact.format(instant);
-    const clock = time.dataset.form === "exact" ? title : (isToday ? hours : days).format(instant);
+    const title = named.format(instant);
+    const clock = isToday ? hours.format(instant) : dated(instant);
     const { form, zone } = time.dataset;
-    put(time, form === "full" ? full(instant, zone) : form === "ago" ? ago(instant) : clock);
+    put(time, form === "full" ? full(instant, zone) : form === "ago" ? ago(instant) : form === "exact" ? exact.format(instant) : clock);
     if (time.title !== title) time.title = title;
   }
   for (const field of root.querySelectorAll("input[data-instant]:not([data-shown])")) {

@@ -60,7 +60,7 @@ def _details(t: Texts, run: Run) -> Html:
     rows: list[tuple[Phrase | Data, Child]] = [
         (t("runs.started_by"), trigger(t, run)),
         (t("runs.by"), data(run.submitted_by)),
-        (t("runs.queued"), when(run.queued_at, "clock")),
+        (t("runs.queued"), when(run.queued_at, "exact")),
         (t("runs.duration"), lasting(run.started_at, run.finished_at)),
         (t("runs.exit_code"), data(run.exit_code)),
         (t("runs.attempt"), data(run.attempt) if run.attempt > 1 or run.retried_by else None),

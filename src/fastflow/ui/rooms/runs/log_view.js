@@ -106,7 +106,7 @@ export default {
         <div class="log-lines" ref="lines"></div>
         <div class="log-note" v-if="!count && isLoaded">{{ gone || (ended ? words.nothing : words.waiting) }}</div>
       </div>
-      <div class="log-foot"><span>{{ state }}</span><span class="number">{{ (earlier > 0 ? words.lines_at_end : words.lines).replace('{n}', count.toLocaleString(language)) }}</span></div>
+      <div class="log-foot"><span>{{ state }}</span><span class="number">{{ (earlier > 0 ? words.lines_at_end : count === 1 ? words.line : words.lines).replace('{n}', count.toLocaleString(language)) }}</span></div>
     </section>`,
   data: () => ({
     count: 0, follows: true, times: false, wanted: "", hit: 0, hits: [], hasError: false, ended: false, lost: false, gone: "", earlier: 0, isLoaded: false,

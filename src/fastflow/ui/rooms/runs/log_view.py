@@ -5,7 +5,7 @@ from nicegui.element import Element
 from fastflow.ui.texts import Texts
 
 _WORDS = (
-    "title", "find", "first_error", "times", "follow", "following", "download", "nothing", "waiting", "removed", "lines",
+    "title", "find", "first_error", "times", "follow", "following", "download", "nothing", "waiting", "removed", "lines", "line",
     "lost", "ended", "streaming", "skipped", "link", "lines_at_end",
 )  # fmt: skip
 
