@@ -21,7 +21,7 @@ class Run:
         reason_text: the same as one sentence.
         failure_group: of a FAILED run: what its end has in common with others, once that was found out.
         exit_code: the script's exit code; minus the signal's number; None when it never ran or nobody saw the end.
-        trigger: what submitted it: api, cli, ui, schedule, webhook, rerun, retry, replay, daemon.
+        trigger: what submitted it, one of `TRIGGERS`.
         submitted_by: the actor's name.
         params: validated, with defaults filled in.
         executor: kind of the executor.

@@ -41,6 +41,10 @@ ALLOWED_MOVES: Final = {
 }
 TERMINAL: Final = frozenset(status for status, onward in ALLOWED_MOVES.items() if not onward)
 REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
+TRIGGERS: Final = (
+    "api", "cli", "ui", "schedule", "webhook", "flow", "backfill", "rerun", "retry", "replay", "daemon",
+)  # fmt: skip
+"""What submits runs."""
 
 
 def check_move(before: RunStatus, after: RunStatus) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fastflow.kernel.failures.service import FailureService
+from fastflow.kernel.pipelines.service import PipelineCatalog
 from fastflow.kernel.runs.service import RunService
 from fastflow.kernel.schedules.service import ScheduleService
 from fastflow.kit.clock import Clock
@@ -11,7 +12,12 @@ from fastflow.ui.manifest import Manifest, NavEntry, PageSpec
 
 
 def manifest(
-    runs: RunService, failures: FailureService, schedules: ScheduleService, data_dir: Path, clock: Clock
+    runs: RunService,
+    failures: FailureService,
+    schedules: ScheduleService,
+    pipelines: PipelineCatalog,
+    data_dir: Path,
+    clock: Clock,
 ) -> Manifest:
     """What it brings: the overview."""
 
@@ -20,7 +26,7 @@ def manifest(
         from fastflow.ui.rooms.overview.pages import OverviewPage
         from fastflow.ui.rooms.overview.snapshot import Overview
 
-        page = OverviewPage(Overview(runs, failures, schedules, data_dir, clock), HeatMap(runs, clock), runs)
+        page = OverviewPage(Overview(runs, failures, schedules, pipelines, data_dir, clock), HeatMap(runs, clock), runs)
         return [PageSpec(path="/", title="overview.title", build=page.build)]
 
     nav = NavEntry(path="/", label="overview.title", icon="overview", order=10, key="h")

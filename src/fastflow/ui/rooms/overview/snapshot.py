@@ -3,13 +3,15 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from fastflow.kernel.failures.domain.records import FailureGroup, GroupFilter
 from fastflow.kernel.failures.service import FailureService
+from fastflow.kernel.pipelines.domain.pipeline import Pipeline
+from fastflow.kernel.pipelines.service import PipelineCatalog
 from fastflow.kernel.runs.domain.explain import Explanation
 from fastflow.kernel.runs.domain.run import Run, RunFilter
 from fastflow.kernel.runs.domain.states import RunStatus
@@ -17,6 +19,7 @@ from fastflow.kernel.runs.service import RunService
 from fastflow.kernel.schedules.domain.schedule import Schedule
 from fastflow.kernel.schedules.service import ScheduleService
 from fastflow.kit.clock import Clock
+from fastflow.kit.errors import FastFlowError
 from fastflow.kit.identity import Actor, Role
 from fastflow.ui.rooms.overview.machine import Machine, look
 
@@ -46,7 +49,7 @@ class Snapshot:
         failed: in the last 24 hours; cancelled ones are nobody's failure.
         groups: of those, the most frequent first: what they have in common, how many, the latest.
         due: schedules by their next due time.
-        recent: pipelines that ran lately, the latest first.
+        recent: pipelines that ran lately and can be started, the latest first.
     """
 
     running: Counted
@@ -66,16 +69,24 @@ class Overview:
         runs: what runs, waits and failed.
         failures: what failures have in common.
         schedules: what is due.
+        pipelines: what there is to be started.
         data_dir: whose disk is looked at.
         clock: tells the time.
     """
 
     def __init__(
-        self, runs: RunService, failures: FailureService, schedules: ScheduleService, data_dir: Path, clock: Clock
+        self,
+        runs: RunService,
+        failures: FailureService,
+        schedules: ScheduleService,
+        pipelines: PipelineCatalog,
+        data_dir: Path,
+        clock: Clock,
     ) -> None:
         self._runs = runs
         self._failures = failures
         self._schedules = schedules
+        self._pipelines = pipelines
         self._data_dir = data_dir
         self._clock = clock
         self._lock = threading.Lock()
@@ -112,7 +123,7 @@ class Overview:
             failed=Counted(shown=failed[:SHOWN], count=len(failed), is_more=failures.is_more),
             groups=self._group(failed, actor),
             due=sorted(due, key=lambda each: each.next_due_at or each.created_at)[:SHOWN],
-            recent=list(dict.fromkeys(run.pipeline_name for run in latest))[:SHOWN],
+            recent=startable((run.pipeline_name for run in latest), self._pipelines.get)[:SHOWN],
             machine=look(self._data_dir),
         )
 
@@ -132,3 +143,18 @@ class Overview:
         counts = Counter(run.failure_group for run in failed)
         last = {run.failure_group: run for run in reversed(failed)}
         return [(known.get(group) if group else None, count, last[group]) for group, count in counts.most_common(SHOWN)]
+
+
+def startable(names: Iterable[str], get: Callable[[str], Pipeline]) -> Sequence[str]:
+    """Each name once, in its order, of a pipeline that is there and not broken.
+
+    A run may be of one that was removed since, or that somebody ran out of another folder.
+    """
+    return [name for name in dict.fromkeys(names) if _can_start(name, get)]
+
+
+def _can_start(name: str, get: Callable[[str], Pipeline]) -> bool:
+    try:
+        return all(fault.severity != "error" for fault in get(name).faults)
+    except FastFlowError:  # not there: what can be started is all that is asked here
+        return False

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
+from fastflow.kernel.executors.port import Reason
 from fastflow.kernel.runs.domain.run import Run, RunFilter
-from fastflow.kernel.runs.domain.states import RunStatus
+from fastflow.kernel.runs.domain.states import REASONS, TRIGGERS, RunStatus
 from fastflow.kernel.runs.service import RunService
 from fastflow.kit.clock import Clock
 from fastflow.kit.identity import Actor
@@ -29,7 +30,6 @@ _PERIODS = {
     "week": timedelta(days=7),
     "month": timedelta(days=30),
 }
-_TRIGGERS = ("api", "cli", "ui", "schedule", "webhook", "rerun", "retry", "replay", "daemon")
 _FILTERS = ("pipeline", "state", "trigger", "period", "id", "group", "since", "until")
 
 
@@ -70,11 +70,12 @@ class RunTable:
     def _wanted(self, page: Page) -> RunFilter:
         given = page.query
         period = _PERIODS.get(given.get("period", ""))
-        state = given.get("state", "")
+        status, reason = read_state(given.get("state", ""))
         tail = given.get("id", "").strip()
         return RunFilter(
             pipeline_name=given.get("pipeline") or None,
-            status=RunStatus(state) if state in RunStatus.__members__ else None,
+            status=status,
+            reason=reason,
             trigger=given.get("trigger") or None,
             since=_instant(given.get("since")) if period is None else self._clock.now() - period,
             until=_instant(given.get("until")),
@@ -103,10 +104,27 @@ def _address(page: Page, **changed: str) -> str:
     return f"{BASE}/runs?{query}" if query else f"{BASE}/runs"
 
 
+def offered_states(t: Texts) -> Sequence[tuple[str, Phrase]]:
+    """Every badge that a run can have; a failure for no special reason is called as all failures are."""
+    reasons = [reason for reason in REASONS if reason != "exit"]
+    return [(each, t(f"status.{each}")) for each in (*(status.value for status in RunStatus), *reasons)]
+
+
+def read_state(text: str) -> tuple[RunStatus | None, Reason | None]:
+    """The status, and the reason if only failures for that one are meant; neither: any run."""
+    reason = next((each for each in REASONS if each == text), None)
+    if reason is not None:
+        return RunStatus.FAILED, reason
+    return (RunStatus(text) if text in RunStatus.__members__ else None), None
+
+
+def offered_triggers(t: Texts) -> Sequence[tuple[str, Phrase]]:
+    """All that runs are submitted by."""
+    return [(name, t(f"trigger.{name}")) for name in TRIGGERS]
+
+
 def _filters(page: Page) -> Html:
     t, given = page.t, page.query
-    states = [(status.value, t(f"status.{status.value}")) for status in RunStatus]
-    triggers = [(name, t(f"trigger.{name}")) for name in _TRIGGERS]
     periods = [(name, t(f"runs.last_{name}")) for name in _PERIODS]
     is_filtered = any(given.get(name) for name in _FILTERS)
     return tag(
@@ -115,8 +133,8 @@ def _filters(page: Page) -> Html:
             "input", type="search", name="pipeline", value=given.get("pipeline", ""), placeholder=t("runs.pipeline"),
             aria_label=t("runs.pipeline"),
         ),
-        choice("state", states, given.get("state"), t("runs.all_states"), t("runs.state")),
-        choice("trigger", triggers, given.get("trigger"), t("runs.all_triggers"), t("runs.started_by")),
+        choice("state", offered_states(t), given.get("state"), t("runs.all_states"), t("runs.state")),
+        choice("trigger", offered_triggers(t), given.get("trigger"), t("runs.all_triggers"), t("runs.started_by")),
         choice("period", periods, given.get("period"), t("runs.all_times"), t("runs.queued")),
         tag("input", type="search", name="id", value=given.get("id", ""), placeholder=t("runs.by_id"), aria_label=t("runs.by_id")),
         [
