@@ -275,6 +275,28 @@ def test_letter_when_the_server_died_between_submitting_and_settling_then_the_ru
     assert desk.room.letters.replay(dead.id, actor=OPERATOR).id == first.id
 
 
+def test_letter_when_its_run_is_repeated_then_it_is_settled_once_and_the_newest_failure_stays_open(desk: Desk) -> None:
+    desk.catalogue.add("demo", retry=replace(KEPT, policy="list", delays=(0,), max_retries=1))
+    first = desk.run(error="ValueError: no")
+    dead = desk.runs.get(first.id, actor=OPERATOR).retried_by
+    assert dead is not None and desk.letters() == []
+    desk.finish(desk.runs.get(dead, actor=OPERATOR), error="ValueError: no")
+    assert desk.letters() == [dead]
+
+    desk.catalogue.add("demo", retry=KEPT)
+    failed_again = desk.runs.rerun(first.id, actor=OPERATOR)  # of its first attempt: the same work all the same
+    assert desk.letters() == [dead]
+    desk.finish(failed_again, error="ValueError: no")
+    assert (desk.letters(), desk.letters(state=LetterState.REPLAYED)) == ([failed_again.id], [dead])
+
+    good = desk.runs.rerun(failed_again.id, actor=OPERATOR)
+    desk.finish(good)
+    assert desk.letters() == []
+    letter = desk.room.letters.get(failed_again.id, actor=OPERATOR)
+    assert (letter.replayed_by, letter.settled_by) == (good.id, "user:olga")
+    assert desk.actions().count("dead_letter.replay") == 2
+
+
 def test_letters_when_replayed_together_then_they_follow_one_another_at_the_pace_asked_for(desk: Desk) -> None:
     dead = [desk.run(error="KeyError: 'x'") for _ in range(4)]
     letters = desk.room.letters

@@ -249,6 +249,15 @@ def test_fan_out_when_more_fail_than_may_then_no_more_start_and_a_rerun_keeps_wh
     assert desk.view(flow).flow.status is FlowStatus.SUCCESS
     made = [element for element in desk.elements(flow, "clean") if element.run_id]
     assert len(made) == 2 + 3 + 8 and len({element.run_id for element in made}) == len(made)
+    with desk.database.read() as connection:
+        rows = connection.execute(text("SELECT id, rerun_of FROM run WHERE rerun_of IS NOT NULL")).all()
+    repeats = {row.id: row.rerun_of for row in rows}
+    failed = {element.element: element.run_id for element in made if element.attempt == 1 and not element.is_current}
+    assert repeats == {
+        element.run_id: failed[element.element]
+        for element in made
+        if element.attempt == 2 and element.element in failed
+    }
     assert sum(element.is_current for element in desk.elements(flow, "clean")) == 10
 
 

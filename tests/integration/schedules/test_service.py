@@ -349,8 +349,9 @@ def test_changes_when_made_then_each_is_in_the_audit_log(desk: Desk) -> None:
     desk.room.schedules.change(schedule.id, {"expression": "2h"}, actor=OPERATOR)  # nothing new
     desk.room.pauses.pause_schedule(schedule.id, actor=OPERATOR)
     desk.room.pauses.resume_schedule(schedule.id, actor=OPERATOR)
-    desk.room.schedules.delete(schedule.id, actor=OPERATOR)
+    desk.room.pauses.pause_schedule(schedule.id, actor=OPERATOR)
+    desk.room.schedules.delete(schedule.id, actor=OPERATOR)  # which resumes nothing
     entries = build_audit(desk.database).list(AuditFilter(action="schedule.")).items
     assert [(entry.action, entry.subject) for entry in reversed(entries)] == [
-        (f"schedule.{word}", schedule.id) for word in ("create", "change", "pause", "resume", "delete")
+        (f"schedule.{word}", schedule.id) for word in ("create", "change", "pause", "resume", "pause", "delete")
     ]

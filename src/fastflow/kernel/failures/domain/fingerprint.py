@@ -8,6 +8,7 @@ without what differs each time.
 
 import hashlib
 import re
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -64,10 +65,19 @@ def describe(reason: str, reason_text: str | None, exit_code: int | None, lines:
     found = _from_traceback(clean)
     if found is not None:
         return found
+    if exit_code is not None and exit_code < 0:  # what it last wrote has nothing to do with it
+        return _plain(f"exit {exit_code}", f"ended by {_signal_name(-exit_code)}")
     last = next((line.strip() for line in reversed(clean) if line.strip()), None)
     if last is None:
         return _plain(f"exit {exit_code}", f"exit code {exit_code}, without a word")
-    return _plain(f"exit {exit_code} {normalise(last)}", normalise(last))
+    return _plain(f"exit {exit_code} {normalise(last)}", f"exit code {exit_code}: {normalise(last)}")
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def normalise(text: str) -> str:

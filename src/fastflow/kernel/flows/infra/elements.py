@@ -39,6 +39,18 @@ _THIS = and_(
     ELEMENT.c.element == bindparam("of_element"),
     ELEMENT.c.attempt == bindparam("of_attempt"),
 )
+_BEFORE = (
+    select(ELEMENT.c.run_id)
+    .where(
+        ELEMENT.c.flow_id == bindparam("of_flow"),
+        ELEMENT.c.step == bindparam("of_step"),
+        ELEMENT.c.element == bindparam("of_element"),
+        ELEMENT.c.attempt < bindparam("of_attempt"),
+    )
+    .order_by(ELEMENT.c.attempt.desc())
+    .limit(1)
+)
+"""The run of the element's attempt before."""
 _CHANGE = (
     update(ELEMENT)
     .where(_THIS)
@@ -168,6 +180,8 @@ def submit(
             idempotency_key=key,
             flow=place,
         )
+        if element.attempt > 1:
+            run = replace(run, rerun_of=connection.execute(_BEFORE, _key(element)).scalar())
         run = _put(connection, run, template, flow, place, admit)
     except RunSkipped as error:
         return replace(element, state=ElementState.SKIPPED, why=error.message)

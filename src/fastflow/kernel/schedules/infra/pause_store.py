@@ -60,13 +60,17 @@ def insert_pause(connection: Connection, pause: Pause, *, actor: Actor) -> None:
     record(connection, at=pause.since, actor=actor, action="schedule.pause", subject=pause.subject, detail=detail)
 
 
-def lift_pause(connection: Connection, scope: Scope, subject: str, *, at: datetime, actor: Actor) -> bool:
-    """End the pause in force inside the caller's transaction; whether there was one."""
+def lift_pause(
+    connection: Connection, scope: Scope, subject: str, *, at: datetime, actor: Actor, is_resumed: bool = True
+) -> bool:
+    """End the pause in force inside the caller's transaction; whether there was one. `is_resumed`: False where it ends only
+    because what was paused is gone: nobody resumed anything, and the audit log does not say so."""
     values = {"of_scope": scope, "of_subject": subject}
     row = connection.execute(_THIS_OPEN, values).first()
     if row is None:
         return False
     until = max(at, pause_of(row).since)  # the clock may have gone back
     connection.execute(_LIFT, {**values, "at": until, "lifter": actor.name[:200]})
-    record(connection, at=at, actor=actor, action="schedule.resume", subject=subject, detail={"scope": scope})
+    if is_resumed:
+        record(connection, at=at, actor=actor, action="schedule.resume", subject=subject, detail={"scope": scope})
     return True

@@ -83,7 +83,7 @@ class SqlScheduleStore:
             schedule = _find(connection, _BY_ID.with_for_update(), schedule_id)
             if schedule is None:
                 return False
-            lift_pause(connection, "schedule", schedule_id, at=at, actor=actor)
+            lift_pause(connection, "schedule", schedule_id, at=at, actor=actor, is_resumed=False)
             connection.execute(delete(OCCURRENCE).where(OCCURRENCE.c.schedule_id == schedule_id))
             connection.execute(delete(SCHEDULE).where(SCHEDULE.c.id == schedule_id))
             _audit(connection, "schedule.delete", schedule, actor, at)

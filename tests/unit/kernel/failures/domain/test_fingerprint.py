@@ -99,7 +99,7 @@ def test_failure_when_the_syntax_is_wrong_then_the_exception_is_read() -> None:
 
 def test_failure_when_a_handled_traceback_lies_far_above_then_the_last_line_tells() -> None:
     lines = [*traceback_of([("main", "f")], "KeyError", "x"), *(f"went on {n}" for n in range(9)), "giving up: row 3"]
-    assert (failed(lines).exception, failed(lines).title) == (None, "giving up: row N")
+    assert (failed(lines).exception, failed(lines).title) == (None, "exit code 1: giving up: row N")
 
 
 @pytest.mark.parametrize(
@@ -119,6 +119,11 @@ def test_failure_when_there_is_no_traceback_then_what_differs_each_time_is_left_
 def test_failure_when_it_is_silent_then_the_exit_code_tells() -> None:
     assert describe("exit", None, 3).title == "exit code 3, without a word"
     assert describe("exit", None, 3).group != describe("exit", None, 4).group
+
+
+def test_failure_when_a_signal_ended_it_then_the_signal_tells_and_not_what_it_last_wrote() -> None:
+    one, other = describe("exit", None, -11, ["row 1 is fine"]), describe("exit", None, -11, ["hello"])
+    assert (one.title, one.group) == ("ended by SIGSEGV", other.group)
 
 
 @pytest.mark.parametrize(
