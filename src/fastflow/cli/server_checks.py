@@ -67,7 +67,10 @@ def _read_disk(part: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _read_runner(part: Mapping[str, Any]) -> tuple[str, str]:
-    executors = ", ".join(part.get("executors", {})) or "none"
+    told = part.get("executors", {})
+    away = [kind for kind, each in told.items() if each.get("reachable") is False]
+    executors = ", ".join(kind for kind in told if kind not in away) or "none"
+    executors += f"; not reached: {', '.join(away)}" if away else ""
     text = f"last heard of {seconds(part.get('silent_seconds'))} ago ({local_time(part.get('last_seen_at'))})"
     return (
         f"{text}; executors: {executors}",
@@ -75,12 +78,20 @@ def _read_runner(part: Mapping[str, Any]) -> tuple[str, str]:
     )
 
 
+def _read_clock(part: Mapping[str, Any]) -> tuple[str, str]:
+    if not part.get("is_compared"):
+        return "not compared with others: the database does not answer", ""
+    skew = part.get("database_skew_seconds")
+    database = "" if skew is None else f", {abs(skew):g} s from the database's"
+    return f"agrees with those of the runners{database}", ""
+
+
 def _read_other(part: Mapping[str, Any]) -> tuple[str, str]:
     facts = {name: value for name, value in part.items() if name not in ("ok", "hint")}
     return ", ".join(f"{name} {shown(value)}" for name, value in facts.items()) or "works", str(part.get("hint", ""))
 
 
-_READERS = {"database": _read_database, "disk": _read_disk, "runner": _read_runner}
+_READERS = {"database": _read_database, "disk": _read_disk, "runner": _read_runner, "clock": _read_clock}
 
 
 def _check_pipelines(api: Api, where: str) -> Sequence[Finding]:

@@ -62,6 +62,27 @@ def test_check_server_when_the_engine_lacks_the_image_then_it_is_told_with_both_
     assert check({**PARTS, "engine": {**engine, "image_here": True}})["engine"].level == "ok"
 
 
+def test_check_server_when_an_executor_was_not_reached_then_it_is_not_told_as_one_of_the_others() -> None:
+    executors = {"process": PROCESS, "docker": {"reachable": False, "why": "not asked yet"}}
+    found = check({**PARTS, "runner": {**PARTS["runner"], "executors": executors}})["runner"]
+    assert found.text.endswith("; executors: process; not reached: docker")
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        ({"is_compared": True}, "agrees with those of the runners"),
+        (
+            {"is_compared": True, "database_skew_seconds": -0.02},
+            "agrees with those of the runners, 0.02 s from the database's",
+        ),
+        ({"is_compared": False}, "not compared with others: the database does not answer"),
+    ],
+)
+def test_check_server_when_clocks_were_compared_then_it_is_told_in_words(part: dict[str, Any], text: str) -> None:
+    assert check({**PARTS, "clock": {"ok": True, **part}})["clock"].text == text
+
+
 def test_check_server_when_all_is_well_then_every_part_is_told_in_words() -> None:
     found = check(WITH_SCHEDULER)
     assert {finding.level for finding in found.values()} == {"ok"}
