@@ -82,6 +82,7 @@ class DaemonKeeper:
         self._declared_at: datetime | None = None
         self._probed_at: dict[tuple[str, int], datetime] = {}
         self._signal = asyncio.Event()
+        self._complaint = ""
 
     def notify(self, message: str) -> None:
         """Take a wake-up message; an `OnMessage`. Those that concern no daemon are for others."""
@@ -94,8 +95,11 @@ class DaemonKeeper:
             pause = _LOOK_SECONDS
             try:
                 await self.look()
+                self._complaint = ""
             except Unavailable as error:
-                logger.warning("daemons.wait", extra={"fields": {"error": error.message}})
+                if error.message != self._complaint:
+                    logger.warning("daemons.wait", extra={"fields": {"error": error.message}})
+                self._complaint = error.message
                 pause = _PAUSE_AFTER_ERROR
             except Exception:
                 logger.exception("daemons.failed")
