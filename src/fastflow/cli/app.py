@@ -29,6 +29,7 @@ from fastflow.cli import (
 )
 from fastflow.cli.access import Access
 from fastflow.cli.errors import CommandGroup
+from fastflow.cli.synonyms import Nouns
 
 # Help is plain text: drawing it with Rich takes as long as everything else of `fastflow --help` together.
 app = typer.Typer(
@@ -89,6 +90,8 @@ app.add_typer(secrets.app, name="secrets")
 app.add_typer(users.app, name="users")
 app.add_typer(users.tokens_app, name="tokens")
 app.add_typer(audit.app, name="audit")
+for group in app.registered_groups:
+    group.cls = Nouns
 app.command("openapi")(server.openapi)
 app.command("doctor")(doctor.doctor)
 app.command("engine-gate", hidden=True)(engine_gate.engine_gate)

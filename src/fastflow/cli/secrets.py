@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fastflow.cli.access import AsJson, Cursor, Limit, open_api
+from fastflow.cli.asking import Yes, confirm
 from fastflow.cli.output import local_time, print_json, print_table, printable
 
 if TYPE_CHECKING:
@@ -124,13 +125,30 @@ def _read_value(key: str) -> str:
 
 
 @app.command("rm")
-def remove_secret(ctx: typer.Context, key: Key) -> None:
+def remove_secret(ctx: typer.Context, key: Key, yes: Yes = False) -> None:
     """Remove a secret with all its versions; runs that had it cannot be repeated exactly any more."""
     from fastflow.cli.client import part
 
     with open_api(ctx) as api:
+        if not yes:
+            versions = len(api.get(f"/secrets/{part(key)}/versions")["items"])
+            confirm(_consequence(api, key, versions), f"Remove {key}?", yes=False)
         api.delete(f"/secrets/{part(key)}")
     typer.echo(f"{key} is removed.")
+
+
+def _consequence(api: "Api", key: str, versions: int) -> str:
+    """What is lost with the secret."""
+    from fastflow.cli.client import part
+
+    names = [one["name"] for one in api.get("/pipelines")["items"]]
+    readers = [name for name in names if key in api.get(f"/pipelines/{part(name)}")["secrets"]]
+    named = ", ".join(readers[:10]) + (f" and {len(readers) - 10} more" if len(readers) > 10 else "")
+    return (
+        f"{key} goes with {'its one version' if versions == 1 else f'all its {versions} versions'}; "
+        f"{f'these pipelines ask for it: {named}' if readers else 'no pipeline asks for it now'}. "
+        "Runs that had it cannot be repeated exactly any more."
+    )
 
 
 @app.command("rotate")

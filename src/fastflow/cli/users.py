@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from fastflow.cli.access import AsJson, Cursor, Limit, open_api
+from fastflow.cli.asking import Yes, confirm
 from fastflow.cli.output import local_time, print_json, print_table
 
 app = typer.Typer(help="People who may log in.", no_args_is_help=True)
@@ -129,6 +130,22 @@ def disable_user(
     """Keep a user from logging in, and end every session; what they did stays in the audit log."""
     _change(ctx, name, {"disabled": not undo})
     typer.echo(f"{name} may log in again." if undo else f"{name} cannot log in any more.")
+
+
+@app.command("rm")
+def remove_user(ctx: typer.Context, name: Name, yes: Yes = False) -> None:
+    """Remove a user and end every session of theirs; what they did stays in the audit log."""
+    from fastflow.cli.client import part
+
+    with open_api(ctx) as api:
+        api.get(f"/users/{part(name)}/grants")  # nobody is asked about a user whom there is not
+        confirm(
+            f"{name} is gone for good, with every session and grant; `fastflow users disable` can be undone.",
+            f"Remove {name}?",
+            yes=yes,
+        )
+        api.delete(f"/users/{part(name)}")
+    typer.echo(f"{name} is removed.")
 
 
 @app.command("reset-password")

@@ -251,7 +251,7 @@ def test_pipelines_check_when_there_are_faults_then_each_has_its_place_and_the_e
 # --- administration --------------------------------------------------------------------------------------------------
 
 
-def test_secrets_when_set_listed_and_removed_then_no_value_is_shown(run: Run) -> None:
+def test_secrets_when_set_listed_and_removed_then_no_value_is_shown(run: Run, pipelines_dir: Path) -> None:
     assert (
         output_of(run("secrets", "set", "DB_PASSWORD", input="hunter2-hunter2\n"))
         == "DB_PASSWORD is set (version 1).\n"
@@ -264,8 +264,18 @@ def test_secrets_when_set_listed_and_removed_then_no_value_is_shown(run: Run) ->
     assert "another" not in listed
     assert "Ulm" in listed
     assert "0 of 3" in output_of(run("secrets", "rotate"))
-    assert output_of(run("secrets", "rm", "CITY")) == "CITY is removed.\n"
-    assert run("secrets", "rm", "CITY").exit_code == 1
+    (pipelines_dir / "reads.py").write_text(
+        '# /// script\n# [tool.fastflow]\n# secrets = ["DB_PASSWORD"]\n# ///\nprint("hello")\n'
+    )
+    refused = run("secrets", "rm", "DB_PASSWORD", input="n\n")
+    assert refused.exit_code == 1 and "removed" not in refused.stdout
+    assert refused.stderr.startswith(
+        "DB_PASSWORD goes with all its 2 versions; these pipelines ask for it: reads. "
+        "Runs that had it cannot be repeated exactly any more.\nRemove DB_PASSWORD? [y/N]:"
+    )
+    assert output_of(run("secrets", "rm", "CITY", "--yes")) == "CITY is removed.\n"
+    gone = run("secrets", "rm", "CITY")
+    assert gone.exit_code == 1 and "Remove" not in gone.stderr, "nobody is asked about what is not there"
 
 
 def test_secrets_set_when_a_pipeline_is_unknown_then_it_is_set_and_the_near_name_told(run: Run) -> None:
@@ -311,6 +321,10 @@ def test_users_when_added_and_changed_then_the_password_stands_alone_on_stdout(p
     assert (users["ada"]["role"], users["ada"]["disabled"]) == ("viewer", True)
     assert "disabled" in output_of(run("users", "list"))
     assert output_of(run("users", "disable", "ada", "--undo")) == "ada may log in again.\n"
+    unanswered = run("users", "rm", "ada", input="")
+    assert unanswered.exit_code == 2 and "Give --yes where nobody can." in unanswered.stderr
+    assert output_of(run("users", "rm", "ada", input="y\n")).endswith("ada is removed.\n")
+    assert run("users", "rm", "ada", "--yes").exit_code == 1
     weak = run("users", "add", "bob", "--password-stdin", input="short\n")
     assert (weak.exit_code, weak.stdout) == (1, "")
     assert "password" in weak.stderr
