@@ -15,6 +15,7 @@ from fastflow.kernel.http.access import Authenticate, read_cookie, require_admin
 from fastflow.kit.errors import FastFlowError, Unauthenticated
 from fastflow.kit.identity import Actor, Role
 from fastflow.ui.gate import ACTOR
+from fastflow.ui.hints import as_told
 from fastflow.ui.live import Happening, Hub, concerns
 from fastflow.ui.manifest import BASE as BASE  # noqa: PLC0414 - pages take it from here
 from fastflow.ui.markup import Html
@@ -168,7 +169,7 @@ class Page:
 
     def tell_problem(self, error: FastFlowError) -> None:
         """Say that something failed."""
-        toast(error.message, error.hint, is_problem=True)
+        toast(as_told(self.t, error.message), as_told(self.t, error.hint), is_problem=True)
 
     def tell(self, phrase: Phrase) -> None:
         """Say that something was done."""

@@ -15,7 +15,8 @@ async function call(method, path, body, headers = {}) {
     body: body && JSON.stringify(body),
   });
   const told = answer.status === 204 ? {} : await answer.json();
-  if (!answer.ok) throw Object.assign(new Error([told.detail, told.hint].filter(Boolean).join(" ")), { told: true });
+  const hint = /`[A-Z]+ \//.test(told.hint) ? "" : told.hint; // says what programs do
+  if (!answer.ok) throw Object.assign(new Error([told.detail, hint].filter(Boolean).join(" ")), { told: true });
   return told;
 }
 

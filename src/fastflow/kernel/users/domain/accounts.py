@@ -199,7 +199,7 @@ def check_password(password: SecretText, user_name: str, field: str = "password"
         problem = f"must have at least {_MIN_DISTINCT} different characters"
     if problem:
         raise InvalidInput(
-            f"The {field} {problem}.",
+            f"The {field.replace('_', ' ')} {problem}.",
             code="weak_password",
             hint="Choose another one: a few words that do not belong together serve well.",
             fields={field: problem},

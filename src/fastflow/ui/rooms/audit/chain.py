@@ -8,6 +8,7 @@ from nicegui import ui
 from fastflow.kernel.audit.domain.entries import Verdict
 from fastflow.kernel.audit.service import AuditLog
 from fastflow.kit.clock import Clock
+from fastflow.ui.hints import as_told
 from fastflow.ui.icons import icon
 from fastflow.ui.markup import Html, div, join, link, span, tag
 from fastflow.ui.parts import pill, when
@@ -96,5 +97,5 @@ def _broken(t: Texts, verdict: Verdict) -> Html:
     assert broken is not None
     where = t("audit.broken_at", lane=broken.lane, seq=broken.seq)
     way = link(f"{BASE}/audit/{broken.entry_id}", t("audit.to_entry"), cls="button small") if broken.entry_id else None
-    said = span(tag("strong", where), Data(": "), Data(broken.problem), cls="grow")
+    said = span(tag("strong", where), Data(": "), as_told(t, broken.problem), cls="grow")
     return div(icon("alert"), said, way, cls="note bad flush", role="alert")

@@ -11,6 +11,7 @@ from nicegui import ui
 
 from fastflow.kernel.http.access import require_admin
 from fastflow.kit.clock import Clock
+from fastflow.ui.hints import as_told
 from fastflow.ui.markup import Child, Html, div, join, span, tag
 from fastflow.ui.parts import card, heading, pill, size, when
 from fastflow.ui.rooms.doctor.finding import Examine, Finding, LookAtParts
@@ -95,13 +96,13 @@ def _findings(t: Texts, last: _Examined | None) -> Html:
     if last is None:
         return card(t("doctor.machine"), tag("p", t("doctor.wait"), cls="card-body muted"))
     ordered = sorted(last.findings, key=lambda each: _WORST_FIRST.index(each.level))
-    rows = [_row(t, finding, Data(finding.text)) for finding in ordered]
+    rows = [_row(t, finding, as_told(t, finding.text)) for finding in ordered]
     return card(t("doctor.machine"), div(rows, cls="rows findings"))
 
 
 def _row(t: Texts, finding: Finding, text: Child) -> Html:
     remedy = (
-        div(tag("strong", t("doctor.remedy")), Data(" "), Data(finding.remedy), cls="remedy")
+        div(tag("strong", t("doctor.remedy")), Data(" "), as_told(t, finding.remedy), cls="remedy")
         if finding.remedy
         else None
     )
@@ -114,7 +115,7 @@ def _row(t: Texts, finding: Finding, text: Child) -> Html:
 
 
 def _parts(t: Texts, parts: Sequence[tuple[Finding, Mapping[str, Any]]]) -> Html:
-    rows = [_row(t, finding, Data(finding.text or _told(part))) for finding, part in parts]
+    rows = [_row(t, finding, as_told(t, finding.text or _told(part))) for finding, part in parts]
     executors: Mapping[str, Mapping[str, Any]] = next(
         (part["executors"] for _, part in parts if part.get("executors")), {}
     )

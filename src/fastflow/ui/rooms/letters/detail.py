@@ -9,6 +9,7 @@ from fastflow.kernel.failures.domain.changes import Why
 from fastflow.kernel.failures.domain.records import DeadLetter, LetterState
 from fastflow.kernel.failures.service import FailureService, LetterService
 from fastflow.kit.identity import Actor, Role
+from fastflow.ui.hints import as_told
 from fastflow.ui.icons import icon
 from fastflow.ui.markup import Html, div, join, link, span, tag
 from fastflow.ui.parts import card, facts, heading, lasting, short, status, when
@@ -114,7 +115,7 @@ def _head(t: Texts, letter: DeadLetter) -> Html:
 def _note(t: Texts, letter: DeadLetter) -> Html:
     """Why it failed."""
     run = letter.run
-    told = Data(run.reason_text) if run.reason_text else t("letters.ungrouped")
+    told = as_told(t, run.reason_text) if run.reason_text else t("letters.ungrouped")
     return div(icon("alert"), span(told), cls="note bad", role="status")
 
 

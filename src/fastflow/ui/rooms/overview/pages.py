@@ -9,6 +9,7 @@ from fastflow.kernel.runs.domain.run import Run
 from fastflow.kernel.runs.service import RunService
 from fastflow.kernel.schedules.domain.schedule import Schedule
 from fastflow.kit.identity import Role
+from fastflow.ui.hints import as_told
 from fastflow.ui.markup import Html, div, join, link, span, tag
 from fastflow.ui.parts import card, empty, heading, lasting, short, size, when
 from fastflow.ui.rooms.overview.heat import HeatMap, put_heat
@@ -128,7 +129,9 @@ def _queued(t: Texts, shown: Snapshot) -> Html:
         link(
             f"{BASE}/runs/{run.id}",
             span(cls="dot waits"),
-            span(tag("strong", Data(run.pipeline_name)), tag("small", Data(shown.reasons[run.id].text)), cls="main"),
+            span(
+                tag("strong", Data(run.pipeline_name)), tag("small", as_told(t, shown.reasons[run.id].text)), cls="main"
+            ),
             span(lasting(run.queued_at, None), cls="side"),
             cls="row",
         )
@@ -146,7 +149,7 @@ def _failed(t: Texts, shown: Snapshot) -> Html:
         title_of = (
             Data(group.failure.title)
             if group
-            else Data(last.reason_text)
+            else as_told(t, last.reason_text)
             if last.reason_text
             else t("overview.ungrouped")
         )

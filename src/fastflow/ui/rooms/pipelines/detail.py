@@ -20,6 +20,7 @@ from fastflow.kernel.schedules.service import ScheduleService
 from fastflow.kernel.schedules.service.schedules import ScheduleView
 from fastflow.kit.identity import Actor, Role
 from fastflow.ui.charts import Curve, chart
+from fastflow.ui.hints import as_told
 from fastflow.ui.icons import icon
 from fastflow.ui.markup import Child, Html, div, join, link, span, tag
 from fastflow.ui.parts import card, empty, facts, heading, lasting, seconds, short, size, status, when
@@ -79,7 +80,7 @@ class PipelinePage:
         shown = await page.ask(self._look, name, page.actor)
         ui.page_title(f"{shown.pipeline.name} · Fast-Flow")
         head = Fragment(_head(t, shown))
-        faults = Fragment(_faults(shown.pipeline))
+        faults = Fragment(_faults(t, shown.pipeline))
         with ui.element("div").classes("columns"):
             with ui.element("div"):
                 if shown.pipeline.is_healthy:
@@ -94,7 +95,7 @@ class PipelinePage:
         async def refresh() -> None:
             now = await page.ask(self._look, name, await page.who())
             head.show(_head(t, now))
-            faults.show(_faults(now.pipeline))
+            faults.show(_faults(t, now.pipeline))
             runs.show(_runs(t, now))
             about.show(_about(t, now))
             beside.show(_beside(t, now))
@@ -150,17 +151,17 @@ def _head(t: Texts, shown: _Shown) -> Html:
     )
 
 
-def _faults(pipeline: Pipeline) -> Html:
-    return join([_fault(fault) for fault in pipeline.faults])
+def _faults(t: Texts, pipeline: Pipeline) -> Html:
+    return join([_fault(t, fault) for fault in pipeline.faults])
 
 
-def _fault(fault: Fault) -> Html:
+def _fault(t: Texts, fault: Fault) -> Html:
     kind = "bad" if fault.severity == "error" else "waits"
     return div(
         icon("alert"),
         div(
-            tag("p", Data(fault.message)),
-            tag("p", tag("code", Data(fault.place)), Data(" · "), Data(fault.hint), cls="muted"),
+            tag("p", as_told(t, fault.message)),
+            tag("p", tag("code", Data(fault.place)), Data(" · "), as_told(t, fault.hint), cls="muted"),
         ),
         cls=f"note {kind}",
     )

@@ -3,6 +3,7 @@
 from fastflow.kernel.environments.domain.environment import EnvironmentCard, Readiness, locked_packages
 from fastflow.kernel.pipelines.domain.pipeline import Pipeline
 from fastflow.kit.errors import NotFound
+from fastflow.ui.hints import as_told
 from fastflow.ui.markup import Child, Html, div, span, tag
 from fastflow.ui.parts import card, facts, seconds, size, when
 from fastflow.ui.rooms.pipelines.manifest import FindCard
@@ -29,7 +30,7 @@ def put_environment(
     rows: list[tuple[Phrase | Data, Child]] = [
         (t("pipelines.state"), state(t, pipeline, readiness)),
         (t("pipelines.hash"), tag("code", Data(readiness.environment[:16])) if readiness.environment else None),
-        (t("pipelines.why"), Data(readiness.why) if readiness.why else None),
+        (t("pipelines.why"), as_told(t, readiness.why) if readiness.why else None),
     ]
     if found is not None:
         rows += [

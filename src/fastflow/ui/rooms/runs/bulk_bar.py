@@ -9,6 +9,7 @@ from nicegui.events import GenericEventArguments
 from fastflow.kernel.runs.domain.run import RunFilter
 from fastflow.kit.identity import Role
 from fastflow.kit.ids import new_id
+from fastflow.ui.hints import as_told
 from fastflow.ui.rooms.runs.bulk import MOST, BulkRuns, Deed, Meant, Outcome
 from fastflow.ui.shell.controls import confirm
 from fastflow.ui.shell.page import Page, toast
@@ -93,4 +94,4 @@ class BulkBar(Element, component="bulk_bar.js"):
             self._page.tell(done)
             return
         refused = t.count("bulk.refused", outcome.refused)
-        toast(f"{done} {refused}", outcome.first_problem.message, is_problem=True)
+        toast(f"{done} {refused}", as_told(t, outcome.first_problem.message), is_problem=True)

@@ -11,6 +11,7 @@ from fastflow.kernel.runs.domain.states import RunStatus
 from fastflow.kernel.runs.log_service import LogService
 from fastflow.kernel.runs.service import RunService
 from fastflow.kit.identity import Actor, Role
+from fastflow.ui.hints import as_told
 from fastflow.ui.icons import icon
 from fastflow.ui.markup import Html, div, span, tag
 from fastflow.ui.parts import card, heading, kind_of, lasting, seconds, short, status, when
@@ -49,7 +50,7 @@ class RunPage:
         with ui.element("div").classes("bar"):
             head = Fragment(_head(t, shown.run), cls="grow")
             actions = _Actions(page, self._runs, shown.run)
-        note = Fragment(_note(shown))
+        note = Fragment(_note(t, shown))
         with ui.element("div").classes("columns"):
             with ui.element("div"):
                 course = Fragment(_course(t, shown.run))
@@ -63,7 +64,7 @@ class RunPage:
             await page.ask(curves.look, actor, now.run)
             head.show(_head(t, now.run))
             actions.show(now.run)
-            note.show(_note(now))
+            note.show(_note(t, now))
             course.show(_course(t, now.run))
             beside.show(put_beside(t, now, curves))
             measured.show(curves.metrics(t) or Html(""))
@@ -152,14 +153,14 @@ def _head(t: Texts, run: Run) -> Html:
     )
 
 
-def _note(shown: Shown) -> Html:
+def _note(t: Texts, shown: Shown) -> Html:
     """Why the run is where it is; of a success nothing has to be said, unless its log has a gap."""
     run = shown.run
     if run.status is RunStatus.SUCCESS and not run.reason_text:
         return Html("")
     text = run.reason_text if run.has_ended and run.reason_text else shown.explanation.text
     drawing = "alert" if kind_of(run) == "bad" else "clock"
-    return div(icon(drawing), span(Data(text)), cls=f"note {kind_of(run)}", role="status")
+    return div(icon(drawing), span(as_told(t, text)), cls=f"note {kind_of(run)}", role="status")
 
 
 def _course(t: Texts, run: Run) -> Html:

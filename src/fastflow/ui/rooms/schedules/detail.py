@@ -12,6 +12,7 @@ from fastflow.kernel.schedules.service import PauseService, ScheduleService
 from fastflow.kernel.schedules.service.schedules import DueTime, ScheduleView
 from fastflow.kit.identity import Actor, Role
 from fastflow.kit.pages import Page as PageOf
+from fastflow.ui.hints import as_told
 from fastflow.ui.icons import icon
 from fastflow.ui.markup import Child, Html, div, join, link, span, tag
 from fastflow.ui.parts import card, data_text, empty, facts, heading, seconds, short, when
@@ -52,7 +53,7 @@ class SchedulePage:
         with ui.element("div").classes("bar"):
             head = Fragment(_head(t, shown.view), cls="grow")
             actions = _Actions(page, self._schedules, self._pauses, shown.view)
-        note = Fragment(_note(shown.view))
+        note = Fragment(_note(t, shown.view))
         with ui.element("div").classes("columns"):
             with ui.element("div"):
                 due = Fragment(due_card(t, shown.due, shown.view.schedule.timezone))
@@ -64,7 +65,7 @@ class SchedulePage:
             now = await page.ask(self._look, page, await page.who())
             head.show(_head(t, now.view))
             actions.show(now.view)
-            note.show(_note(now.view))
+            note.show(_note(t, now.view))
             due.show(due_card(t, now.due, now.view.schedule.timezone))
             ledger.show(_ledger(page, now.ledger))
             beside.show(_beside(t, now.view))
@@ -147,10 +148,10 @@ def _head(t: Texts, view: ScheduleView) -> Html:
     )
 
 
-def _note(view: ScheduleView) -> Html:
+def _note(t: Texts, view: ScheduleView) -> Html:
     """What keeps it from starting runs."""
     if view.problem is not None:
-        return div(icon("alert"), span(Data(view.problem)), cls="note bad", role="status")
+        return div(icon("alert"), span(as_told(t, view.problem)), cls="note bad", role="status")
     told = [tag("p", Data(_sentence(pause.describe()))) for pause in view.pauses]
     return div(icon("pause"), div(told), cls="note waits", role="status") if told else Html("")
 
@@ -213,7 +214,7 @@ def _occurrence(t: Texts, each: Occurrence) -> Html:
     run = link(f"{BASE}/runs/{each.run_id}", tag("code", short(each.run_id))) if each.run_id else None
     return div(
         span(outcome(t, each.outcome), cls="outcome"),
-        span(when(each.due_at, "full"), tag("small", Data(each.why)), cls="main"),
+        span(when(each.due_at, "full"), tag("small", as_told(t, each.why)), cls="main"),
         span(run, cls="side"),
         cls="row",
     )

@@ -6,9 +6,10 @@ from fastflow.kernel.sync.domain.errors import SyncRefused
 from fastflow.kernel.sync.domain.sync import Sync
 from fastflow.kernel.sync.service import SyncService
 from fastflow.kit.identity import Role
+from fastflow.ui.hints import as_told
 from fastflow.ui.shell.controls import button, confirm
 from fastflow.ui.shell.page import Page
-from fastflow.ui.texts import Data, Phrase
+from fastflow.ui.texts import Phrase
 
 Do = Callable[[], Awaitable[None]]
 
@@ -76,5 +77,5 @@ class Acting:
 
     async def _insists(self, error: SyncRefused) -> bool:
         t = self._page.t
-        told = Data(f"{error.message} {error.hint}")
+        told = as_told(t, f"{error.message} {error.hint}")
         return await confirm(t("sync.force_question"), told, yes=t("sync.force"), no=t("sync.leave"))

@@ -10,6 +10,7 @@ from fastflow.kernel.sync.domain.sync import Sync, SyncEvent, SyncState
 from fastflow.kernel.sync.service import SyncService
 from fastflow.kit.errors import FastFlowError, Unauthenticated
 from fastflow.kit.identity import Actor
+from fastflow.ui.hints import as_told
 from fastflow.ui.icons import icon
 from fastflow.ui.markup import Html, div, span, tag
 from fastflow.ui.parts import card, facts, heading, lasting, when
@@ -41,7 +42,7 @@ class SyncPage:
         with ui.element("div").classes("bar"):
             head = Fragment(_head(t, sync), cls="grow")
             actions = _Actions(page, Acting(page, self._syncs), sync)
-        note = Fragment(_note(sync))
+        note = Fragment(_note(t, sync))
         with ui.element("div").classes("columns"):
             with ui.element("div"):
                 progress = _Progress(page, self._syncs, sync)
@@ -52,7 +53,7 @@ class SyncPage:
             now = await page.ask(self._look, sync_id, await page.who())
             head.show(_head(t, now))
             actions.show(now)
-            note.show(_note(now))
+            note.show(_note(t, now))
             plan.show(plan_cards(t, now))
             beside.show(_beside(t, now))
 
@@ -180,11 +181,13 @@ def _head(t: Texts, sync: Sync) -> Html:
     )
 
 
-def _note(sync: Sync) -> Html:
+def _note(t: Texts, sync: Sync) -> Html:
     if not sync.why:
         return Html("")
     kind = {SyncState.REFUSED: "bad", SyncState.FAILED: "bad", SyncState.ACTIVATED: "good"}.get(sync.state, "still")
-    return div(icon("alert" if kind == "bad" else "check"), span(Data(sync.why)), cls=f"note {kind}", role="status")
+    return div(
+        icon("alert" if kind == "bad" else "check"), span(as_told(t, sync.why)), cls=f"note {kind}", role="status"
+    )
 
 
 def _beside(t: Texts, sync: Sync) -> Html:

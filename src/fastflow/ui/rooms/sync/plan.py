@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastflow.kernel.sync.domain.sync import Sync
+from fastflow.ui.hints import as_told
 from fastflow.ui.icons import icon
 from fastflow.ui.markup import Html, div, join, span, tag
 from fastflow.ui.parts import card, data_text, pill
@@ -42,8 +43,8 @@ def _blockers(t: Texts, blockers: Sequence[Part]) -> Html | None:
             span(pill("bad", t(f"sync.blocker_{one['kind']}")), cls="outcome"),
             span(
                 tag("strong", Data(one["pipeline"]), _place(one)),
-                tag("small", Data(one["message"])),
-                tag("small", Data(one["hint"])),
+                tag("small", as_told(t, one["message"])),
+                tag("small", as_told(t, one["hint"])),
                 cls="main long",
             ),
             cls="row",

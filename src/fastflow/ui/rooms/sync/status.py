@@ -10,6 +10,7 @@ from fastflow.kernel.sync.domain.sync import Sync, SyncState
 from fastflow.kernel.sync.service import RepositoryStatus, SyncService
 from fastflow.kit.identity import Actor
 from fastflow.kit.pages import Page as PageOf
+from fastflow.ui.hints import as_told
 from fastflow.ui.icons import icon
 from fastflow.ui.markup import Html, div, join, link, span, tag
 from fastflow.ui.parts import card, empty, facts, heading, when
@@ -114,7 +115,9 @@ def _repository(t: Texts, one: RepositoryStatus) -> Html:
         going = link(
             f"{BASE}/sync/{sync.id}", state(t, sync), span(text, cls="main cut"), cls="row going", role="status"
         )
-    problem = div(icon("alert"), span(Data(repository.problem)), cls="note bad flush") if repository.problem else None
+    problem = (
+        div(icon("alert"), span(as_told(t, repository.problem)), cls="note bad flush") if repository.problem else None
+    )
     head = div(tag("h2", Data(repository.name)), standing(t, one), cls="card-head")
     return join(head, problem, facts(rows), going)
 
@@ -136,13 +139,13 @@ def _history(page: Page, history: PageOf[Sync]) -> Html:
 
 
 def _row(t: Texts, sync: Sync) -> Html:
-    subject = Data(sync.subject or sync.why)
+    subject = as_told(t, sync.subject or sync.why)
     return link(
         f"{BASE}/sync/{sync.id}",
         span(state(t, sync), cls="outcome"),
         span(
             tag("strong", t(f"sync.action_{sync.action}"), Data(f" {sync.repository} "), commit(sync.commit)),
-            tag("small", subject if sync.state is not SyncState.FAILED else Data(sync.why)),
+            tag("small", subject if sync.state is not SyncState.FAILED else as_told(t, sync.why)),
             cls="main",
         ),
         span(Data(sync.requested_by), cls="side wide-only"),
