@@ -135,7 +135,9 @@ def test_server_when_killed_has_its_runs_given_up_by_the_other_and_none_runs_twi
     victim.start()
     for run_id in lost:  # what went on unseen is ended by the server that comes back, and the row stays as it is
         _await_gone(run_id)
-        assert survivor.call("GET", f"/runs/{run_id}")[1]["reason"] == "lost"
+        run = survivor.call("GET", f"/runs/{run_id}")[1]
+        assert run["reason"] == "lost"
+        _await_last_line(victim.folder / "logs" / f"{run_id}.log", f"[fastflow] the run is lost: {run['reason_text']}")
     assert [run["status"] for run in started] == ["RUNNING"] * 4
     logs = [path for server in servers for path in (server.folder / "logs").iterdir() if path.stem in set(ids)]
     assert len(logs) == 4, "a run was started twice"
@@ -172,6 +174,13 @@ def _await_gone(run_id: str) -> None:
     while any(_is_of(process, run_id) for process in psutil.process_iter()):
         assert time.monotonic() < deadline, subprocess.run(["ps", "auxww"], capture_output=True, text=True).stdout
         psutil.wait_procs([process for process in psutil.process_iter() if _is_of(process, run_id)], timeout=1)
+
+
+def _await_last_line(log: Path, line: str) -> None:
+    deadline = time.monotonic() + 30
+    while not log.read_text().endswith(f"{line}\n"):
+        assert time.monotonic() < deadline, log.read_text()
+        threading.Event().wait(0.1)
 
 
 def _is_of(process: psutil.Process, run_id: str) -> bool:

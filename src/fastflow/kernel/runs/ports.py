@@ -184,6 +184,10 @@ class LeaseStore(Protocol):
         """The runs whose lease the runner process has; oldest first."""
         ...
 
+    def load_ended(self, run_ids: Collection[str]) -> Sequence[Run]:
+        """Those of the runs that have ended, whoever ended them."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class Due:
@@ -378,6 +382,10 @@ class RunFiles(Protocol):
 
     def append_note(self, run_id: str, text: str) -> None:
         """Append the product's own lines to the log, in its form."""
+        ...
+
+    def append_last(self, run_id: str, text: str) -> None:
+        """Append one line of the product's own to a log that is there, unless it ends with that line already."""
         ...
 
     def collect_artifacts(self, run_id: str) -> tuple[Sequence[Artifact], Sequence[str]]:

@@ -13,7 +13,7 @@ from typing import Any
 from fastflow.kernel.executors.port import Executor, RunKey
 from fastflow.kernel.runs.dispatcher.launch import SpecMaker
 from fastflow.kernel.runs.dispatcher.retention import Retention
-from fastflow.kernel.runs.dispatcher.run_task import RunTask, clear_away
+from fastflow.kernel.runs.dispatcher.run_task import RunTask, clear_away, tell_given_up
 from fastflow.kernel.runs.dispatcher.single import SingleRun
 from fastflow.kernel.runs.dispatcher.writer import Writer
 from fastflow.kernel.runs.domain.commands import RENEW_SECONDS, Claim, Claimed, Finish, Heartbeat, Sweep, TakeOver
@@ -175,10 +175,18 @@ class Dispatcher:
                     self._spawn(run, held)
             for key in before[kind]:
                 if key not in wanted:
-                    self._keep(clear_away(executor, key, "its run has ended already"))
+                    self._keep(self._clear_left_over(executor, key))
         for run in runs:
             if run.executor not in self._parts.executors:
                 self._spawn(run, ())
+
+    async def _clear_left_over(self, executor: Executor, key: RunKey) -> None:
+        """End and forget an attempt whose run has ended; where that was given up while we were away, its log says so."""
+        await clear_away(executor, key, "its run has ended already")
+        try:
+            await tell_given_up(self._parts.store, self._parts.files, key.run_id)
+        except Unavailable as error:
+            logger.warning("log.not_closed", extra={"fields": {"run_id": key.run_id, "error": error.message}})
 
     # -- the queue --------------------------------------------------------------------------------------------------------
 
@@ -289,13 +297,22 @@ class Dispatcher:
         await asyncio.sleep(RENEW_SECONDS)
         held, _ended = await self._writer.do(self._heartbeat(), Sweep(host=self._parts.host))
         missing = set(self._tasks) - set(held)
-        for run_id in missing & self._unheld:
-            logger.warning("lease.lost", extra={"fields": {"run_id": run_id}})
+        if missing & self._unheld:
+            await self._give_up(missing & self._unheld)
         self._unheld = missing
         stray = set(held) - set(self._tasks)
         if strayed_before := stray & self._stray:
             await self._adopt(strayed_before)
         self._stray = stray
+
+    async def _give_up(self, run_ids: Collection[str]) -> None:
+        """End what was ended elsewhere because we could not be heard: the machine slept, or the database was reachable for
+        others alone."""
+        for run_id in run_ids:
+            logger.warning("lease.lost", extra={"fields": {"run_id": run_id}})
+        for run in await asyncio.to_thread(self._parts.store.load_ended, run_ids):
+            if run.id in self._tasks:
+                await self._tasks[run.id].give_up(run.reason_text or "it was ended elsewhere")
 
     async def _adopt(self, run_ids: Collection[str]) -> None:
         """Take into our care runs that we claimed without hearing of it: the database was lost between its commit and

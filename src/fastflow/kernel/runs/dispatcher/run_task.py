@@ -78,6 +78,9 @@ class RunTask:
         self._is_launch_tried = False
         self._is_launched = False
         self._stop_sent = False
+        self._is_recorded = False
+        self._is_refused = False
+        self._is_given_up = False
         self._noted: list[str] = []
 
     async def execute(self) -> None:
@@ -105,6 +108,13 @@ class RunTask:
             if isinstance(executor, RunsElsewhere):  # any other has launched before a wish could be obeyed
                 await executor.call_off(self.run.key)
 
+    async def give_up(self, text: str) -> None:
+        """End the run's process: the run was ended elsewhere while this server was not heard of, so nobody takes its
+        result, and another attempt of it may be going on."""
+        if not self._is_recorded:
+            self._is_given_up = True
+            await self.cancel(text)
+
     # -- the way ----------------------------------------------------------------------------------------------------------
 
     async def _guarded(self, way: Callable[[], Awaitable[None]]) -> None:
@@ -113,6 +123,8 @@ class RunTask:
         except Exception as error:
             logger.exception("run.task_failed", extra={"fields": {"run_id": self.run.id}})
             await self._end_after_failure(error)
+        if self._is_refused:
+            await self._let_go()
 
     async def _start_and_watch(self) -> None:
         executor = self._executors.get(self.run.executor)
@@ -181,7 +193,7 @@ class RunTask:
                 return None
             finally:
                 self._setup = None
-        await self._finish(Finish(lease=self._lease, ending=failure("cancelled", self._cancel_text, self._clock.now())))
+        await self._write_end(failure("cancelled", self._cancel_text, self._clock.now()))
         return None
 
     async def _resume(self, held: Sequence[RunKey]) -> None:
@@ -266,7 +278,7 @@ class RunTask:
         artifacts: Sequence[Artifact] = ()
         try:
             artifacts, notes = await asyncio.to_thread(self._files.collect_artifacts, self.run.id)
-            if end.reason == "cancelled":
+            if end.reason == "cancelled" and not self._is_given_up:
                 notes = [*notes, self._told_of_cancellation(end.reason_text)]
             elif end.reason == "lost":
                 notes = [*notes, _told_of_loss(end.reason_text)]
@@ -332,7 +344,20 @@ class RunTask:
                 logger.warning(
                     "run.end_not_applied", extra={"fields": {"run_id": self.run.id, "token": self._lease.token}}
                 )
+            self._is_recorded, self._is_refused = applied, not applied
             return applied
+
+    async def _let_go(self) -> None:
+        """Our end was refused. When the run was given up meanwhile, its log says so and nothing of the attempt is kept;
+        else it is in other hands, which still need that."""
+        try:
+            is_given_up = await tell_given_up(self._store, self._files, self.run.id)
+        except Unavailable as error:  # the next start looks again
+            logger.warning("run.left_over", extra={"fields": {"run_id": self.run.id, "error": error.message}})
+            return
+        executor = self._executors.get(self.run.executor)
+        if is_given_up and executor is not None:
+            await clear_away(executor, self.run.key, "its run was given up")
 
     def _setup_facts(self, launchable: Launchable) -> RecordSetup:
         environment = launchable.ready.environment
@@ -353,6 +378,19 @@ async def clear_away(executor: Executor, key: RunKey, why: str) -> None:
         await executor.discard(key)
     except Exception:
         logger.exception("attempt.not_cleared", extra={"fields": {"run_id": key.run_id, "token": key.token}})
+
+
+async def tell_given_up(store: LeaseStore, files: RunFiles, run_id: str) -> bool:
+    """Whether the run was given up as lost; its log, which nobody could end then, ends with why.
+
+    Raises:
+        Unavailable: the database is away.
+    """
+    lost = [run for run in await asyncio.to_thread(store.load_ended, [run_id]) if run.reason == "lost"]
+    for run in lost:
+        with contextlib.suppress(OSError):  # a full disk: the run row says it all the same
+            await asyncio.to_thread(files.append_last, run.id, _told_of_loss(run.reason_text))
+    return bool(lost)
 
 
 def _told_of_loss(text: str | None) -> str:

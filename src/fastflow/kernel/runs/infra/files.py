@@ -57,6 +57,17 @@ class RunFolder:
         finally:
             os.close(descriptor)
 
+    def append_last(self, run_id: str, text: str) -> None:
+        """See `RunFiles.append_last`."""
+        try:
+            with self.log_path(run_id).open("rb") as log:
+                log.seek(max(0, os.fstat(log.fileno()).st_size - _TAIL_BYTES))
+                last = log.read().splitlines()[-1:]
+        except FileNotFoundError:
+            return
+        if not last or not last[0].endswith(b"stderr F [fastflow] " + text.encode("utf-8", "replace")):
+            self.append_note(run_id, text)
+
     def collect_artifacts(self, run_id: str) -> tuple[Sequence[Artifact], Sequence[str]]:
         """See `RunFiles.collect_artifacts`."""
         found: list[Artifact] = []

@@ -1,6 +1,6 @@
 """What the runner changes: claims, leases, starts, ends, events. Commands that are ready together share a transaction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -23,7 +23,7 @@ from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.types import UtcDateTime
 from fastflow.kernel.runs.domain import commands as command
 from fastflow.kernel.runs.domain.run import Run
-from fastflow.kernel.runs.domain.states import RunStatus, check_move
+from fastflow.kernel.runs.domain.states import TERMINAL, RunStatus, check_move
 from fastflow.kernel.runs.infra.at_end import ENDED_COLUMNS, AtEnd, Ends, ended_of
 from fastflow.kernel.runs.infra.claim_query import choose_one, choose_runs
 from fastflow.kernel.runs.infra.event_writer import record_events, record_state, storable
@@ -82,6 +82,10 @@ _TAKE_OVER = (
     .values(lease_owner=bindparam("owner"), lease_token=RUN.c.lease_token + 1, lease_expires_at=bindparam("expires"))
 )
 _TAKEN_OVER = select(*RUN_COLUMNS).where(RUNNING, RUN.c.lease_owner == bindparam("owner")).order_by(RUN.c.id)
+_ENDED_AMONG = select(*RUN_COLUMNS).where(
+    RUN.c.id.in_(bindparam("run_ids", expanding=True)),
+    RUN.c.status.in_([status.value for status in sorted(TERMINAL)]),
+)
 _TIMED_OUT = (
     select(RUN.c.id)
     .where(PENDING, RUN.c.wait_deadline.is_not(None), RUN.c.wait_deadline <= bindparam("now"))
@@ -210,6 +214,11 @@ class SqlLeaseStore:
         """See `LeaseStore.load_held`."""
         with self._database.read() as connection:
             return [run_of(row) for row in connection.execute(_TAKEN_OVER, {"owner": owner})]
+
+    def load_ended(self, run_ids: Collection[str]) -> Sequence[Run]:
+        """See `LeaseStore.load_ended`."""
+        with self._database.read() as connection:
+            return [run_of(row) for row in connection.execute(_ENDED_AMONG, {"run_ids": list(run_ids)})]
 
     def _claim(self, connection: Connection, wanted: command.Claim, now: datetime) -> command.Claimed:
         self._database.lock(connection, "claim")

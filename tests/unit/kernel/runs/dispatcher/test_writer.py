@@ -1,7 +1,7 @@
 """The writer: what is ready together is written together, in order, and nothing is lost while the database is away."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -37,6 +37,9 @@ class MemoryStore:
         return -1
 
     def load_held(self, _owner: str) -> Sequence[Run]:
+        return []
+
+    def load_ended(self, _run_ids: Collection[str]) -> Sequence[Run]:
         return []
 
 

@@ -92,3 +92,14 @@ def test_remove_when_repeated_does_nothing(files: RunFolder) -> None:
     files.remove("r")
     files.remove("r")
     assert not files.log_path("r").exists() and not files.artifacts_dir("r").exists()
+
+
+def test_last_line_when_it_stands_there_already_or_there_is_no_log_then_nothing_is_written(tmp_path: Path) -> None:
+    files = RunFolder(tmp_path, tmp_path / "artifacts", FakeClock())
+    files.append_last("r", "the run is lost")
+    assert list(tmp_path.iterdir()) == []
+    files.append_note("r", "first")
+    files.append_last("r", "the run is lost")
+    files.append_last("r", "the run is lost")
+    lines = (tmp_path / "r.log").read_text().splitlines()
+    assert [line.split(" ", 3)[3] for line in lines] == ["[fastflow] first", "[fastflow] the run is lost"]
