@@ -2,12 +2,16 @@
 
 from fastflow.cli.findings import Finding
 from fastflow.settings import LOCAL_WORKER_IMAGE, Settings
-from fastflow.terms import docker_settings
+from fastflow.terms import executor_settings
 
 _NAME = "containers"
 NO_IMAGE = (
     "It is pulled at the first run. Without a registry: `make worker-image`, then "
     f"WORKER_BASE_IMAGE={LOCAL_WORKER_IMAGE}."
+)
+REFUSED = (
+    "A gate before the engine must know this image, DATA_DIR's folder and the network (`fastflow engine-gate --help`); the "
+    "engine must see the folder, under the name DOCKER_DATA_DIR where that is another."
 )
 
 
@@ -16,7 +20,7 @@ def check_engine(settings: Settings) -> Finding:
     from fastflow.kernel.executors.docker.examining import examine  # loads the engine's part
 
     is_needed = settings.executor == "docker"
-    found = examine(docker_settings(settings))
+    found = examine(executor_settings(settings))
     if found.why is not None:
         return Finding(
             name=_NAME,
@@ -35,6 +39,13 @@ def check_engine(settings: Settings) -> Finding:
             remedy=NO_IMAGE if is_needed else "",
         )
     text += f", image {settings.worker_base_image}"
+    if found.refusal is not None:
+        return Finding(
+            name=_NAME,
+            level="fault" if is_needed else "note",
+            text=f"{text}; no run could start: {found.refusal}",
+            remedy=REFUSED if is_needed else "",
+        )
     if found.limits:
         return Finding(
             name=_NAME,

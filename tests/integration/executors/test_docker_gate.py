@@ -1,8 +1,10 @@
 """The gate before a real engine: runs work through it, and nothing else does."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -10,8 +12,10 @@ import pytest
 import uvicorn
 
 from fastflow.kernel.executors.docker.container import LABEL_OWNER
+from fastflow.kernel.executors.docker.examining import examine
 from fastflow.kernel.executors.docker.gate import Gate
 from fastflow.kernel.executors.docker.gate_rules import Allowed
+from fastflow.kernel.executors.registry import DockerSettings, ExecutorSettings
 from fastflow.testing.docker_engine import WORKER_IMAGE
 from fastflow.testing.docker_lab import docker_lab
 
@@ -57,6 +61,20 @@ async def test_run_when_its_runner_has_the_gate_alone_then_it_runs_stops_and_is_
         for key in (outcome.spec.key, spec.key):
             await lab.executor.discard(key)
         assert not [one for one in await lab.containers() if one["Labels"].get("fastflow-run-id")]
+
+
+async def test_doctor_when_the_gate_refuses_what_runs_need_then_it_says_what_and_nothing_is_made(
+    data_dir: Path, listen: Path
+) -> None:
+    engine = DockerSettings(host=f"unix://{listen}", image=WORKER_IMAGE)
+    allowed = ExecutorSettings(data_dir=data_dir, docker=engine)
+    elsewhere = ExecutorSettings(data_dir=data_dir, docker=replace(engine, engine_data_dir=Path("/srv/elsewhere")))
+    good, bad = [await asyncio.to_thread(examine, settings) for settings in (allowed, elsewhere)]
+    assert (good.why, good.has_image, good.refusal) == (None, True, None)
+    assert bad.refusal is not None and "the gate refused this: the mount of /srv/elsewhere" in bad.refusal
+    filters = json.dumps({"label": [f"{LABEL_OWNER}=doctor"]})
+    async with _client(listen) as client:
+        assert (await client.get("/containers/json", params={"all": "true", "filters": filters})).json() == []
 
 
 async def test_container_when_asked_for_with_the_machines_root_then_nothing_is_made(listen: Path) -> None:

@@ -1,11 +1,13 @@
 """What a container is made of, as the engine's API takes it. No value of a run is in it: those come through the door."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from fastflow.kernel.executors.port import Limits
+from fastflow.kernel.executors.process.spec import find_run_user
 from fastflow.kernel.executors.process.zygotes import RunUser
 
 SIDECAR = Path("/fastflow/sidecar")
@@ -123,3 +125,9 @@ class ContainerSpec:
             "AutoRemove": False,
             "Init": False,
         }
+
+
+def container_user(run_user: str | None) -> RunUser:
+    """Whom containers act as: somebody without rights; the server's own user when that is not root."""
+    user = find_run_user(run_user)
+    return user if user.uid is not None else RunUser(uid=os.geteuid(), gid=os.getegid())

@@ -25,6 +25,8 @@ PATIENCE_SECONDS = 10.0
 _THREADS = 8
 _LOOK_SECONDS = 0.25
 _SCHEME = "unix://"
+_NO_NAME = "!"
+"""What no engine takes for a container's name; it looks at everything else first."""
 
 Result = TypeVar("Result")
 
@@ -93,6 +95,16 @@ class Engine:
             return await self._call_patiently(make)
         except Conflicting:  # an answer of the engine got lost on its way
             return str((await self.inspect(name))["Id"])
+
+    async def why_not_made(self, config: Mapping[str, Any]) -> str | None:
+        """Why no such container could be made, in the words of the engine or of what stands before it; None: it could.
+        None is made: the name alone is at fault then."""
+        try:
+            await self._call(lambda client: client.create_container_from_config(dict(config), _NO_NAME))
+        except EngineError as error:
+            words = str(error)
+            return None if "container name" in words or "names must match" in words else words
+        return None
 
     async def start(self, container: str) -> None:
         """Start it. Idempotent."""

@@ -19,6 +19,7 @@ from fastflow.kernel.executors.docker.container import (
     Bind,
     ContainerSpec,
     Shape,
+    container_user,
 )
 from fastflow.kernel.executors.docker.ends import end_without_record, note_stop
 from fastflow.kernel.executors.docker.engine import Engine, EngineError, NotThere, as_launch_failed
@@ -32,8 +33,6 @@ from fastflow.kernel.executors.docker.slots import Slots, read_note
 from fastflow.kernel.executors.errors import LaunchFailed
 from fastflow.kernel.executors.port import BaseImage, Exit, Handle, Limits, Reason, RunKey, RunSpec, ToldEvent
 from fastflow.kernel.executors.process.attempt import Attempt, exit_from_record, read_exit
-from fastflow.kernel.executors.process.spec import find_run_user
-from fastflow.kernel.executors.process.zygotes import RunUser
 from fastflow.kernel.executors.registry import DockerSettings
 
 log = logging.getLogger(__name__)
@@ -378,12 +377,6 @@ def _opened_file(path: Path, flags: int, mode: int = 0o600) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-def container_user(run_user: str | None) -> RunUser:
-    """Whom containers act as: somebody without rights; the server's own user when that is not root."""
-    user = find_run_user(run_user)
-    return user if user.uid is not None else RunUser(uid=os.geteuid(), gid=os.getegid())
 
 
 def _container_name(key: RunKey) -> str:
