@@ -5,13 +5,15 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from fastflow.kernel.executors.ray.sessions import members_of
-from fastflow.testing.ray_cluster import RayCluster
+from fastflow.testing.ray_cluster import VICTIM, RayCluster
 from fastflow.testing.served import Served
 
 pytestmark = pytest.mark.xdist_group("ray-beside")
@@ -26,7 +28,9 @@ if attempt == "1":
 with open(os.environ["FASTFLOW_ARTIFACTS"] + "/table.csv", "w") as file:
     file.write("a,b\\n")
 """
-RETRY = '[retry]\nmax_retries = 1\ndelay = "1s"\non = ["lost"]\n'
+ROOM = 1 << 45
+SPARE = "127.0.0.5"
+SETTINGS = '[limits]\nmemory = "16TB"\n[retry]\nmax_retries = 1\ndelay = "1s"\non = ["lost"]\n'
 
 
 @pytest.fixture
@@ -38,7 +42,7 @@ def server(served: Served) -> Iterator[Served]:
     folder = served.pipelines / "report"
     folder.mkdir()
     (folder / "main.py").write_text(SCRIPT)
-    (folder / "pipeline.toml").write_text(RETRY)
+    (folder / "pipeline.toml").write_text(SETTINGS)
     yield served
     served.close()
 
@@ -62,9 +66,33 @@ def _get(server: Served, path: str) -> Any:
     return answer
 
 
-def test_run_when_runner_is_killed_and_the_run_is_lost_then_found_again_told_and_tried_again(
-    server: Served, ray_cluster: RayCluster
+@pytest.fixture
+def add_node(ray_cluster: RayCluster) -> Iterator[Callable[[str], int]]:
+    """Starts a node with room for the test's runs, which nobody else has; the leader of its session."""
+    leaders: list[int] = []
+
+    def add(ip: str) -> int:
+        leaders.append(ray_cluster.add_node(ip, memory=ROOM))
+        return leaders[-1]
+
+    yield add
+    for leader in leaders:
+        _kill_node(leader)
+
+
+def _kill_node(leader: int) -> None:
+    """With all on it, whatever session that is in; the run first: nothing may tell of its end."""
+    with suppress(psutil.NoSuchProcess):
+        top = psutil.Process(leader)
+        for process in reversed([top, *top.children(recursive=True)]):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+
+def test_run_when_its_runner_and_then_its_node_are_killed_then_found_again_told_and_tried_again_on_another_node(
+    server: Served, ray_cluster: RayCluster, add_node: Callable[[str], int]
 ) -> None:
+    node = add_node(VICTIM)
     server.environment.update(RAY_ADDRESS=ray_cluster.address, RAY_AUTH_TOKEN=ray_cluster.token)
     _start(server)
     _until(lambda: _get(server, "/health")["parts"].get("cluster", {}).get("ok"), "/health tells of the cluster")
@@ -76,16 +104,14 @@ def test_run_when_runner_is_killed_and_the_run_is_lost_then_found_again_told_and
     os.kill(server.child("runner"), signal.SIGKILL)
     server.await_line("runner.ready")
     assert _get(server, f"/runs/{run['id']}")["status"] == "RUNNING"
-    jobs = [
-        job
-        for job in ray_cluster.ask("GET", "/api/jobs/")
-        if (job["metadata"] or {}).get("fastflow-run-id") == run["id"]
-    ]
-    assert len(jobs) == 1, "a new runner does not submit it again"
-    ray_cluster.ask("POST", f"/api/jobs/{jobs[0]['submission_id']}/stop")
+    jobs = ray_cluster.ask("GET", "/api/jobs/")
+    ours = [job for job in jobs if (job["metadata"] or {}).get("fastflow-run-id") == run["id"]]
+    assert len(ours) == 1, "a new runner does not submit it again"
+    add_node(SPARE)
+    _kill_node(node)
 
     ended = _until(lambda: (found := _get(server, f"/runs/{run['id']}"))["status"] == "FAILED" and found, "its end")
-    assert ended["reason"] == "lost" and "ray job stop" in ended["reason_text"]
+    assert ended["reason"] == "lost" and VICTIM in ended["reason_text"] and "died" in ended["reason_text"]
     assert log.read_text().endswith(f"[fastflow] the run is lost: {ended['reason_text']}\n")
     retried = _until(
         lambda: [

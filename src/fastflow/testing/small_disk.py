@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _SPARE = "spare"
@@ -21,6 +21,14 @@ class SmallDisk:
     def keep(self, megabytes: int) -> None:
         """Take so much room, which `give_back` frees."""
         (self.folder / _SPARE).write_bytes(b"0" * (megabytes << 20))
+
+    def fill(self, *, leaving: int) -> None:
+        """Take all room but so many bytes, which `give_back` frees."""
+        with (self.folder / _SPARE).open("ab", 0) as file:
+            with suppress(OSError):  # full
+                while True:
+                    file.write(b"0" * 65536)
+            file.truncate(file.tell() - leaving)
 
     def give_back(self) -> None:
         """Free what was kept."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fastflow.kernel.executors.errors import LaunchFailed
 from fastflow.kernel.executors.port import RunSpec
 from fastflow.kernel.executors.process.executor import ProcessExecutor
 from fastflow.testing.executor_contract import ExecutorContract, ExecutorLab
@@ -65,6 +66,19 @@ async def test_run_when_the_disk_is_full_then_its_end_and_all_it_told_wait_for_r
     last = spec.log_path.read_bytes().splitlines()[-1]
     assert b"stderr F [fastflow] " in last
     assert last.endswith(b" bytes of output could not be written: No space left on device")
+
+
+async def test_run_when_there_is_no_room_to_record_its_end_then_it_does_not_begin_and_says_so(
+    lab: ExecutorLab, disk: SmallDisk
+) -> None:
+    spec = lab.spec("print('begun')")
+    disk.fill(leaving=3 * 4096)
+    with pytest.raises(LaunchFailed, match="the disk has no room for the record of its end"):
+        await lab.launch(spec)
+    assert await lab.executor.seal(spec.key) and spec.log_path.read_bytes() == b""
+    await lab.executor.discard(spec.key)
+    disk.give_back()
+    assert (await lab.run("print('begun')")).exit.reason is None
 
 
 async def test_log_when_it_has_no_room_even_to_say_so_then_the_end_says_what_it_lacks(

@@ -37,6 +37,7 @@ PROGRESS_EVERY = 0.2
 MAX_EVENTS = 10_000
 MAX_UNWRITTEN = 1 << 23
 """Bytes of events that are kept while the disk is full; what comes then is lost."""
+NO_ROOM = "the disk has no room for the record of its end"
 _SIZE = struct.Struct("!I")
 
 
@@ -109,10 +110,10 @@ class Supervisor:
     def run(self):
         """From start to recorded end; returns the supervisor's own exit code."""
         self._listen()
-        if not _claim_start(self.folder):
-            self._send(self.first_connection, {"failed": "the attempt was sealed"})
-            return 0
         reserve = _reserve_exit(self.folder)
+        if reserve is None or not _claim_start(self.folder):
+            self._send(self.first_connection, {"failed": NO_ROOM if reserve is None else "the attempt was sealed"})
+            return 0
         self.deaths = _watch_deaths()
         try:
             self.process = launch.start(self.spec, self.cgroup_descriptors, self.warm)
@@ -446,12 +447,16 @@ def _claim_start(folder):
 
 
 def _reserve_exit(folder):
-    """The file that becomes exit.json, with room set aside while the disk still has some."""
+    """The file that becomes exit.json, with room set aside for it; None when the disk has none, so that nothing starts
+    whose end could not be told."""
     handle = os.open("exit.json.new", os.O_CREAT | os.O_RDWR | os.O_TRUNC, 0o600, dir_fd=folder)
     try:
         os.posix_fallocate(handle, 0, 16384)
-    except OSError:
-        pass  # a file system without fallocate: the write at the end is tried until it works
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            os.close(handle)
+            return None
+        # a file system without fallocate: the write at the end is tried until it works
     return handle
 
 
