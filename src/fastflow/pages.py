@@ -4,7 +4,6 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from fastflow.bootstrap import Product
-from fastflow.diagnosis import Diagnosis
 from fastflow.effective import EffectiveSettings
 from fastflow.kernel.http.access import Authenticate
 from fastflow.kit.identity import SYSTEM
@@ -38,6 +37,7 @@ def make_interface(product: Product, authenticate: Authenticate, *, forget: Call
 
 def make_manifests(product: Product, forget: Callable[[], None]) -> "Sequence[Manifest]":
     """What every room brings, in no particular order."""
+    from fastflow.diagnosis import Diagnosis
     from fastflow.kernel.pipelines.service import WarmUp
     from fastflow.ui.rooms.audit.manifest import manifest as audit
     from fastflow.ui.rooms.doctor.manifest import manifest as doctor
