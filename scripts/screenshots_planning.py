@@ -37,7 +37,7 @@ def act(served: Served, folder: Path) -> dict[str, str]:
         )
     }  # fmt: skip
     letters = [
-        served.call("POST", "/pipelines/picky/run?wait=60", {"params": {"CITY": city}})[1]["id"]
+        served.call("POST", "/pipelines/picky/run?wait=45", {"params": {"CITY": city}})[1]["id"]
         for city in ("Atlantis", "El Dorado", "Avalon")
     ]
     syncs = sync(served, folder)

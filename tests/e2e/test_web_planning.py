@@ -102,7 +102,7 @@ def test_schedules_when_one_is_made_in_the_page_then_it_is_due_and_runs(anna: Vi
 
 def run_keyed(started: Served) -> str:
     """What the pipeline prints of its key now."""
-    status, done = started.call("POST", "/pipelines/keyed/run?wait=60", {})
+    status, done = started.call("POST", "/pipelines/keyed/run?wait=45", {})
     assert (status, done["status"]) == (200, "SUCCESS"), done
     return started.cli("runs", "logs", done["id"]).stdout
 
@@ -200,7 +200,7 @@ def test_sync_when_planned_activated_and_rolled_back_in_the_page_then_runs_are_o
 
 
 def said(started: Served) -> str:
-    status, done = started.call("POST", "/pipelines/hello/run?wait=60", {})
+    status, done = started.call("POST", "/pipelines/hello/run?wait=45", {})
     assert (status, done["status"]) == (200, "SUCCESS"), done
     return started.cli("runs", "logs", done["id"]).stdout.strip()
 
@@ -209,7 +209,7 @@ def test_dead_letters_when_replayed_one_or_all_then_with_the_parameters_of_the_p
     anna: Visitor, started: Served
 ) -> None:
     for city in ("Atlantis", "El Dorado"):
-        started.call("POST", "/pipelines/picky/run?wait=60", {"params": {"CITY": city}})
+        started.call("POST", "/pipelines/picky/run?wait=45", {"params": {"CITY": city}})
     page = anna.page
     anna.open("/dead-letters")
     group = page.locator(".card.letters", has_text="LookupError")
@@ -241,7 +241,7 @@ def test_rooms_when_examined_then_no_page_is_hard_to_use(anna: Visitor, started:
     status, job = started.call("POST", "/scheduler/jobs", body)
     assert status == 201, job
     assert started.call("POST", "/secrets", {"key": "OTHER", "value": "long enough"})[0] == 201
-    letter = started.call("POST", "/pipelines/picky/run?wait=60", {"params": {"CITY": "Nowhere"}})[1]["id"]
+    letter = started.call("POST", "/pipelines/picky/run?wait=45", {"params": {"CITY": "Nowhere"}})[1]["id"]
     sync = started.call("GET", "/sync/history")[1]["items"][0]["id"]
     paths = [
         "/schedules", "/schedules/new?pipeline=greet", f"/schedules/{job['id']}",

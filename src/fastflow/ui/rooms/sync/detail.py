@@ -46,7 +46,7 @@ class SyncPage:
         with ui.element("div").classes("columns"):
             with ui.element("div"):
                 progress = _Progress(page, self._syncs, sync)
-                plan = Fragment(plan_cards(t, sync), cls="plan")
+                plan = Fragment(plan_cards(t, sync), cls="below")
             beside = Fragment(_beside(t, sync))
 
         async def refresh() -> None:
