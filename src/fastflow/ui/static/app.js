@@ -26,11 +26,13 @@ function ago(instant) {
 
 const whole = new Map();
 function full(instant, zone) {
-  if (!whole.has(zone)) {
-    const parts = { weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" };
-    whole.set(zone, new Intl.DateTimeFormat(tongue, zone ? { ...parts, timeZone: zone, timeZoneName: "short" } : parts));
+  const second = instant.getUTCSeconds() ? "2-digit" : undefined;
+  const key = `${zone} ${second}`;
+  if (!whole.has(key)) {
+    const parts = { weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second };
+    whole.set(key, new Intl.DateTimeFormat(tongue, zone ? { ...parts, timeZone: zone, timeZoneName: "short" } : parts));
   }
-  return whole.get(zone).format(instant);
+  return whole.get(key).format(instant);
 }
 
 function length(seconds) {
