@@ -17,7 +17,7 @@ def fill(served: Served) -> None:
     folder = served.pipelines / "picky"
     folder.mkdir()
     (folder / "main.py").write_text(PICKY)
-    (folder / "pipeline.toml").write_text('secrets = ["GEO_TOKEN"]\n[retry]\ndead_letters = true\n')
+    (folder / "pipeline.toml").write_text('secrets = ["GEO_TOKEN"]\n[retry]\nmax_retries = 0\ndead_letters = true\n')
 
 
 def act(served: Served, folder: Path) -> dict[str, str]:

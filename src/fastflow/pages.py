@@ -57,7 +57,9 @@ def make_manifests(product: Product, forget: Callable[[], None]) -> "Sequence[Ma
     warm_up = WarmUp(product.pipelines, product.environments, is_elsewhere=product.is_made_elsewhere)
     return [
         overview(product.runs, failures, schedules, product.pipelines, product.settings.data_dir, product.clock),
-        pipelines(product.pipelines, warm_up.states, product.environments.card, product.runs, schedules),
+        pipelines(
+            product.pipelines, warm_up.states, product.environments.card, product.runs, schedules, product.secrets
+        ),
         runs(product.runs, product.logs, failures, product.failures.letters, product.clock),
         users(product.users, product.logins, product.tokens, product.clock, forget),
         audit(product.audit, product.clock),

@@ -36,7 +36,7 @@ def started() -> Iterator[Served]:
         "greet/pipeline.toml": GREET_SETTINGS,
         "keyed/main.py": KEYED,
         "picky/main.py": PICKY,
-        "picky/pipeline.toml": "[retry]\ndead_letters = true\n",
+        "picky/pipeline.toml": "[retry]\nmax_retries = 0\ndead_letters = true\n",
         "keyed/pipeline.toml": 'secrets = ["API_KEY"]\n',
     }
     with serving(pipelines, {"GIT_PROTOCOLS": "https,file"}) as served:
@@ -132,6 +132,9 @@ def test_secrets_when_one_is_rotated_then_the_next_run_has_the_new_value_and_no_
     expect(page.locator(".rows", has_text="version 2")).to_be_visible()
     expect(page.locator("input[type=password]")).to_have_value("")
     assert "it ends in two" in run_keyed(started)
+    anna.open("/pipelines/keyed")
+    expect(page.locator("a.row", has_text="API_KEY")).to_contain_text("given")
+    expect(page.get_by_role("link", name="New schedule")).to_be_visible()
     for path in ("/secrets", "/secrets/API_KEY"):
         anna.open(path)
         expect(page.locator("main.content")).to_contain_text("API_KEY")

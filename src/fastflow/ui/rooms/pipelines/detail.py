@@ -1,6 +1,6 @@
 """One pipeline: the form that runs it, its last runs, what is wrong with it, and how it is set up."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import quote
@@ -18,6 +18,8 @@ from fastflow.kernel.runs.service import RunService
 from fastflow.kernel.schedules.ports import ScheduleFilter
 from fastflow.kernel.schedules.service import ScheduleService
 from fastflow.kernel.schedules.service.schedules import ScheduleView
+from fastflow.kernel.secrets.domain.records import Secret
+from fastflow.kernel.secrets.service import SecretService
 from fastflow.kit.identity import Actor, Role
 from fastflow.ui.charts import Curve, chart
 from fastflow.ui.hints import as_told
@@ -28,6 +30,7 @@ from fastflow.ui.rooms.pipelines.environment import find_environment, put_enviro
 from fastflow.ui.rooms.pipelines.form import RunForm
 from fastflow.ui.rooms.pipelines.graph import Graph, draw, graph_around
 from fastflow.ui.rooms.pipelines.manifest import FindCard, States
+from fastflow.ui.rooms.pipelines.planned import find_secrets, schedules_card, secrets_card
 from fastflow.ui.rooms.pipelines.readme import MAX_BYTES, render
 from fastflow.ui.rooms.pipelines.table import LAST, spark, state, success_rate, typical
 from fastflow.ui.shell.page import BASE, Fragment, Page
@@ -43,6 +46,7 @@ class _Shown:
     readiness: Readiness | None
     runs: Sequence[Run]
     schedules: Sequence[ScheduleView]
+    secrets: Mapping[str, Secret | None]
     environment: EnvironmentCard | None
     graph: Graph | None
     readme: Html | None
@@ -57,6 +61,7 @@ class PipelinePage:
         find_card: tells of an environment.
         runs: their runs, and how to start one.
         schedules: when they start by themselves.
+        secrets: which they are given.
     """
 
     def __init__(
@@ -66,6 +71,7 @@ class PipelinePage:
         find_card: FindCard,
         runs: RunService,
         schedules: ScheduleService,
+        secrets: SecretService,
     ) -> None:
         self._catalog = catalog
         self._states = states
@@ -73,6 +79,7 @@ class PipelinePage:
         self._readmes: dict[str, tuple[bytes, Html]] = {}
         self._runs = runs
         self._schedules = schedules
+        self._secrets = secrets
 
     async def build(self, page: Page) -> None:
         """Put it on the page."""
@@ -90,7 +97,7 @@ class PipelinePage:
                         RunForm(page, self._runs, shown.pipeline, may=may)
                 runs = Fragment(_runs(t, shown), cls="below")
                 about = Fragment(_about(t, shown), cls="below")
-            beside = Fragment(_beside(t, shown))
+            beside = Fragment(_beside(page, shown))
 
         async def refresh() -> None:
             now = await page.ask(self._look, name, await page.who())
@@ -98,7 +105,7 @@ class PipelinePage:
             faults.show(_faults(t, now.pipeline))
             runs.show(_runs(t, now))
             about.show(_about(t, now))
-            beside.show(_beside(t, now))
+            beside.show(_beside(page, now))
 
         page.live(refresh, pipeline_name=name)
 
@@ -112,6 +119,7 @@ class PipelinePage:
             readiness=readiness,
             runs=self._runs.list(RunFilter(pipeline_name=name), actor=actor, limit=_JUDGED).items,
             schedules=self._schedules.list(ScheduleFilter(pipeline_name=name), actor=actor).items,
+            secrets=find_secrets(self._secrets, pipeline, actor),
             environment=find_environment(readiness, self._find_card),
             graph=graph_around(name, pipelines, actor.may_touch),
             readme=self._readme(name),
@@ -187,12 +195,13 @@ def _run(t: Texts, run: Run) -> Html:
     )
 
 
-def _beside(t: Texts, shown: _Shown) -> Html:
-    pipeline = shown.pipeline
+def _beside(page: Page, shown: _Shown) -> Html:
+    t, pipeline = page.t, shown.pipeline
     source = link(f"{BASE}/pipelines/{quote(pipeline.name, safe='')}/source", t("source.title"))
     return join(
         _statistics(t, shown.runs) if shown.runs else None,
-        _schedules(t, shown.schedules) if shown.schedules else None,
+        schedules_card(page, pipeline.name, shown.schedules),
+        secrets_card(t, pipeline, shown.secrets),
         put_environment(t, pipeline, shown.readiness, shown.environment),
         card(t("pipelines.settings"), facts(_settings(t, pipeline)), aside=source),
     )
@@ -226,22 +235,6 @@ def _statistics(t: Texts, runs: Sequence[Run]) -> Html:
     return card(t("pipelines.recent"), div(spark(t, runs[:LAST]), trend, told, cls="statistics"))
 
 
-def _schedules(t: Texts, schedules: Sequence[ScheduleView]) -> Html:
-    rows = [
-        div(
-            span(
-                tag("strong", Data(view.schedule.name)),
-                tag("small", tag("code", Data(view.schedule.expression)), Data(f" {view.schedule.timezone}")),
-                cls="main",
-            ),
-            span(t("pipelines.paused") if view.pauses else when(view.schedule.next_due_at), cls="side"),
-            cls="row",
-        )
-        for view in schedules
-    ]
-    return card(t("pipelines.schedules"), div(rows, cls="rows"))
-
-
 def _settings(t: Texts, pipeline: Pipeline) -> Sequence[tuple[Phrase | Data, Child]]:
     def code(text: str | None) -> Child:
         return tag("code", Data(text)) if text else None
@@ -264,5 +257,4 @@ def _settings(t: Texts, pipeline: Pipeline) -> Sequence[tuple[Phrase | Data, Chi
         (t("pipelines.at_once"), Data(at_once.limit) if at_once.limit else None),
         (t("pipelines.retries"), Data(pipeline.retry.max_retries) if pipeline.retry else None),
         (t("pipelines.network"), t("pipelines.network_on") if pipeline.network else t("pipelines.network_off")),
-        (t("pipelines.secrets"), div([span(Data(key), cls="tag") for key in pipeline.secrets], cls="tags") if pipeline.secrets else None),
     ]  # fmt: skip

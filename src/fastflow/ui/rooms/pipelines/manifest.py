@@ -8,6 +8,7 @@ from fastflow.kernel.pipelines.domain.pipeline import Pipeline
 from fastflow.kernel.pipelines.service import PipelineCatalog
 from fastflow.kernel.runs.service import RunService
 from fastflow.kernel.schedules.service import ScheduleService
+from fastflow.kernel.secrets.service import SecretService
 from fastflow.ui.manifest import Manifest, NavEntry, PageSpec
 from fastflow.ui.rooms.pipelines.finding import find_pipelines
 
@@ -19,7 +20,12 @@ FindCard = Callable[[str], EnvironmentCard]
 
 
 def manifest(
-    catalog: PipelineCatalog, states: States, find_card: FindCard, runs: RunService, schedules: ScheduleService
+    catalog: PipelineCatalog,
+    states: States,
+    find_card: FindCard,
+    runs: RunService,
+    schedules: ScheduleService,
+    secrets: SecretService,
 ) -> Manifest:
     """What it brings: the list of pipelines, and each pipeline with the form that runs it."""
 
@@ -29,7 +35,7 @@ def manifest(
         from fastflow.ui.rooms.pipelines.table import PipelineTable
 
         table = PipelineTable(catalog, states, runs)
-        detail = PipelinePage(catalog, states, find_card, runs, schedules)
+        detail = PipelinePage(catalog, states, find_card, runs, schedules, secrets)
         return [
             PageSpec(path="/pipelines", title="pipelines.title", build=table.build),
             PageSpec(path="/pipelines/{name}", title="pipelines.pipeline_title", build=detail.build),
