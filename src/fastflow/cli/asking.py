@@ -22,6 +22,7 @@ def confirm(consequence: str, question: str, *, yes: bool) -> None:
     try:
         is_wanted = typer.confirm(printable(question), err=True)
     except typer.Abort as error:
+        typer.echo(err=True)  # ends the line of the question
         raise WrongUsage("Nobody answered, so nothing was done.", hint="Give --yes where nobody can.") from error
     if not is_wanted:
         typer.echo("Nothing was done.", err=True)
