@@ -1,7 +1,7 @@
 """How the web process looks at each part of the server, for `/health` and `/ready`."""
 
 import json
-import shutil
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -74,19 +74,30 @@ def _is_read_only(database: Database) -> bool:
 
 
 def look_at_disk(folders: Mapping[str, Path], least_bytes: int) -> Mapping[str, Any]:
-    """Whether each folder is there and has at least so much room."""
-    free: dict[str, int] = {}
+    """Whether each folder is there and has at least so much room; whatever the setting, one that can hold nothing more is full."""
+    found: dict[str, os.statvfs_result] = {}
     for name, folder in folders.items():
         try:
-            free[name] = shutil.disk_usage(folder).free
+            found[name] = os.statvfs(folder)
         except OSError as error:
             raise Unavailable(f"{name} cannot be looked at: {error.strerror}.", code="disk_unreadable") from error
-    full = [name for name, count in free.items() if count < least_bytes]
-    told: dict[str, Any] = {"ok": not full, "free_bytes": free}
+    free = {name: one.f_bavail * one.f_frsize for name, one in found.items()}
+    told: dict[str, Any] = {"ok": True, "free_bytes": free}
+    full = [name for name, count in free.items() if count < max(least_bytes, MEGABYTE)]
     if full:
         rooms = " and ".join(f"{name} has {free[name] // MEGABYTE} MB free" for name in full)
-        told["problem"] = f"{rooms}, less than {least_bytes // MEGABYTE} MB (MIN_FREE_DISK_MB)."
+        least = (
+            f"less than {least_bytes // MEGABYTE} MB (MIN_FREE_DISK_MB)" if least_bytes else "so nothing can be written"
+        )
+        told |= {"ok": False, "problem": f"{rooms}, {least}."}
         told["hint"] = "Free some space: environments, logs and the database grow there."
+    for name, one in found.items():
+        if one.f_flag & os.ST_RDONLY:
+            told |= {"ok": False, "problem": f"{name} is on a file system that is mounted read-only."}
+            told["hint"] = "Mount it for writing; after an error of the disk the kernel's log says why it is not."
+        elif one.f_files and not one.f_favail:
+            told |= {"ok": False, "problem": f"The file system of {name} has no room for another file (inodes)."}
+            told["hint"] = "Remove files there: runs, logs and environments that are not needed any more."
     return told
 
 

@@ -107,7 +107,9 @@ def _users(product: Product) -> APIRouter:
     from fastflow.kernel.users.router import build_router
 
     url = product.settings.public_url
-    return build_router(product.users, product.logins, product.tokens, product.federated, public_url=url)
+    return build_router(
+        product.users, product.logins, product.tokens, product.federated, public_url=url, logged_out="/ui/login"
+    )
 
 
 def _audit(product: Product) -> APIRouter:

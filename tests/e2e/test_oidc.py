@@ -71,10 +71,23 @@ def test_login_when_the_browser_goes_through_the_providers_form_then_a_session_b
         assert browser.get("/auth/me").status_code == 401
         replayed = httpx.get(f"{served.url}/auth/me", headers={"Cookie": f"fastflow_session={kept}"})
         assert replayed.status_code == 401, "the session itself is over, not the cookie alone"
+        assert me["is_from_provider"], "so a page knows where to go after the logout here"
         there = browser.get("/auth/oidc/logout", follow_redirects=False)
         assert there.status_code == 302 and there.headers["location"].startswith(f"{issuer}/oauth2/end_session?")
         asked = parse_qs(urlsplit(there.headers["location"]).query)
-        assert asked == {"client_id": ["fastflow"], "post_logout_redirect_uri": [f"{served.url}/docs"]}
+        (hint,) = asked.pop("id_token_hint")
+        assert hint.count(".") == 2 and asked == {
+            "client_id": ["fastflow"],
+            "post_logout_redirect_uri": [f"{served.url}/ui/login"],
+        }
+        token = _cookie(callback, "fastflow_id_token")
+        assert (
+            token.value == hint
+            and token["httponly"]
+            and (token["samesite"].lower(), token["path"]) == ("strict", "/auth")
+        )
+        assert _cookie(there, "fastflow_id_token")["max-age"] == "0"
+        assert browser.get("/ui/login").status_code == 200, "where the provider sends the browser needs no login"
 
 
 def _cookie(answer: httpx.Response, name: str) -> Morsel[str]:

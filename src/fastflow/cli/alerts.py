@@ -28,6 +28,7 @@ def list_alerts(
     as_json: AsJson = False,
 ) -> None:
     """What rules told of, latest first."""
+    from fastflow.cli.pipeline_refs import require_known
     from fastflow.cli.runs import tell_next
     from fastflow.kit.ids import short_id
 
@@ -36,6 +37,7 @@ def list_alerts(
         query["open"] = str(is_open).lower()
     with open_api(ctx) as api:
         page = api.get("/alerts", **query)
+        require_known(api, pipeline, page["items"], cursor)
     if as_json:
         print_json(page)
         return
@@ -136,11 +138,13 @@ def list_rules(
     as_json: AsJson = False,
 ) -> None:
     """Every rule: what it tells of, and whom."""
+    from fastflow.cli.pipeline_refs import require_known
     from fastflow.cli.runs import tell_next
     from fastflow.kit.ids import short_id
 
     with open_api(ctx) as api:
         page = api.get("/alerts/rules", pipeline_name=pipeline, limit=limit, cursor=cursor)
+        require_known(api, pipeline, page["items"], cursor)
     if as_json:
         print_json(page)
         return

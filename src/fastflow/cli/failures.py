@@ -9,6 +9,7 @@ from fastflow.cli.output import local_time, print_fields, print_json, print_tabl
 
 app = typer.Typer(help="Failed runs in groups: those that end the same way count together.", no_args_is_help=True)
 letters_app = typer.Typer(help="Runs that failed for good, until somebody decides.", no_args_is_help=True)
+_PAGE = 500
 
 Ref = Annotated[
     str, typer.Argument(metavar="RUN", help="The dead letter's run, named as in `runs show`.", show_default=False)
@@ -171,6 +172,7 @@ def replay_letters(
     """Submit dead letters again; each once, however often it is asked for. Prints the new runs' ids."""
     from fastflow.cli.client import part
     from fastflow.cli.errors import WrongUsage
+    from fastflow.cli.pipeline_refs import require_known
     from fastflow.cli.run_refs import find_run
     from fastflow.kit.durations import parse_duration
 
@@ -179,20 +181,21 @@ def replay_letters(
     with open_api(ctx) as api:
         if run is not None:
             run_id = find_run(api, run)
-            changed = _params(api, params, api.get(f"/dead-letters/{part(run_id)}")["run"]["pipeline_name"])
+            changed = read_changes(api, params, api.get(f"/dead-letters/{part(run_id)}")["run"]["pipeline_name"])
             again = api.post(f"/dead-letters/{part(run_id)}/replay", {"params": changed, "exact": exact})
             print_json(again) if as_json else typer.echo(again["id"])
             return
         body = {
             "pipeline_name": pipeline,
             "failure_group": failure,
-            "params": _params(api, params, pipeline),
+            "params": read_changes(api, params, pipeline, failure=failure, limit=limit),
             "exact": exact,
             "limit": limit,
             "every": 0.0 if every == "0" else parse_duration(every, "--every"),
             "dry_run": dry_run,
         }
         done = api.post("/dead-letters/replay", body)
+        require_known(api, pipeline, done["items"])
     if as_json:
         print_json(done)
         return
@@ -201,6 +204,8 @@ def replay_letters(
         typer.echo(printable(f"{item['run_id']}  {item['pipeline_name']}  {what}"))
     if not done["items"]:
         typer.echo("No dead letters.", err=True)
+    if any(item["problem"] for item in done["items"]):
+        raise typer.Exit(1)
 
 
 @letters_app.command("dismiss")
@@ -218,12 +223,34 @@ def dismiss_letter(
     typer.echo(f"The dead letter {letter['run']['id']} is dismissed.")
 
 
-def _params(api: Any, pairs: list[str] | None, pipeline: str | None) -> dict[str, Any] | None:
-    """The parameters to put in place of the runs' own, typed by the pipeline's schema where one is named."""
+def read_changes(
+    api: Any, pairs: list[str] | None, pipeline: str | None, *, failure: str | None = None, limit: int = 100
+) -> dict[str, Any] | None:
+    """The parameters to put in place of the runs' own; None: there are none.
+
+    The pipeline's schema says how each is read: the named one's, else that of the one pipeline all these dead letters are of.
+
+    Raises:
+        WrongUsage: the dead letters are of several pipelines.
+    """
     from fastflow.cli.client import part
     from fastflow.cli.params import parse_params
 
     if not pairs:
         return None
+    pipeline = pipeline or _only_pipeline(api, failure, limit)
     schema = None if pipeline is None else api.get(f"/pipelines/{part(pipeline)}")["params_schema"]
     return dict(parse_params(tuple(pairs), None, schema))
+
+
+def _only_pipeline(api: Any, failure: str | None, limit: int) -> str | None:
+    from fastflow.cli.errors import WrongUsage
+
+    found = api.get("/dead-letters", failure_group=failure, limit=min(limit, _PAGE))["items"]
+    names = sorted({letter["run"]["pipeline_name"] for letter in found})
+    if len(names) > 1:
+        raise WrongUsage(
+            f"It is not clear how to read -p: these dead letters are of {', '.join(names[:5])}.",
+            hint=f"Each pipeline has parameters of its own; name one, such as --pipeline {names[0]}.",
+        )
+    return names[0] if names else None

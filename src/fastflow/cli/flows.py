@@ -77,10 +77,12 @@ def list_flows(
 def list_some(ctx: typer.Context, kind: str, query: Mapping[str, Any], *, as_json: bool) -> None:
     """A page of flows or of backfills."""
     from fastflow.cli.flow_shapes import print_flows
+    from fastflow.cli.pipeline_refs import require_known
     from fastflow.cli.runs import tell_next
 
     with open_api(ctx) as api:
         page = api.get(f"/{kind}", **query)
+        require_known(api, query["pipeline_name"], page["items"], query["cursor"])
     if as_json:
         print_json(page)
         return

@@ -23,11 +23,13 @@ def list_webhooks(
     as_json: AsJson = False,
 ) -> None:
     """Every webhook and how its calls fared; keys are never shown again."""
+    from fastflow.cli.pipeline_refs import require_known
     from fastflow.cli.runs import tell_next
     from fastflow.kit.ids import short_id
 
     with open_api(ctx) as api:
         page = api.get("/webhooks", pipeline_name=pipeline, limit=limit, cursor=cursor)
+        require_known(api, pipeline, page["items"], cursor)
     if as_json:
         print_json(page)
         return

@@ -15,7 +15,8 @@ Rooms add leaves in their own `domain/errors.py`. The error knows nothing of HTT
 one table of status codes (shown above for orientation).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 
@@ -116,3 +117,22 @@ class Bug(FastFlowError):
 
     default_code = "bug"
     default_hint = "This is a fault of Fast-Flow: please report it with the log of the server."
+
+
+@contextmanager
+def named(field: str) -> Iterator[None]:
+    """Let what is not found be told under the field that the caller wrote it in: there it may not be called `name`.
+
+    >>> try:
+    ...     with named("pipeline_name"):
+    ...         raise NotFound("There is no pipeline 'a'.", fields={"name": "there is no pipeline 'a'"})
+    ... except NotFound as error:
+    ...     print(error.fields)
+    {'pipeline_name': "there is no pipeline 'a'"}
+    """
+    try:
+        yield
+    except NotFound as error:
+        if "name" in error.fields:
+            error.fields = {field: error.fields["name"]}
+        raise

@@ -14,6 +14,7 @@ from fastflow.kernel.audit.wiring import build_audit
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.http.access import SESSION_COOKIE
 from fastflow.kernel.http.app import build_app
+from fastflow.kernel.users.infra.oidc_provider import HttpIdentityProvider
 from fastflow.kernel.users.router import Authenticator, build_router
 from fastflow.kernel.users.wiring import OidcSetup, UsersRoom, build_users
 from fastflow.kit.identity import SYSTEM, Role
@@ -107,6 +108,20 @@ async def test_login_when_the_provider_agrees_makes_the_user_and_a_session(scene
     headers = {"X-CSRF-Token": me["csrf_token"]}
     assert (await scene.browser.post("/auth/logout", headers=headers)).status_code == 204
     assert (await scene.browser.get("/auth/me")).status_code == 401
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+async def test_logout_when_the_provider_has_no_place_for_it_then_a_browser_is_sent_to_our_page(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scene.log_in("s-9", groups=["ops"])
+    assert (await scene.browser.get("/auth/me")).json()["is_from_provider"]
+    monkeypatch.setattr(HttpIdentityProvider, "logout_url", lambda _self, **_given: None)
+    program = await scene.browser.get("/auth/oidc/logout")
+    assert (program.status_code, program.json()["code"]) == (404, "oidc_no_logout")
+    page = await scene.browser.get("/auth/oidc/logout", headers={"Accept": "text/html,*/*"})
+    assert (page.status_code, page.headers["location"]) == (302, "/")
+    assert not (await scene.browser.get("/auth/me")).json()["is_from_provider"], "the browser has forgotten the token"
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)

@@ -143,6 +143,7 @@ async def test_local_actor_when_given_needs_no_credentials(local: httpx.AsyncCli
         "pipelines": None,
         "grants": [],
         "csrf_token": None,
+        "is_from_provider": False,
         "must_change_password": False,
     }
     refused = await local.put("/auth/password", json={"current_password": "x" * 10, "new_password": "y" * 10})

@@ -1,9 +1,12 @@
 """`/ready` says which part is not fit, and why, for each part that can be unfit."""
 
 import json
+import os
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +19,7 @@ from fastflow.kernel.runs.domain.commands import Heartbeat
 from fastflow.kernel.runs.infra.lease_store import SqlLeaseStore
 from fastflow.kit.clock import SystemClock
 from fastflow.kit.identity import Actor, Role
-from fastflow.probes import look_at_clock, look_at_database
+from fastflow.probes import look_at_clock, look_at_database, look_at_disk
 from fastflow.serve import RUNNER_LOCK
 from fastflow.settings import Settings
 from fastflow.testing.clock import FakeClock
@@ -65,6 +68,27 @@ async def test_ready_when_the_disk_has_less_room_than_the_setting_says_then_it_i
         assert (status, told["missing"]) == (503, ["disk"])
         assert "MB free, less than 1000000000000 MB (MIN_FREE_DISK_MB)" in told["reasons"]["disk"]
         assert await ask(product, None) == (503, {"ready": False, "missing": ["disk"]})
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"f_bavail": 0}, "DATA_DIR has 0 MB free and LOGS_DIR has 0 MB free, so nothing can be written."),
+        ({"f_favail": 0}, "The file system of LOGS_DIR has no room for another file (inodes)."),
+        ({"f_flag": os.ST_RDONLY}, "LOGS_DIR is on a file system that is mounted read-only."),
+    ],
+)
+def test_disk_when_it_can_hold_nothing_more_then_it_is_not_fit_whatever_the_setting(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, values: dict[str, int], problem: str
+) -> None:
+    folders = {"DATA_DIR": tmp_path, "LOGS_DIR": tmp_path}
+    assert look_at_disk(folders, 0)["ok"]
+    found = os.statvfs(tmp_path)
+    names = ("f_bavail", "f_frsize", "f_files", "f_favail", "f_flag")
+    told = SimpleNamespace(**{name: getattr(found, name) for name in names} | {"f_files": 10, **values})
+    monkeypatch.setattr("fastflow.probes.os.statvfs", lambda _path: told)
+    looked = look_at_disk(folders, 0)
+    assert (looked["ok"], looked["problem"]) == (False, problem) and looked["hint"]
 
 
 async def test_ready_when_a_folder_is_gone_then_it_is_not(make: Make) -> None:

@@ -25,6 +25,7 @@ from fastflow.kernel.notifications.domain.outbox import Alert
 from fastflow.kernel.notifications.domain.rule import RuleDefinition
 from fastflow.kernel.notifications.infra.alert_store import SqlAlertStore
 from fastflow.kernel.notifications.infra.daemon_alerts import DaemonAlerts
+from fastflow.kernel.notifications.infra.deciding import EndAlerts
 from fastflow.kernel.notifications.ports import NotificationFilter
 from fastflow.kernel.notifications.wiring import build_notifications
 from fastflow.kernel.pipelines.domain.faults import Fault
@@ -143,9 +144,8 @@ class Desk:
             self.store.apply([start], now)
 
     def end(self, run: Run, **values: Any) -> None:
-        ending = Ending(
-            status=RunStatus.FAILED, **{"reason": "exit", "reason_text": "x", "finished_at": self.clock.now(), **values}
-        )
+        usual = {"status": RunStatus.FAILED, "reason": "exit", "reason_text": "x", "finished_at": self.clock.now()}
+        ending = Ending(**{**usual, **values})
         self.store.apply([command.Finish(lease=command.Lease(run_id=run.id, token=1), ending=ending)], self.clock.now())
 
     def live(self) -> list[Run]:
@@ -198,12 +198,12 @@ async def test_daemon_when_an_instance_crashes_then_it_is_started_again_and_told
     assert "exit code 3" in crashed.text and crashed.run_id == first.id
 
 
-async def crash(desk: Desk, keeper: DaemonKeeper, times: int) -> None:
+async def crash(desk: Desk, keeper: DaemonKeeper, times: int, **values: Any) -> None:
     """Let the daemon's one instance end so often as soon as it is there."""
     for _ in range(times):
         while not desk.live():
             await settle(desk, keeper, 1)
-        desk.end(desk.live()[0], reason_text="exit code 3")
+        desk.end(desk.live()[0], **{"reason_text": "exit code 3", **values})
         await keeper.look()
 
 
@@ -229,6 +229,22 @@ async def test_daemon_when_it_crash_loops_then_it_is_told_once_with_its_trouble_
     (_, _, recovery) = after = desk.alerts()
     assert (recovery.event, recovery.facts["failures"]) == ("recovery", 4) and desk.view().trouble is None
     assert all(alert.resolved_at is not None for alert in after)
+
+
+async def test_daemon_when_its_instances_end_with_0_and_1_by_turns_then_no_recovery_is_told_before_one_is_stable(
+    desk: Desk,
+) -> None:
+    desk.store = SqlLeaseStore(desk.database, at_end=[EndAlerts()])
+    desk.rule("failure", "recovery")
+    desk.catalogue.add("demo", daemon={"crash_loop": 5, "delay": "1s", "stable": "1m"})
+    keeper = desk.keeper()
+    for values in ({}, {"status": RunStatus.SUCCESS, "reason": None}) * 2:
+        await crash(desk, keeper, 1, **values)
+    assert [alert.event for alert in desk.alerts()] == ["failure", "failure"]
+    assert all(alert.resolved_at is None for alert in desk.alerts())
+    await settle(desk, keeper, 20)
+    assert [alert.event for alert in desk.alerts()] == ["failure", "failure", "recovery"]
+    assert all(alert.resolved_at is not None for alert in desk.alerts())
 
 
 async def test_daemon_when_a_looping_one_is_stopped_then_the_alert_is_over_without_a_recovery(desk: Desk) -> None:
@@ -417,8 +433,11 @@ def test_daemon_when_the_asker_may_not_then_it_is_refused(desk: Desk) -> None:
     with pytest.raises(Forbidden):
         daemons.restart("demo", actor=stranger)
     assert daemons.list(actor=stranger).items == []
-    with pytest.raises(DaemonNotFound):
-        daemons.restart("nothing", actor=OPERATOR)
+    with pytest.raises(DaemonNotFound, match=r"There is no pipeline 'dema'\. Did you mean 'demo'\?"):
+        daemons.restart("dema", actor=OPERATOR)
+    desk.catalogue.add("plain")
+    with pytest.raises(DaemonNotFound, match="The pipeline 'plain' is no daemon"):
+        daemons.get("plain", actor=OPERATOR)
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)

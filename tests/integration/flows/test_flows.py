@@ -53,6 +53,20 @@ def test_run_when_submitted_and_others_run_after_it_then_a_flow_begins_with_it(d
     assert "flow.start" in audited(desk)
 
 
+def test_flow_when_begun_within_a_callers_trace_then_all_its_runs_belong_to_it(desk: FlowDesk) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    desk.add("extract")
+    desk.add("load", ["extract"])
+    desk.room.flows.start(["extract"], actor=OPERATOR, trace=trace)
+    desk.runs.submit("extract", {}, actor=OPERATOR, trace=trace)
+    desk.runs.submit("extract", {}, actor=OPERATOR)
+    extracts = desk.active()
+    for run in extracts:
+        desk.end(run)
+    traces = sorted(str(run.capsule.get("trace")) for run in [*extracts, *desk.active()])
+    assert traces == [trace] * 4 + ["None"] * 2
+
+
 def test_run_when_submitted_alone_or_nothing_follows_then_no_flow(desk: FlowDesk) -> None:
     desk.add("extract")
     desk.add("load", ["extract"])

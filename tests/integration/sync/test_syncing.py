@@ -399,6 +399,10 @@ async def test_rollback_when_asked_then_the_version_before_is_active_and_the_bad
     repository = house.product.sync.repositories.get("flows", actor=ADMIN)
     assert repository.held_commit == bad
     assert syncer.check(repository) is False
+    taken_back = house.product.sync.syncs.request_by_webhook(repository, "ada", None)  # before it could be fetched
+    await syncer.work_off(taken_back.id)
+    ended = house.get(taken_back)
+    assert ended.state == "unchanged" and "was rolled back from" in ended.why and house.active() == first.commit
     pushed = house.upstream.push({"hello.py": "print('three')\n"}, "Mended")
     assert syncer.check(repository) is True
     (waiting,) = [one for one in house.product.sync.syncs.list(actor=ADMIN).items if one.state == "queued"]

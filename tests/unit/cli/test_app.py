@@ -85,6 +85,13 @@ def test_runs_list_when_there_are_none_then_stdout_is_empty(run: Run) -> None:
     assert (output_of(result), result.stderr) == ("", "No runs.\n")
 
 
+def test_lists_when_the_filter_names_no_pipeline_then_each_says_so(run: Run, pipelines_dir: Path) -> None:
+    for words in ("alerts list", "alerts rules", "webhooks list", "flows list", "backfill list"):
+        refused = run(*words.split(), "--pipeline", "helo")
+        assert refused.exit_code != 0 and "Did you mean 'hello'?" in refused.stderr, (words, refused.stderr)
+        assert run(*words.split(), "--pipeline", "hello").exit_code == 0
+
+
 @pytest.mark.parametrize("command", ["runs", "schedules", "failures", "dead-letters"])
 def test_list_when_the_filter_names_no_pipeline_then_it_says_so_unless_runs_of_a_removed_one_are_there(
     run: Run, product: Product, pipelines_dir: Path, command: str

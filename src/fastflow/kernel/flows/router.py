@@ -21,8 +21,9 @@ from fastflow.kernel.flows.schemas import (
 )
 from fastflow.kernel.flows.service import BackfillService, FlowService
 from fastflow.kernel.http.access import Operator, Viewer
-from fastflow.kernel.http.params import Cursor, Limit, Text
+from fastflow.kernel.http.params import Cursor, Limit, Text, TraceHeader
 from fastflow.kernel.http.problems import PROBLEM_RESPONSES
+from fastflow.kernel.runs.domain.tracing import read_trace
 from fastflow.kit.clock import Clock
 from fastflow.kit.identity import Actor
 from fastflow.kit.pages import DEFAULT_PAGE_SIZE
@@ -43,7 +44,7 @@ def build_router(flows: FlowService, backfills: BackfillService, clock: Clock) -
 
 def _add_flows(router: APIRouter, flows: FlowService, clock: Clock) -> None:
     @router.post("/flows", status_code=202)
-    def start_flow(actor: Operator, body: FlowIn, response: Response) -> FlowOut:
+    def start_flow(actor: Operator, body: FlowIn, response: Response, traceparent: TraceHeader = None) -> FlowOut:
         """Begin a flow with the code as it is now: its roots are submitted, and what runs after them follows."""
         view = flows.start(
             body.roots,
@@ -52,6 +53,7 @@ def _add_flows(router: APIRouter, flows: FlowService, clock: Clock) -> None:
             trigger="cli" if actor.name.startswith("cli:") else "api",
             priority=body.priority,
             idempotency_key=body.idempotency_key,
+            trace=read_trace(traceparent),
         )
         response.headers["Location"] = f"/flows/{view.flow.id}"
         return FlowOut.of(view, clock.now())
@@ -129,7 +131,9 @@ def _add_changing(router: APIRouter, flows: FlowService, clock: Clock) -> None:
 
 def _add_backfills(router: APIRouter, flows: FlowService, backfills: BackfillService, clock: Clock) -> None:
     @router.post("/backfills", status_code=202, responses=_DRY)  # type: ignore[arg-type]
-    def start_backfill(actor: Operator, body: BackfillIn, response: Response) -> BackfillOut:
+    def start_backfill(
+        actor: Operator, body: BackfillIn, response: Response, traceparent: TraceHeader = None
+    ) -> BackfillOut:
         """Run the pipeline once for each time of a range, a few at a time and behind ordinary runs; with `dry_run` show
         what would run."""
         request = body.request()
@@ -137,7 +141,7 @@ def _add_backfills(router: APIRouter, flows: FlowService, backfills: BackfillSer
         if body.dry_run:
             response.status_code = 200
             return out
-        view = backfills.start(request, actor=actor)
+        view = backfills.start(request, actor=actor, trace=read_trace(traceparent))
         response.headers["Location"] = f"/backfills/{view.flow.id}"
         return out.model_copy(update={"backfill": FlowOut.of(view, clock.now())})
 

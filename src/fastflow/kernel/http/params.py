@@ -1,10 +1,10 @@
-"""Query parameters that every list shares."""
+"""Query parameters and headers that several rooms share."""
 
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import Query
+from fastapi import Header, Query
 from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
@@ -32,5 +32,12 @@ Instant = Annotated[
 
 Cursor = Annotated[
     str | None, Query(max_length=2000, description="`next_cursor` of the previous page; leave it away for the first.")
+]
+TraceHeader = Annotated[
+    str | None,
+    Header(
+        alias="traceparent",
+        description="W3C Trace Context: what runs belongs to this trace. What cannot be understood is passed over.",
+    ),
 ]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE_SIZE, description="Rows on a page.")]

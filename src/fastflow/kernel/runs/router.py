@@ -7,11 +7,11 @@ from fastapi.concurrency import run_in_threadpool
 
 from fastflow.kernel.executors.port import Reason
 from fastflow.kernel.http.access import Operator, Viewer
-from fastflow.kernel.http.params import Cursor, Instant, Limit, Text
+from fastflow.kernel.http.params import Cursor, Instant, Limit, Text, TraceHeader
 from fastflow.kernel.http.problems import PROBLEM_RESPONSES
 from fastflow.kernel.runs.domain.run import RunFilter
 from fastflow.kernel.runs.domain.states import RunStatus
-from fastflow.kernel.runs.domain.tracing import parse_traceparent
+from fastflow.kernel.runs.domain.tracing import read_trace
 from fastflow.kernel.runs.schemas import (
     CancelIn,
     ExplanationOut,
@@ -48,10 +48,6 @@ _ENDED = {200: {"model": RunOut, "description": "With `wait`: the run has ended.
 
 KeyHeader = Annotated[
     Key | None, Header(alias="Idempotency-Key", description="The same as `idempotency_key` of the body.")
-]
-TraceHeader = Annotated[
-    str | None,
-    Header(description="W3C Trace Context: the run belongs to this trace. What cannot be understood is passed over."),
 ]
 
 
@@ -93,7 +89,7 @@ def _add_submission(router: APIRouter, runs: RunService) -> None:
             timeout=body.timeout,
             trigger="cli" if actor.name.startswith("cli:") else "api",
             alone=body.alone,
-            trace=None if (caller := parse_traceparent(traceparent)) is None else str(caller),
+            trace=read_trace(traceparent),
         )
         if wait:
             run = await runs.wait(run.id, wait, actor=actor)

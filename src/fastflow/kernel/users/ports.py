@@ -8,6 +8,7 @@ from typing import Protocol
 from fastflow.kernel.users.domain.accounts import OpenSession, SessionOrigin, Token, User, UserChange
 from fastflow.kernel.users.domain.oidc import Attempt, Claims, Rights
 from fastflow.kit.identity import Actor
+from fastflow.kit.secret_text import SecretText
 
 
 class PasswordHasher(Protocol):
@@ -194,8 +195,12 @@ class IdentityProvider(Protocol):
         """
         ...
 
-    def logout_url(self, *, return_url: str) -> str | None:
+    def logout_url(self, *, return_url: str, id_token: SecretText | None) -> str | None:
         """Where a browser goes to end its session at the provider; None: the provider names no such place.
+
+        Args:
+            return_url: where the provider sends it then.
+            id_token: of the login, by which the provider knows whom to log out without asking; None: it was not kept.
 
         Raises:
             OidcUnavailable: the provider cannot be asked.

@@ -161,6 +161,10 @@ class MeOut(BaseModel):
     csrf_token: str | None = Field(
         description="Sent as X-CSRF-Token with every change that the cookie authenticates; null for other callers."
     )
+    is_from_provider: bool = Field(
+        description="The login of this browser was made with the OpenID Connect provider: after `POST /auth/logout`, "
+        "`GET /auth/oidc/logout` ends it there as well."
+    )
     must_change_password: bool
 
 

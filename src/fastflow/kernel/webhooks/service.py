@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from fastflow.kernel.runs.domain.tracing import parse_traceparent
+from fastflow.kernel.runs.domain.tracing import read_trace
 from fastflow.kernel.webhooks.domain.errors import InvalidWebhook, TooManyCalls, Unanswered, WebhookNotFound
 from fastflow.kernel.webhooks.domain.mapping import make_params
 from fastflow.kernel.webhooks.domain.signatures import Call, verify
@@ -25,7 +25,7 @@ from fastflow.kernel.webhooks.domain.webhook import (
 )
 from fastflow.kernel.webhooks.ports import Cipher, Pipelines, Runs, WebhookFilter, WebhookStore
 from fastflow.kit.clock import Clock
-from fastflow.kit.errors import FastFlowError, InvalidInput, Unavailable
+from fastflow.kit.errors import FastFlowError, InvalidInput, Unavailable, named
 from fastflow.kit.identity import Actor, Role
 from fastflow.kit.ids import new_id, parse_id
 from fastflow.kit.pages import DEFAULT_PAGE_SIZE, Page, decode_cursor, encode_cursor
@@ -216,7 +216,6 @@ class WebhookService:
         self._limits.count(webhook.id, webhook.rate_per_minute, now)
         secret = None if ciphertext is None else self._decrypt(ciphertext)
         delivery = verify(webhook.scheme, secret, call, now, webhook.tolerance)
-        caller = parse_traceparent(call.headers.get("traceparent"))
         run = self._runs.submit(
             webhook.pipeline_name,
             make_params(webhook, call),
@@ -228,14 +227,15 @@ class WebhookService:
             ),
             trigger="webhook",
             idempotency_key=None if delivery is None else f"webhook:{webhook.id}:{delivery}"[:200],
-            trace=None if caller is None else str(caller),
+            trace=read_trace(call.headers.get("traceparent")),
         )
         return Accepted(run_id=run.id, is_duplicate=run.queued_at < now)
 
     # -- inside -----------------------------------------------------------------------------------------------------------
 
     def _check(self, definition: WebhookDefinition) -> None:
-        pipeline = self._pipelines.get(definition.pipeline_name)
+        with named("pipeline_name"):
+            pipeline = self._pipelines.get(definition.pipeline_name)
         check(definition, pipeline.params_schema)
 
     def _find(self, webhook_id: str, actor: Actor, role: Role = Role.VIEWER) -> Webhook:

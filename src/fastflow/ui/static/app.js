@@ -102,7 +102,7 @@ const does = {
   async logout() {
     const me = await (await fetch("/auth/me")).json();
     if (me.csrf_token) await fetch("/auth/logout", { method: "POST", headers: { "X-CSRF-Token": me.csrf_token } });
-    location.assign(`${given.base}/login`);
+    location.assign(me.is_from_provider ? "/auth/oidc/logout" : `${given.base}/login`);
   },
   async copy(button) {
     await navigator.clipboard.writeText(button.dataset.text);

@@ -21,7 +21,7 @@ from fastflow.kernel.daemons.ports import WAKE_MESSAGE, DaemonStore, Pipelines, 
 from fastflow.kit.clock import Clock
 from fastflow.kit.identity import Actor, Role
 from fastflow.kit.pages import DEFAULT_PAGE_SIZE, Page, bad_cursor, decode_cursor, encode_cursor
-from fastflow.kit.words import counted
+from fastflow.kit.words import counted, did_you_mean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ class DaemonService:
         actor.require_pipeline(name)
         view = next((each for each in self._views() if each.daemon.pipeline_name == name), None)
         if view is None:
-            raise DaemonNotFound(f"The pipeline {name[:200]!r} is no daemon.")
+            raise self._unknown(name, actor)
         return view
 
     def wish(self, name: str, wish: Wish, *, actor: Actor) -> DaemonView:
@@ -113,9 +113,16 @@ class DaemonService:
         now = self._clock.now()
         self._store.declare([each for each in self._specs() if each == name], now)
         if not self._store.wish(name, wish, is_restart=is_restart, actor=actor, at=now):
-            raise DaemonNotFound(f"The pipeline {name[:200]!r} is no daemon.")
+            raise self._unknown(name, actor)
         self._wakeup.wake_runner(WAKE_MESSAGE)
         return self.get(name, actor=actor)
+
+    def _unknown(self, name: str, actor: Actor) -> DaemonNotFound:
+        """Why there is no such daemon, and which one may be meant."""
+        if any(pipeline.name == name for pipeline in self._pipelines.list()):
+            return DaemonNotFound(f"The pipeline {name[:200]!r} is no daemon.")
+        known = [view.daemon.pipeline_name for view in self._views() if actor.may_touch(view.daemon.pipeline_name)]
+        return DaemonNotFound(f"There is no pipeline {name[:200]!r}.{did_you_mean(name, known)}")
 
     def _views(self) -> "Sequence[DaemonView]":
         specs, now = self._specs(), self._clock.now()

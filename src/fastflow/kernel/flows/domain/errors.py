@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from fastflow.kernel.flows.domain.flow import Flow, FlowStatus
 from fastflow.kit.errors import Conflict, InvalidInput, NotFound
+from fastflow.kit.words import in_a_sentence
 
 
 class FlowNotFound(NotFound):
@@ -84,5 +85,4 @@ class InvalidBackfill(InvalidInput):
     default_hint = "Correct the named fields; with `dry_run` nothing is made and the elements are shown."
 
     def __init__(self, problems: Mapping[str, str], *, hint: str | None = None) -> None:
-        named = "; ".join(f"{field}: {problem}" for field, problem in problems.items())
-        super().__init__(f"The backfill is not valid: {named}.", hint=hint, fields=problems)
+        super().__init__(f"The backfill is not valid: {in_a_sentence(problems)}", hint=hint, fields=problems)

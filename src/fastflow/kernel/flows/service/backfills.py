@@ -15,6 +15,7 @@ from fastflow.kernel.flows.ports import WAKE_MESSAGE, FlowStore, FlowView, NewFl
 from fastflow.kernel.flows.service.planning import Planner, element_of, new_step
 from fastflow.kernel.runs.domain.prepared import PreparedRun
 from fastflow.kit.clock import Clock
+from fastflow.kit.errors import named
 from fastflow.kit.identity import Actor, Role
 from fastflow.kit.ids import new_id
 
@@ -80,9 +81,9 @@ class BackfillService:
         """
         return self._plan(request, actor)[0]
 
-    def start(self, request: BackfillRequest, *, actor: Actor) -> FlowView:
+    def start(self, request: BackfillRequest, *, actor: Actor, trace: str | None = None) -> FlowView:
         """Begin the backfill. Times that an earlier backfill with the same parameters has done, or is doing, are not run
-        again, unless asked for; raises as `plan`."""
+        again, unless asked for; raises as `plan`. Every run belongs to `trace`, the caller's `traceparent`."""
         plan, template = self._plan(request, actor)
         flow = Flow(
             id=new_id(),
@@ -98,7 +99,7 @@ class BackfillService:
             },
         )
         planned = PlannedStep(name=request.pipeline_name, position=0, after=None)
-        new = new_step(flow, planned, template, None)
+        new = new_step(flow, planned, template.traced(trace), None)
         step = replace(
             new.step, total=len(plan.slots), run_limit=request.throttle, allowed_failures=plan.allowed_failures
         )
@@ -124,7 +125,8 @@ class BackfillService:
 
     def _plan(self, request: BackfillRequest, actor: Actor) -> tuple[BackfillPlan, PreparedRun]:
         actor.require_pipeline(request.pipeline_name, Role.OPERATOR)
-        template = self._runs.prepare(request.pipeline_name)
+        with named("pipeline_name"):
+            template = self._runs.prepare(request.pipeline_name)
         slots = plan_backfill(request)
         complete = [Slot(key=slot.key, params=template.complete(slot.params)) for slot in slots]
         if len({_digest(request.pipeline_name, slot.params) for slot in complete}) < len(complete):

@@ -45,6 +45,7 @@ class FlowService:
         trigger: str = "api",
         priority: int = 0,
         idempotency_key: str | None = None,
+        trace: str | None = None,
     ) -> FlowView:
         """Begin a flow: the roots are submitted, and everything after them follows. All code is frozen here.
 
@@ -55,6 +56,7 @@ class FlowService:
             trigger: what begins it.
             priority: of every run.
             idempotency_key: a second start with it returns the first flow.
+            trace: the caller's `traceparent`, as checked; every run belongs to it.
 
         Raises:
             NotFound: a root is no pipeline.
@@ -80,7 +82,7 @@ class FlowService:
         )
         new = NewFlow(
             flow=flow,
-            steps=[new_step(flow, step, templates[step.name], None) for step in planned],
+            steps=[new_step(flow, step, templates[step.name].traced(trace), None) for step in planned],
             elements=[element_of(flow, name, 0, "", each) for name, each in given.items()],
         )
         kept, is_new = self._store.add(new, actor=actor, now=flow.created_at)

@@ -14,7 +14,7 @@ from fastflow.kernel.flows.ports import FlowStore, NewFlow, NewStep, Pipelines, 
 from fastflow.kernel.runs.domain.run import Run
 from fastflow.kernel.runs.ports import Beside
 from fastflow.kit.clock import Clock
-from fastflow.kit.errors import FastFlowError, Unavailable
+from fastflow.kit.errors import FastFlowError, Unavailable, named
 from fastflow.kit.identity import Actor, Role
 from fastflow.kit.ids import new_id
 
@@ -49,8 +49,9 @@ class Planner:
             FlowCycle: pipelines run after one another in a circle.
             InvalidFlow: of a step it is not certain what it runs after; names each.
         """
-        for root in roots:
-            self._pipelines.get(root)
+        with named("roots"):
+            for root in roots:
+                self._pipelines.get(root)
         graph = self._look(fresh=True)
         _refuse_faults(roots, graph)
         steps = plan_steps(roots, graph.afters)
@@ -81,7 +82,11 @@ class Planner:
                 created_at=run.queued_at,
                 detail=detail_of(graph.warnings),
             )
-            steps = [new_step(flow, step, *parts) for step, parts in zip(planned, prepared, strict=True)]
+            trace = run.capsule.get("trace")
+            steps = [
+                new_step(flow, step, template and template.traced(trace), problem)
+                for step, (template, problem) in zip(planned, prepared, strict=True)
+            ]
             begun = {"state": StepState.RUNNING, "why": f"run {run.id} is under way", "started_at": run.queued_at}
             steps = [_changed(each, begun) if each.step.is_root else each for each in steps]
             new = NewFlow(flow=flow, steps=steps, elements=[element_of(flow, pipeline_name, 0, "", dict(run.params))])

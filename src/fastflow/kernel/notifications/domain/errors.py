@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from fastflow.kit.errors import Conflict, InvalidInput, NotFound, Unavailable
+from fastflow.kit.words import in_a_sentence
 
 
 class ChannelNotFound(NotFound):
@@ -38,8 +39,7 @@ class InvalidChannel(InvalidInput):
     )
 
     def __init__(self, problems: Mapping[str, str]) -> None:
-        named = "; ".join(f"{field}: {problem}" for field, problem in problems.items())
-        super().__init__(f"The channel is not valid: {named}.", fields=problems)
+        super().__init__(f"The channel is not valid: {in_a_sentence(problems)}", fields=problems)
 
 
 class InvalidRule(InvalidInput):
@@ -49,8 +49,7 @@ class InvalidRule(InvalidInput):
     default_hint = "Correct the named fields; the page on alerts says what each event takes."
 
     def __init__(self, problems: Mapping[str, str]) -> None:
-        named = "; ".join(f"{field}: {problem}" for field, problem in problems.items())
-        super().__init__(f"The rule is not valid: {named}.", fields=problems)
+        super().__init__(f"The rule is not valid: {in_a_sentence(problems)}", fields=problems)
 
 
 class RuleNotFound(NotFound):

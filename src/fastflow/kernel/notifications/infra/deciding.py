@@ -109,7 +109,8 @@ class EndAlerts:
         if ended.retried_by is not None:
             return False  # not the last word
         if ended.status is RunStatus.SUCCESS:
-            self._succeeded(connection, ended, now)
+            if ended.trigger != "daemon":  # a service that ends has crashed; its keeper tells when it is well again
+                self._succeeded(connection, ended, now)
         elif ended.reason != "cancelled":
             self._failed(connection, ended, now)
         else:

@@ -10,7 +10,7 @@ from fastflow.kernel.notifications.domain.errors import InvalidRule, RuleDeclare
 from fastflow.kernel.notifications.domain.rule import Origin, Rule, RuleDefinition, check
 from fastflow.kernel.notifications.ports import ChannelStore, Pipelines, RuleFilter, RuleStore
 from fastflow.kit.clock import Clock
-from fastflow.kit.errors import FastFlowError, Forbidden
+from fastflow.kit.errors import FastFlowError, Forbidden, named
 from fastflow.kit.identity import Actor, Role
 from fastflow.kit.ids import new_id, parse_id
 from fastflow.kit.pages import DEFAULT_PAGE_SIZE, Page, decode_cursor, encode_cursor
@@ -127,7 +127,8 @@ class RuleService:
 
     def _check(self, definition: RuleDefinition) -> RuleDefinition:
         if definition.pipeline_name is not None:
-            self._pipelines.get(definition.pipeline_name)
+            with named("pipeline_name"):
+                self._pipelines.get(definition.pipeline_name)
         problems: dict[str, str] = {}
         try:
             definition = check(definition)

@@ -3,7 +3,7 @@ looking at files, inside any transaction.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -49,6 +49,10 @@ class PreparedRun:
     def policy(self) -> str:
         """What happens to a run of it over the concurrency limit."""
         return str(self.capsule.get("policy", "queue"))
+
+    def traced(self, trace: str | None) -> "PreparedRun":
+        """The same for runs of a caller's trace, see `Capsule.trace`."""
+        return self if trace is None else replace(self, capsule={**self.capsule, "trace": trace})
 
     def complete(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
         """The parameters, checked and with defaults filled in; raises InvalidParams naming every wrong field."""

@@ -50,6 +50,12 @@ def parse_traceparent(text: str | None) -> TraceContext | None:
     return TraceContext(trace_id=trace_id, span_id=span_id, is_sampled=bool(flags & _SAMPLED))
 
 
+def read_trace(text: str | None) -> str | None:
+    """What a capsule keeps of a caller's header; None when that tells nothing."""
+    caller = parse_traceparent(text)
+    return None if caller is None else str(caller)
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunTrace:
     """A run's place.

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from fastflow.kit.errors import Conflict, InvalidInput, NotFound
+from fastflow.kit.words import in_a_sentence
 
 
 class ScheduleNotFound(NotFound):
@@ -24,9 +25,7 @@ class InvalidSchedule(InvalidInput):
     )
 
     def __init__(self, problems: Mapping[str, str], *, hint: str | None = None) -> None:
-        named = "; ".join(f"{field}: {problem}" for field, problem in problems.items())
-        end = "" if named.endswith("?") else "."
-        super().__init__(f"The schedule is not valid: {named}{end}", hint=hint, fields=problems)
+        super().__init__(f"The schedule is not valid: {in_a_sentence(problems)}", hint=hint, fields=problems)
 
 
 class ScheduleNameTaken(Conflict):

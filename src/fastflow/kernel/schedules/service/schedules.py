@@ -30,7 +30,7 @@ from fastflow.kernel.schedules.ports import (
 from fastflow.kernel.schedules.service.making import make_schedule, remake
 from fastflow.kernel.schedules.service.rules import SchedulerRules
 from fastflow.kit.clock import Clock
-from fastflow.kit.errors import FastFlowError, InvalidInput
+from fastflow.kit.errors import FastFlowError, InvalidInput, named
 from fastflow.kit.identity import Actor, Role
 from fastflow.kit.ids import parse_id
 from fastflow.kit.name_patterns import expand
@@ -191,7 +191,8 @@ class ScheduleService:
         Raises:
             NotFound, PipelineBroken, InvalidSchedule: as `create`.
         """
-        pipeline = self._pipelines.get(definition.pipeline_name)
+        with named("pipeline_name"):
+            pipeline = self._pipelines.get(definition.pipeline_name)
         if not pipeline.is_healthy:
             raise PipelineBroken(pipeline.name, pipeline.faults)
         problems: dict[str, str] = {}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from fastflow.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, Unavailable
+from fastflow.kit.words import in_a_sentence
 
 
 class RepositoryNotFound(NotFound):
@@ -40,8 +41,7 @@ class InvalidRepository(InvalidInput):
     default_hint = "Correct the named fields."
 
     def __init__(self, problems: Mapping[str, str], *, hint: str | None = None) -> None:
-        told = "; ".join(f"{field}: {problem}" for field, problem in problems.items())
-        super().__init__(f"The repository cannot be used: {told}.", hint=hint, fields=problems)
+        super().__init__(f"The repository cannot be used: {in_a_sentence(problems)}", hint=hint, fields=problems)
 
 
 class SyncNotFound(NotFound):

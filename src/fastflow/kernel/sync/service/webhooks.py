@@ -58,7 +58,9 @@ class WebhookService:
         repository = self._repositories.find(name)
         secret = None if repository is None else self._secret(repository)
         if repository is None or secret is None or not is_signed(body, signature, secret.reveal()):
-            raise WebhookRefused("The delivery's signature does not fit.")
+            raise WebhookRefused(
+                "The delivery's signature does not fit.", fields={"X-Hub-Signature-256": "does not fit"}
+            )
         try:
             push = read_push(event, body, repository.branch)
         except UnreadableDelivery as error:

@@ -128,6 +128,10 @@ class SyncWork:
         if await asyncio.to_thread(self._is_active, sync):
             await self._end(sync, SyncState.UNCHANGED, f"{fetched.commit[:12]} is active already.")
             return
+        if sync.trigger in ("interval", "webhook") and fetched.commit == repository.held_commit:
+            why = f"{fetched.commit[:12]} was rolled back from; only a person makes it active again."
+            await self._end(sync, SyncState.UNCHANGED, why)  # what the host has may differ from what was pushed
+            return
         teller.step("check", f"The files of {fetched.commit[:12]} ({fetched.subject}) are copied.")
         copied = await asyncio.to_thread(self._remote.check_out, repository, fetched.commit, stop)
         sync = replace(sync, tree_hash=_usable(copied, repository))

@@ -60,6 +60,7 @@ class Claims:
     Attributes:
         subject: its own lasting id of them; nothing else is.
         email: None unless it says that it has verified it.
+        id_token: in which it says so; shown to it again at the logout. None: it is not kept.
     """
 
     issuer: str
@@ -67,6 +68,7 @@ class Claims:
     email: str | None
     name: str | None
     groups: tuple[str, ...]
+    id_token: SecretText | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ from joserfc.jwk import KeySet
 
 from fastflow.kernel.users.domain.errors import OidcRefused, OidcUnavailable
 from fastflow.kernel.users.domain.oidc import MAX_GROUPS, Claims, Provider
+from fastflow.kit.secret_text import SecretText
 
 _log = logging.getLogger("fastflow.users")
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
@@ -73,24 +75,27 @@ class HttpIdentityProvider:
         }
         return str(add_params_to_uri(self._endpoint("authorization_endpoint"), list(wanted.items())))
 
-    def logout_url(self, *, return_url: str) -> str | None:
+    def logout_url(self, *, return_url: str, id_token: SecretText | None) -> str | None:
         """See `IdentityProvider.logout_url`."""
         endpoint = self._discovered().get("end_session_endpoint")
         if not isinstance(endpoint, str):
             return None
         told = {"client_id": self._provider.client_id, "post_logout_redirect_uri": return_url}
+        if id_token is not None:
+            told["id_token_hint"] = id_token.reveal()
         return str(add_params_to_uri(endpoint, list(told.items())))
 
     def redeem(self, code: str, *, redirect_url: str, nonce: str, verifier: str) -> Claims:
         """See `IdentityProvider.redeem`."""
         given = self._token(code, redirect_url, verifier)
-        claims = self._verified(str(given.get("id_token") or ""), nonce)
+        token = str(given.get("id_token") or "")
+        claims = self._verified(token, nonce)
         if self._lacks(claims) and self._discovered().get("userinfo_endpoint") and given.get("access_token"):
             more = self._fetch("userinfo_endpoint", token=str(given["access_token"]))
             if more.get("sub") != claims["sub"]:
                 raise _refused("the provider's user information is about somebody else", "oidc_wrong_subject")
             claims = {**more, **claims}
-        return self._claims(claims)
+        return replace(self._claims(claims), id_token=SecretText(token))
 
     def _claims(self, claims: Mapping[str, Any]) -> Claims:
         email = claims.get("email")

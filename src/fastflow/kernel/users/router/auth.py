@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastflow.kernel.http.access import Anyone, csrf_token, delete_cookie, read_cookie, refuse_forgery, set_cookie
 from fastflow.kernel.http.problems import PROBLEM_RESPONSES
 from fastflow.kernel.users.domain.accounts import Login, LoginMethod, SessionOrigin
+from fastflow.kernel.users.router.id_token import forget_id_token, is_from_provider
 from fastflow.kernel.users.schemas import LoginIn, MeOut, PasswordIn, SessionOut, grants_out, role_word, secret_text
 from fastflow.kernel.users.service import LoginService, UserService
 from fastflow.kernel.users.service.accounts import user_name_of
@@ -46,6 +47,7 @@ def build_router(users: UserService, logins: LoginService) -> APIRouter:
             pipelines=None if actor.pipelines is None else sorted(actor.pipelines),
             grants=grants_out(actor.grants),
             csrf_token=csrf_token(session) if session and is_user else None,
+            is_from_provider=session is not None and is_user and is_from_provider(request),
             must_change_password=is_user and users.get(user_name_of(actor)).must_change_password,
         )
 
@@ -79,6 +81,7 @@ def replace_session(logins: LoginService, begun: Login, request: Request, respon
         logins.logout(former, actor=Actor(name=f"user:{begun.user.name}", role=begun.user.role))
         request.app.state.credentials_changed()
     set_cookie(response, request, begun.cookie.reveal(), seconds=begun.lifetime_seconds)
+    forget_id_token(response, request)
 
 
 def _session_out(login: Login) -> SessionOut:

@@ -9,22 +9,26 @@ from fastflow.kernel.http.access import delete_cookie, read_cookie, set_cookie
 from fastflow.kernel.http.params import Text
 from fastflow.kernel.http.problems import PROBLEM_RESPONSES
 from fastflow.kernel.users.router.auth import origin_of, replace_session
+from fastflow.kernel.users.router.id_token import forget_id_token, keep_id_token, read_id_token
 from fastflow.kernel.users.service import FederatedLogins, LoginService
 from fastflow.kernel.users.service.federated import ATTEMPT_SECONDS, Answer
-from fastflow.kit.errors import NotFound
+from fastflow.kit.errors import NotFound, Unavailable
 
 COOKIE = "fastflow_oidc"
 Part = Annotated[str | None, Query(max_length=4000, pattern="^[ -~]*$")]
 """ASCII, as RFC 6749 has it: four of them, percent signs and all, still fit into an address."""
 
 
-def build_router(federated: FederatedLogins | None, logins: LoginService, *, public_url: str | None) -> APIRouter:
+def build_router(
+    federated: FederatedLogins | None, logins: LoginService, *, public_url: str | None, logged_out: str
+) -> APIRouter:
     """The operations.
 
     Args:
         federated: None: no provider is set.
         logins: sessions.
         public_url: at which browsers reach the server; None: as they say in their requests.
+        logged_out: path of the page for those who have logged out.
     """
     router = APIRouter(prefix="/auth/oidc", tags=["auth"], responses=PROBLEM_RESPONSES)
 
@@ -59,25 +63,36 @@ def build_router(federated: FederatedLogins | None, logins: LoginService, *, pub
     ) -> Response:
         """Where the provider sends the browser back to: begins the session."""
         answer = Answer(state=state, code=code, error=error, issuer=iss)
-        begun, path = _required(federated).finish(
+        finished = _required(federated).finish(
             answer,
             browser=read_cookie(request, COOKIE),
             redirect_url=callback_url(request),
             origin=origin_of(request, "oidc"),
         )
-        response = RedirectResponse(path, status_code=303)
-        replace_session(logins, begun, request, response)
+        response = RedirectResponse(finished.path, status_code=303)
+        replace_session(logins, finished.login, request, response)
+        keep_id_token(response, request, finished.id_token, seconds=finished.login.lifetime_seconds)
         delete_cookie(response, request, COOKIE)
         return response
 
     @router.get("/logout", status_code=302, response_class=RedirectResponse)
     def end_oidc_session(request: Request) -> Response:
-        """Send the browser to the provider to log out there as well, and then to this server's `/docs`.
+        """Send the browser to the provider to log out there as well, and then to this server's page for logging in.
 
-        The session here is ended before, by a logout here; this changes nothing here.
+        The session here is ended before, by a logout here; of that nothing is left but the provider's identity token, by
+        which it knows whom to log out. A browser whose provider cannot be asked, or has no such place, is sent to that page.
         """
-        url = _required(federated).logout_url(return_url=own_url(request, "/docs"))
-        return RedirectResponse(url, status_code=302)
+        try:
+            url = _required(federated).logout_url(
+                return_url=own_url(request, logged_out), id_token=read_id_token(request)
+            )
+        except (NotFound, Unavailable):
+            if "text/html" not in request.headers.get("accept", ""):
+                raise
+            url = logged_out
+        response = RedirectResponse(url, status_code=302)
+        forget_id_token(response, request)
+        return response
 
     return router
 

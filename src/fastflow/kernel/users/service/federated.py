@@ -52,6 +52,20 @@ class Answer:
     issuer: str | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """A login that succeeded.
+
+    Attributes:
+        path: of ours, to go to.
+        id_token: what the provider vouched with; for the logout.
+    """
+
+    login: Login
+    path: str
+    id_token: SecretText | None
+
+
 class FederatedLogins:
     """Who may log in through the provider, and as whom. Every refusal is audited and changes nothing else."""
 
@@ -95,14 +109,14 @@ class FederatedLogins:
         self._store.begin(attempt, at=now)
         return Begun(url=url, browser=SecretText(browser))
 
-    def logout_url(self, *, return_url: str) -> str:
-        """Where a browser goes to log out at the provider as well, and comes back from.
+    def logout_url(self, *, return_url: str, id_token: SecretText | None = None) -> str:
+        """Where a browser goes to log out at the provider as well, and comes back from; see `IdentityProvider.logout_url`.
 
         Raises:
             NotFound: the provider names no such place.
             OidcUnavailable: it cannot be asked.
         """
-        url = self._provider.logout_url(return_url=return_url)
+        url = self._provider.logout_url(return_url=return_url, id_token=id_token)
         if url is None:
             raise NotFound(
                 "The provider names no place to log out at.",
@@ -111,10 +125,8 @@ class FederatedLogins:
             )
         return url
 
-    def finish(
-        self, answer: Answer, *, browser: str | None, redirect_url: str, origin: SessionOrigin
-    ) -> tuple[Login, str]:
-        """The session that begins, and the path to go to.
+    def finish(self, answer: Answer, *, browser: str | None, redirect_url: str, origin: SessionOrigin) -> Finished:
+        """The session that begins.
 
         Raises:
             OidcRefused: something does not match, or is not allowed here; the code says what.
@@ -130,7 +142,8 @@ class FederatedLogins:
                 error.code, detail={"issuer": self._provider.issuer}, address=origin.address, at=self._clock.now()
             )
             raise
-        return self._logins.begin(user, origin), attempt.return_to
+        login = self._logins.begin(user, origin)
+        return Finished(login=login, path=attempt.return_to, id_token=claims.id_token)
 
     def _attempt(self, answer: Answer, browser: str | None) -> Attempt:
         attempt = self._store.take(hash_token(answer.state)) if answer.state else None
@@ -138,13 +151,19 @@ class FederatedLogins:
             raise OidcRefused(
                 "This login was not begun here, or was finished already: its state is unknown.",
                 code="oidc_state_unknown",
+                fields={"state": "is missing" if answer.state is None else "is unknown, or was used already"},
             )
         if attempt.expires_at <= self._clock.now():
-            raise OidcRefused("This login was begun more than 10 minutes ago.", code="oidc_state_expired")
+            raise OidcRefused(
+                "This login was begun more than 10 minutes ago.",
+                code="oidc_state_expired",
+                fields={"state": "is more than 10 minutes old"},
+            )
         if browser is None or not hmac.compare_digest(hash_token(browser), attempt.browser_hash):
             raise OidcRefused(
                 "This login was begun in another browser, or its cookie is gone.",
                 code="oidc_state_mismatch",
+                fields={"state": "is of a login that another browser began"},
                 hint="Begin again with `GET /auth/oidc/login` in this browser, and allow its cookies.",
             )
         return attempt

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from fastflow.kit.errors import CapacityExceeded, InvalidInput, NotFound, Unauthenticated
+from fastflow.kit.words import in_a_sentence
 
 
 class WebhookNotFound(NotFound):
@@ -32,8 +33,7 @@ class InvalidWebhook(InvalidInput):
     default_hint = "Correct the named fields; the page on webhooks says what each takes."
 
     def __init__(self, problems: Mapping[str, str]) -> None:
-        named = "; ".join(f"{field}: {problem}" for field, problem in problems.items())
-        super().__init__(f"The webhook is not valid: {named}.", fields=problems)
+        super().__init__(f"The webhook is not valid: {in_a_sentence(problems)}", fields=problems)
 
 
 class SignatureRefused(Unauthenticated):

@@ -60,7 +60,7 @@ def _verify_github(key: bytes, call: Call) -> str:
 def _verify_standard(secret: str, call: Call, now: datetime, tolerance: float) -> str:
     delivery, moment = call.headers.get("webhook-id", ""), call.headers.get("webhook-timestamp", "")
     if not _DELIVERY.fullmatch(delivery):
-        raise SignatureRefused("The call has no webhook-id.")
+        raise SignatureRefused("The call has no webhook-id.", fields={"webhook-id": "is missing, or no id"})
     try:
         key = (
             base64.b64decode(secret.removeprefix(_WHSEC), validate=True)
@@ -103,9 +103,13 @@ def _hex(key: bytes, data: bytes) -> str:
 
 def _compare(given: list[str], expected: str, header: str) -> None:
     if not any(given):
-        raise SignatureRefused(f"The call is not signed: {header} is missing or has no signature.")
+        raise SignatureRefused(
+            f"The call is not signed: {header} is missing or has no signature.", fields={header: "is missing or empty"}
+        )
     if not any([hmac.compare_digest(one.encode(), expected.encode()) for one in given]):  # noqa: C419 - all are compared
-        raise SignatureRefused(f"The signature in {header} does not fit the body.")
+        raise SignatureRefused(
+            f"The signature in {header} does not fit the body.", fields={header: "does not fit the body"}
+        )
 
 
 def _check_time(moment: str, now: datetime, tolerance: float) -> None:
