@@ -236,14 +236,16 @@ async def test_daemon_when_its_instances_end_with_0_and_1_by_turns_then_no_recov
 ) -> None:
     desk.store = SqlLeaseStore(desk.database, at_end=[EndAlerts()])
     desk.rule("failure", "recovery")
-    desk.catalogue.add("demo", daemon={"crash_loop": 5, "delay": "1s", "stable": "1m"})
+    desk.catalogue.add("demo", daemon={"crash_loop": 5, "delay": "1s", "max_delay": "2s", "stable": "1m"})
     keeper = desk.keeper()
     for values in ({}, {"status": RunStatus.SUCCESS, "reason": None}) * 2:
         await crash(desk, keeper, 1, **values)
     assert [alert.event for alert in desk.alerts()] == ["failure", "failure"]
     assert all(alert.resolved_at is None for alert in desk.alerts())
+    await crash(desk, keeper, 4)  # the first of them makes it a loop, which is told instead of the others
+    assert [alert.event for alert in desk.alerts()] == ["failure"] * 3 + ["crash-loop"]
     await settle(desk, keeper, 20)
-    assert [alert.event for alert in desk.alerts()] == ["failure", "failure", "recovery"]
+    assert [alert.event for alert in desk.alerts()] == ["failure"] * 3 + ["crash-loop", "recovery"]
     assert all(alert.resolved_at is not None for alert in desk.alerts())
 
 

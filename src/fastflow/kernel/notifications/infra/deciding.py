@@ -31,6 +31,9 @@ RESOLVE: Final = (
     )
     .values(resolved_at=bindparam("at_moment"), next_repeat_at=None)
 )
+_LOOPS_TOLD: Final = select(ALERT.c.rule_id).where(
+    ALERT.c.pipeline_name == bindparam("of_pipeline"), ALERT.c.resolved_at.is_(None), ALERT.c.event == "crash-loop"
+)
 _MAX_TEXT: Final = 2000
 
 
@@ -158,6 +161,9 @@ class EndAlerts:
             for rule in load_rules(connection, ended.pipeline_name)
             if "failure" in rule.events and ended.reason in rule.reasons
         ]
+        if rules and ended.trigger == "daemon":  # that it crashes again and again was told: not each crash as well
+            told = set(connection.execute(_LOOPS_TOLD, {"of_pipeline": ended.pipeline_name}).scalars())
+            rules = [rule for rule in rules if rule.id not in told]
         if not rules:
             return
         run = ended.load(connection)
