@@ -19,7 +19,6 @@ from fastflow.kernel.http.app import build_app
 from fastflow.kit.errors import FastFlowError, InvalidInput
 from fastflow.kit.identity import Actor
 from fastflow.kit.log_lines import configure_logging
-from fastflow.pages import make_interface
 from fastflow.routers import Part, make_routers
 from fastflow.serve import KEY_MADE, Reporter
 from fastflow.settings import load_settings
@@ -63,6 +62,8 @@ def create_app(product: Product, *, local_actor: Actor | None = None) -> FastAPI
         )
     app.state.agents = agents
     if local_actor is None:
+        from fastflow.pages import make_interface  # commands without a server do without its imports
+
         app.state.interface = make_interface(product, authenticator, forget=authenticator.forget)
         app.mount("/ui", app.state.interface)
     return app
