@@ -45,6 +45,7 @@ async def test_login_when_right_sets_a_cookie_that_scripts_cannot_read_and_that_
         "pipelines": None,
         "grants": [],
         "csrf_token": answer.json()["csrf_token"],
+        "is_from_provider": False,
         "must_change_password": False,
     }
     assert await _count(rooms, "user.login") == 1

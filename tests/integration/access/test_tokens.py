@@ -36,6 +36,7 @@ async def test_token_when_made_is_shown_once_and_works(
         "pipelines": ["rfm"],
         "grants": [],
         "csrf_token": None,
+        "is_from_provider": False,
         "must_change_password": False,
     }
     with database.read() as connection:
