@@ -18,6 +18,7 @@ from fastflow.web import create_app
 NO_COMMAND = {
     "GET /auth/oidc/login": "only a browser logs in with a provider",
     "GET /auth/oidc/logout": "only a browser was logged in there",
+    "POST /auth/logout": "the command line has no logins",
     "GET /auth/sessions": "the command line has no logins",
     "GET /auth/me": "only a browser has a session, and a CSRF token for it",
     "PUT /auth/password": "a password is changed by its owner, who logs in with a browser",
