@@ -81,10 +81,17 @@ def add_node(ray_cluster: RayCluster) -> Iterator[Callable[[str], int]]:
 
 
 def _kill_node(leader: int) -> None:
-    """With all on it, whatever session that is in; the run first: nothing may tell of its end."""
+    """With all on it, whatever session that is in, as when a machine loses its power: all stand still before one is gone, so
+    that none of them tells of another's end."""
     with suppress(psutil.NoSuchProcess):
         top = psutil.Process(leader)
-        for process in reversed([top, *top.children(recursive=True)]):
+        still: dict[int, psutil.Process] = {}
+        while new := [each for each in (top, *top.children(recursive=True)) if each.pid not in still]:
+            for process in new:
+                still[process.pid] = process
+                with suppress(psutil.NoSuchProcess):
+                    process.suspend()
+        for process in still.values():
             with suppress(psutil.NoSuchProcess):
                 process.kill()
 

@@ -34,6 +34,11 @@ WAITS = 'import sys, time\nprint("begun", flush=True)\nprint("to the other strea
 LONG = 'for number in range(3000):\n    print("line", number)\n'
 FAILS = 'raise ValueError("no such customer")\n'
 
+pytestmark = [
+    pytest.mark.xdist_group("web"),
+    pytest.mark.long,
+]  # one worker: one server and one browser for all of them
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:

@@ -15,6 +15,11 @@ from fastflow.testing.served import Served
 PIPELINES = {"plain.py": 'print("done")\n'}
 PAGES = ("/users", "/users/admin", "/tokens", "/account", "/audit", "/audit/1", "/settings", "/doctor")
 
+pytestmark = [
+    pytest.mark.xdist_group("web-administration"),
+    pytest.mark.long,
+]  # one worker: one server and one browser for all of them
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:

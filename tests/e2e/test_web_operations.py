@@ -29,6 +29,11 @@ PIPELINES = {
     "quick.py": "print('done')\n",
 }
 
+pytestmark = [
+    pytest.mark.xdist_group("web-operations"),
+    pytest.mark.long,
+]  # one worker: one server and one browser for all of them
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:

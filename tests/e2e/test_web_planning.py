@@ -21,6 +21,11 @@ type = "string"
 KEYED = 'import os\nprint("it ends in " + os.environ["API_KEY"][-3:])\n'
 PICKY = 'import os\nif os.environ["PARAM_CITY"] not in ("Ulm", "Bern"):\n    raise LookupError("no such city")\n'
 
+pytestmark = [
+    pytest.mark.xdist_group("web-planning"),
+    pytest.mark.long,
+]  # one worker: one server and one browser for all of them
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -239,12 +244,17 @@ def test_dead_letters_when_replayed_one_or_all_then_with_the_parameters_of_the_p
     assert sorted(run["params"]["CITY"] for run in replayed) == ["Bern", "Ulm"]
 
 
-def test_rooms_when_examined_then_no_page_is_hard_to_use(anna: Visitor, started: Served) -> None:
+def test_rooms_when_examined_then_no_page_is_hard_to_use(anna: Visitor, started: Served, tmp_path: Path) -> None:
     body = {"pipeline_name": "greet", "trigger": "cron", "expression": "0 8 * * 1", "params": {"CITY": "Ulm"}}
     status, job = started.call("POST", "/scheduler/jobs", body)
     assert status == 201, job
     assert started.call("POST", "/secrets", {"key": "OTHER", "value": "long enough"})[0] == 201
     letter = started.call("POST", "/pipelines/picky/run?wait=45", {"params": {"CITY": "Nowhere"}})[1]["id"]
+    upstream = Upstream(tmp_path)
+    upstream.push({"examined/main.py": "print('one')\n"}, "First words")
+    for words in (("add", "examined", upstream.url), ("plan", "examined")):
+        done = started.cli("sync", *words)
+        assert done.returncode == 0, done.stderr
     sync = started.call("GET", "/sync/history")[1]["items"][0]["id"]
     paths = [
         "/schedules", "/schedules/new?pipeline=greet", f"/schedules/{job['id']}",
