@@ -117,8 +117,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """The modules and the tests stay to the end: no look for garbage has to go through them thousands of times."""
+    """The modules and the tests stay to the end: no look for garbage has to go through them thousands of times.
+
+    Raises:
+        pytest.UsageError: groups of tests were asked for and are not kept together.
+    """
     gc.freeze()
+    if getattr(session.config.option, "loadgroup", False):  # in a worker
+        strays = [item for item in session.items if item.get_closest_marker("xdist_group") and "@" not in item.nodeid]
+        if strays:
+            raise pytest.UsageError(f"These pytest and pytest-xdist forget groups of tests: {strays[0].nodeid}")
 
 
 _session: list[pytest.Config] = []
