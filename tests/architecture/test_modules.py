@@ -20,6 +20,7 @@ _NOT_IMPORTED = (
     "fastflow.kernel.executors.sidecar.",  # runs as scripts of its own, on sys.path
     "fastflow.kernel.executors.ray.node.",  # the same, on the nodes of a cluster
     "fastflow.migrations.env",  # Alembic runs it
+    "fastflow.apps.churn.method.",  # goes along with the room's pipelines, with libraries of theirs
 )
 
 
