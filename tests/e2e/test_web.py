@@ -1,22 +1,13 @@
 """The interface in a real browser, on a real server."""
 
 import re
-import shutil
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
-import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
-from tests.e2e.web_driver import toast_contrasts
+from tests.e2e.web_driver import PASSWORD, examine, on_one_worker, toast_contrasts
 
-from fastflow.testing.browser import Visitor, open_browser
+from fastflow.testing.browser import Visitor
 from fastflow.testing.served import Served
-
-PASSWORD = "correct-horse-battery"
-expect.set_options(timeout=30_000)
 
 GREET_SCRIPT = 'import os\nprint("\\x1b[32mHello " + os.environ["PARAM_CITY"] + "\\x1b[0m")\n'
 GREET_SETTINGS = """description = "Greets a city"
@@ -33,48 +24,15 @@ default = 1
 WAITS = 'import sys, time\nprint("begun", flush=True)\nprint("to the other stream", file=sys.stderr, flush=True)\ntime.sleep(600)\n'
 LONG = 'for number in range(3000):\n    print("line", number)\n'
 FAILS = 'raise ValueError("no such customer")\n'
+PIPELINES = {
+    "greet/main.py": GREET_SCRIPT,
+    "greet/pipeline.toml": GREET_SETTINGS,
+    "waits.py": WAITS,
+    "fails.py": FAILS,
+    "long.py": LONG,
+}
 
-pytestmark = [
-    pytest.mark.xdist_group("web"),
-    pytest.mark.long,
-]  # one worker: one server and one browser for all of them
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def started() -> Iterator[Served]:
-    """One server for all of these tests: what they look at, each of them has made."""
-    folder = Path(tempfile.mkdtemp(prefix="ff-"))
-    folder.chmod(0o755)
-    served = Served(folder)
-    (served.pipelines / "greet").mkdir()
-    (served.pipelines / "greet" / "main.py").write_text(GREET_SCRIPT)
-    (served.pipelines / "greet" / "pipeline.toml").write_text(GREET_SETTINGS)
-    served.add("waits", WAITS)
-    served.add("fails", FAILS)
-    served.add("long", LONG)
-    served.start()
-    served.token = served.cli("tokens", "create", "test", "--role", "admin").stdout.strip()
-    yield served
-    served.close()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def anna(browser: Browser, started: Served) -> Iterator[Visitor]:
-    """The first administrator, who replaces the one-time password on the way in."""
-    told = re.search(r"one-time password (\S+)", "\n".join(started.said))
-    assert told
-    visitor = Visitor(browser, started.url)
-    visitor.log_in("admin", told[1], at="/pipelines")
-    visitor.choose_password(told[1], PASSWORD)
-    yield visitor
-    visitor.close()
+pytestmark = on_one_worker("web")
 
 
 def test_web_when_used_by_hand_then_a_pipeline_runs_is_watched_cancelled_and_explained(
@@ -181,15 +139,7 @@ def test_web_when_somebody_may_only_look_then_the_server_refuses_what_the_page_d
 
 def test_web_when_examined_then_no_page_is_hard_to_use(anna: Visitor, started: Served) -> None:
     failed = started.call("POST", "/pipelines/fails/run?wait=60")[1]["id"]
-    found = []
-    for theme in ("light", "dark"):
-        anna.page.emulate_media(color_scheme=theme)
-        for path in ("/", "/pipelines", "/pipelines/greet", "/runs", f"/runs/{failed}"):
-            anna.open(path)
-            for violation in Axe().run(anna.page).response["violations"]:
-                if violation["impact"] in ("serious", "critical"):
-                    places = [node["html"][:160] for node in violation["nodes"]][:3]
-                    found.append(f"{theme} {path}: {violation['id']}: {places}")
+    found = examine(anna, ("/", "/pipelines", "/pipelines/greet", "/runs", f"/runs/{failed}"))
     assert not found, "\n".join(found)
 
 

@@ -2,43 +2,19 @@
 
 import json
 import re
-from collections.abc import Iterator
 
-import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
-from tests.e2e.web_driver import PASSWORD, examine, first_admin, serving
+from tests.e2e.web_driver import PASSWORD, examine, on_one_worker
 
-from fastflow.testing.browser import Visitor, open_browser
+from fastflow.testing.browser import Visitor
 from fastflow.testing.served import Served
 
 PIPELINES = {"plain.py": 'print("done")\n'}
+SETTINGS = {"ENVIRONMENT_RETENTION_DAYS": "12"}
 PAGES = ("/users", "/users/admin", "/tokens", "/account", "/audit", "/audit/1", "/settings", "/doctor")
 
-pytestmark = [
-    pytest.mark.xdist_group("web-administration"),
-    pytest.mark.long,
-]  # one worker: one server and one browser for all of them
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def started() -> Iterator[Served]:
-    with serving(PIPELINES, {"ENVIRONMENT_RETENTION_DAYS": "12"}) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def anna(browser: Browser, started: Served) -> Iterator[Visitor]:
-    """The first administrator."""
-    visitor = first_admin(browser, started)
-    yield visitor
-    visitor.close()
+pytestmark = on_one_worker("web-administration")
 
 
 def test_users_when_one_is_made_then_they_log_in_and_the_server_refuses_what_their_role_does_not_allow(

@@ -1,13 +1,11 @@
 """Working with runs in the interface: many at once, what one left, its pipeline, its log."""
 
 import re
-from collections.abc import Iterator
 
-import pytest
-from playwright.sync_api import Browser, expect
-from tests.e2e.web_driver import examine, first_admin, serving
+from playwright.sync_api import expect
+from tests.e2e.web_driver import examine, on_one_worker
 
-from fastflow.testing.browser import Visitor, open_browser
+from fastflow.testing.browser import Visitor
 from fastflow.testing.served import Served
 
 MEASURES = """import os, pathlib
@@ -29,29 +27,7 @@ PIPELINES = {
     "quick.py": "print('done')\n",
 }
 
-pytestmark = [
-    pytest.mark.xdist_group("web-operations"),
-    pytest.mark.long,
-]  # one worker: one server and one browser for all of them
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def started() -> Iterator[Served]:
-    with serving(PIPELINES) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def anna(browser: Browser, started: Served) -> Iterator[Visitor]:
-    visitor = first_admin(browser, started)
-    yield visitor
-    visitor.close()
+pytestmark = on_one_worker("web-operations")
 
 
 def test_runs_when_some_or_all_are_chosen_then_they_are_cancelled_and_run_again_together(

@@ -1,14 +1,12 @@
 """Schedules, secrets, repositories and dead letters in a real browser, on one real server."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from playwright.sync_api import Browser, expect
-from tests.e2e.web_driver import examine, first_admin, serving
+from playwright.sync_api import expect
+from tests.e2e.web_driver import examine, on_one_worker
 
-from fastflow.testing.browser import Visitor, open_browser
+from fastflow.testing.browser import Visitor
 from fastflow.testing.git_upstream import Upstream
 from fastflow.testing.served import Served
 
@@ -20,39 +18,17 @@ type = "string"
 """
 KEYED = 'import os\nprint("it ends in " + os.environ["API_KEY"][-3:])\n'
 PICKY = 'import os\nif os.environ["PARAM_CITY"] not in ("Ulm", "Bern"):\n    raise LookupError("no such city")\n'
+PIPELINES = {
+    "greet/main.py": GREET,
+    "greet/pipeline.toml": GREET_SETTINGS,
+    "keyed/main.py": KEYED,
+    "keyed/pipeline.toml": 'secrets = ["API_KEY"]\n',
+    "picky/main.py": PICKY,
+    "picky/pipeline.toml": "[retry]\nmax_retries = 0\ndead_letters = true\n",
+}
+SETTINGS = {"GIT_PROTOCOLS": "https,file"}
 
-pytestmark = [
-    pytest.mark.xdist_group("web-planning"),
-    pytest.mark.long,
-]  # one worker: one server and one browser for all of them
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def started() -> Iterator[Served]:
-    """One server for all of these tests: what they look at, each of them has made."""
-    pipelines = {
-        "greet/main.py": GREET,
-        "greet/pipeline.toml": GREET_SETTINGS,
-        "keyed/main.py": KEYED,
-        "picky/main.py": PICKY,
-        "picky/pipeline.toml": "[retry]\nmax_retries = 0\ndead_letters = true\n",
-        "keyed/pipeline.toml": 'secrets = ["API_KEY"]\n',
-    }
-    with serving(pipelines, {"GIT_PROTOCOLS": "https,file"}) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def anna(browser: Browser, started: Served) -> Iterator[Visitor]:
-    visitor = first_admin(browser, started)
-    yield visitor
-    visitor.close()
+pytestmark = on_one_worker("web-planning")
 
 
 def test_schedules_when_one_is_made_in_the_page_then_it_is_due_and_runs(anna: Visitor, started: Served) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
@@ -35,12 +36,17 @@ def serving(pipelines: Mapping[str, str], settings: Mapping[str, str] | None = N
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def on_one_worker(group: str) -> Sequence[pytest.MarkDecorator]:
+    """The marks of a file whose tests share one server and one browser, as the fixtures of `conftest.py` make them."""
+    return [pytest.mark.xdist_group(group), pytest.mark.long]
+
+
 def first_admin(browser: Browser, served: Served) -> Visitor:
-    """The first administrator, who replaces the one-time password on the way in."""
+    """The first administrator, who replaces the one-time password on the way in, to the page of the pipelines."""
     told = re.search(r"one-time password (\S+)", "\n".join(served.said))
     assert told
     visitor = Visitor(browser, served.url)
-    visitor.log_in("admin", told[1])
+    visitor.log_in("admin", told[1], at="/pipelines")
     visitor.choose_password(told[1], PASSWORD)
     return visitor
 
