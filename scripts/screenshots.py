@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 import screenshots_planning
+import screenshots_services
 
 from fastflow.testing.browser import Visitor, open_browser
 from fastflow.testing.served import Served
@@ -93,6 +94,7 @@ def fill(served: Served) -> None:
             target = served.pipelines / example.name
             shutil.copytree(example, target) if example.is_dir() else shutil.copy(example, target)
     screenshots_planning.fill(served)
+    screenshots_services.fill(served)
     served.add("nightly_export", EXPORT)
     for name, settings in (("hourly_report", REPORT), ("broken_settings", BROKEN)):
         (served.pipelines / name).mkdir()
@@ -120,8 +122,10 @@ def act(served: Served) -> dict[str, str]:
     run("nightly_export", wait=0)
     waiting = run("hourly_report", wait=0)
     planned = screenshots_planning.act(served, served.folder)
+    services = screenshots_services.act(served)
     return {
         **planned,
+        **services,
         "overview": "/",
         "pipelines": "/pipelines",
         "pipeline": "/pipelines/greet_city",

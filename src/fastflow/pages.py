@@ -39,6 +39,7 @@ def make_manifests(product: Product, forget: Callable[[], None]) -> "Sequence[Ma
     """What every room brings, in no particular order."""
     from fastflow.diagnosis import Diagnosis
     from fastflow.kernel.pipelines.service import WarmUp
+    from fastflow.ui.rooms.alerts.manifest import manifest as alerts
     from fastflow.ui.rooms.audit.manifest import manifest as audit
     from fastflow.ui.rooms.doctor.manifest import manifest as doctor
     from fastflow.ui.rooms.letters.manifest import manifest as letters
@@ -52,6 +53,7 @@ def make_manifests(product: Product, forget: Callable[[], None]) -> "Sequence[Ma
     from fastflow.ui.rooms.users.manifest import manifest as users
 
     failures, schedules, planned = product.failures.failures, product.schedules.schedules, product.schedules
+    told = product.notifications
     diagnosis = Diagnosis(product)
     # asked how far environments are, not told to build them
     warm_up = WarmUp(product.pipelines, product.environments, is_elsewhere=product.is_made_elsewhere)
@@ -69,4 +71,5 @@ def make_manifests(product: Product, forget: Callable[[], None]) -> "Sequence[Ma
         secrets(product.secrets, product.pipelines, product.sync.repositories),
         sync(product.sync.syncs),
         letters(product.failures.letters, failures),
+        alerts(told.alerts, told.rules, told.channels, product.pipelines),
     ]

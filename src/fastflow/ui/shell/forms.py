@@ -6,13 +6,16 @@ from typing import Any
 
 from nicegui import ui
 
-from fastflow.kit.errors import FastFlowError
+from fastflow.kit.durations import parse_duration
+from fastflow.kit.errors import FastFlowError, InvalidInput
 from fastflow.kit.secret_text import SecretText
+from fastflow.ui.hints import as_told
 from fastflow.ui.markup import Html, div, span, tag
 from fastflow.ui.shell.page import Fragment, Page
 from fastflow.ui.texts import Data, Phrase
 
 Changed = Callable[[], Awaitable[None]]
+_UNITS = (("d", 86400), ("h", 3600), ("m", 60))
 
 
 class Field:
@@ -36,6 +39,7 @@ class Field:
         is_required: bool = False,
     ) -> None:
         must = span(Data("*"), cls="must", title=page.t("shell.must")) if is_required else None
+        self._t = page.t
         self._box = ui.element("div").classes("run-field")
         with self._box:
             Fragment(
@@ -66,9 +70,14 @@ class Field:
         self.input.value = value
 
     def tell(self, problem: str) -> None:
-        """Say what is wrong with it; nothing: nothing is."""
-        self._wrong.show(div(Data(problem), cls="wrong", role="alert") if problem else Html(""))
+        """Say what is wrong with it, in the words of pages; nothing: nothing is."""
+        self._wrong.show(div(as_told(self._t, problem), cls="wrong", role="alert") if problem else Html(""))
         self.input.props["aria-invalid"] = "true" if problem else "false"
+
+    def wrong(self, name: str, key: str) -> InvalidInput:
+        """What cannot be read of it, to be raised: a phrase, by its key."""
+        problem = self._t(key)
+        return InvalidInput(problem, hint=self._t("shell.mend"), fields={name: problem})
 
     def show(self, *, is_shown: bool) -> None:
         """Show it, or leave it away."""
@@ -104,7 +113,7 @@ class Form:
         """Say what is wrong with each field; with the others nothing is."""
         told: dict[str, list[str]] = {}
         for place, problem in problems.items():
-            name = place.partition(".")[0].partition("[")[0]
+            name = place if place in self._fields else place.partition(".")[0].partition("[")[0]
             told.setdefault(name, []).append(problem if place == name else f"{place.partition('.')[2]}: {problem}")
         for name, field in self._fields.items():
             field.tell("; ".join(told.get(name, ())))
@@ -195,6 +204,44 @@ def switch_field(
         return ui.switch(value=value, on_change=_heard(page, changed))
 
     return Field(page, label, make, about=about)
+
+
+def typed_length(value: float | None) -> str:
+    """Seconds as people type them, in the largest unit that fits; None: nothing.
+
+    >>> typed_length(300.0), typed_length(90.0), typed_length(86400), typed_length(None)
+    ('5m', '90s', '1d', '')
+    """
+    if value is None:
+        return ""
+    for unit, size in _UNITS:
+        if value >= size and value % size == 0:
+            return f"{value / size:g}{unit}"
+    return f"{value:g}s"
+
+
+def read_length(field: Field, name: str, *, empty: float | None = None) -> float | None:
+    """The seconds that were typed; `empty` for nothing, and for 0.
+
+    Raises:
+        InvalidInput: no length of time; names the field.
+    """
+    text = field.text.removesuffix("s") if field.text.strip("0") == "s" else field.text
+    return parse_duration(text, name) if text.strip("0") else empty
+
+
+def read_number(field: Field, name: str) -> float | None:
+    """The number that was typed, with a point or a comma; None for nothing.
+
+    Raises:
+        InvalidInput: no number; names the field.
+    """
+    if not field.text:
+        return None
+    try:
+        return float(field.text.replace(",", "."))
+    except ValueError as error:
+        raise field.wrong(name, "shell.not_number") from error
 
 
 def _heard(page: Page, changed: Changed | None) -> Callable[..., Awaitable[None]] | None:

@@ -22,11 +22,9 @@ from fastflow.ui.markup import Html, div, join, span, tag
 from fastflow.ui.parts import heading
 from fastflow.ui.rooms.schedules.editor import TimingEditor
 from fastflow.ui.shell.controls import button
-from fastflow.ui.shell.forms import Form, area_field, choice_field, text_field
+from fastflow.ui.shell.forms import Form, area_field, choice_field, text_field, typed_length
 from fastflow.ui.shell.page import BASE, Fragment, Page
 from fastflow.ui.texts import Data
-
-_UNITS = (("d", 86400), ("h", 3600), ("m", 60))
 
 
 class ScheduleForms:
@@ -135,10 +133,10 @@ class _ScheduleForm:
                 "overlap": choice_field(page, t("schedules.overlap"), overlaps, begun.overlap),
                 "missed": choice_field(page, t("schedules.missed"), missed, begun.missed),
                 "catch_up_window": text_field(
-                    page, t("schedules.window"), _length(begun.catch_up_window), about=t("schedules.window_about")
+                    page, t("schedules.window"), typed_length(begun.catch_up_window), about=t("schedules.window_about")
                 ),
                 "jitter": text_field(
-                    page, t("schedules.jitter"), _length(begun.jitter or None), about=t("schedules.jitter_about")
+                    page, t("schedules.jitter"), typed_length(begun.jitter or None), about=t("schedules.jitter_about")
                 ),
                 "start_at": self._instant_field("start_at", begun.start_at),
                 "end_at": self._instant_field("end_at", begun.end_at),
@@ -247,13 +245,3 @@ def _instant(text: str, timezone: str) -> datetime | None:
         return None
     instant = datetime.fromisoformat(text)
     return instant if zone_problem(timezone) else instant.replace(tzinfo=load_zone(timezone))
-
-
-def _length(value: float | None) -> str:
-    """Seconds as people write them, in the largest unit that fits."""
-    if value is None:
-        return ""
-    for unit, size in _UNITS:
-        if value >= size and value % size == 0:
-            return f"{value / size:g}{unit}"
-    return f"{value:g}s"
