@@ -1,0 +1,193 @@
+"""The classifiers: logistic regression, random forest, gradient boosting, and what surrounds each of them.
+
+A model is preparation (chosen columns, medians for what is unknown), a scikit-learn estimator, and a calibration line on
+its log-odds. Fitted on one thread: the same data, settings and seed give the same model to the last bit.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
+
+from .panel import Booleans, Doubles, Floats, Integers
+from .problems import Refusal
+from .scores import log_odds, logistic_line, sigmoid
+
+KINDS = ("logistic", "random_forest", "gradient_boosting")
+EDGE = 1e-4
+"""Forests say 0 and 1; their shares are held this far off before the log-odds are taken."""
+
+DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "logistic": {"C": 0.01},
+    "random_forest": {"n_estimators": 200, "max_depth": 12, "min_samples_leaf": 10, "max_features": "sqrt"},
+    "gradient_boosting": {
+        "max_iter": 120,
+        "learning_rate": 0.08,
+        "max_leaf_nodes": 15,
+        "min_samples_leaf": 20,
+        "l2_regularization": 1.0,
+    },
+}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A fitted classifier with its preparation.
+
+    Args:
+        kind: one of `KINDS`.
+        columns: indices of the features it looks at, rising.
+        medians: of the training, in place of unknown values; one per column.
+        means, scales: for the logistic regression; zeros and ones for trees.
+        estimator: fitted by scikit-learn.
+        slope, intercept: calibration line on the log-odds; 1 and 0 before it is calibrated.
+    """
+
+    kind: str
+    columns: Integers
+    medians: Floats
+    means: Floats
+    scales: Floats
+    estimator: Any
+    slope: float = 1.0
+    intercept: float = 0.0
+
+    def prepare(self, matrix: Floats) -> Floats:
+        """The columns the estimator was fitted on, unknown values filled."""
+        chosen = matrix[:, self.columns]
+        filled = np.where(np.isnan(chosen), self.medians, chosen)
+        return np.asarray((filled - self.means) / self.scales, dtype=np.float32)
+
+    def raw_log_odds(self, matrix: Floats) -> Doubles:
+        """Log-odds before calibration, shape (n,)."""
+        with threadpool_limits(1):
+            probability = self.estimator.predict_proba(self.prepare(matrix))[:, 1].astype(np.float64)
+        return log_odds(probability, EDGE if self.kind == "random_forest" else 1e-12)
+
+    def predict(self, matrix: Floats) -> Doubles:
+        """Calibrated probability of churn, shape (n,)."""
+        return sigmoid(self.slope * self.raw_log_odds(matrix) + self.intercept)
+
+    def calibrated(self, raw: Doubles, churned: NDArray[np.int8]) -> "Model":
+        """The same model with its line fitted on predictions for customers it was not fitted on.
+
+        Source: Platt 1999, with his smoothed targets. A falling line, which would turn the ranking round, is refused:
+        such predictions carry nothing, and the model then says the base rate for everybody but for a trace.
+        """
+        positives, negatives = float(churned.sum()), float(len(churned) - churned.sum())
+        target = np.where(churned == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+        slope, intercept = logistic_line(raw, target)
+        if slope <= 0:
+            slope = 1e-3
+            intercept = float(np.log((positives + 1) / (negatives + 1)) - slope * raw.mean())
+        return replace(self, slope=slope, intercept=intercept)
+
+
+def screen(matrix: Floats, names: tuple[str, ...]) -> tuple[Integers, list[dict[str, str]]]:
+    """Columns worth fitting, and why each of the others is not: unknown throughout, constant, a duplicate.
+
+    Returns:
+        Indices of the kept columns, and rows of feature, reason; the first of equal columns is kept.
+    """
+    kept: list[int] = []
+    dropped = []
+    seen: dict[bytes, str] = {}
+    for index, name in enumerate(names):
+        column = matrix[:, index]
+        known = column[~np.isnan(column)]
+        if not known.size:
+            dropped.append({"feature": name, "reason": "never known"})
+        elif known.min() == known.max() and known.size == column.size:
+            dropped.append({"feature": name, "reason": "constant"})
+        else:
+            content = np.ascontiguousarray(column).tobytes()
+            if content in seen:
+                dropped.append({"feature": name, "reason": f"the same as {seen[content]}"})
+            else:
+                seen[content] = name
+                kept.append(index)
+    return np.array(kept, dtype=np.int64), dropped
+
+
+def fit_model(
+    kind: str,
+    matrix: Floats,
+    churned: NDArray[np.int8],
+    columns: Integers,
+    *,
+    seed: int,
+    parameters: Mapping[str, Any] | None = None,
+) -> Model:
+    """Fit one classifier; not calibrated yet.
+
+    Args:
+        matrix: shape (n, features). churned: 0 or 1, shape (n,). columns: which features to look at.
+        parameters: scikit-learn's, over `DEFAULTS`.
+
+    Raises:
+        Refusal: one outcome alone, no column left, or a parameter that scikit-learn does not take.
+    """
+    if churned.min() == churned.max():
+        word = "churned" if churned[0] else "stayed"
+        raise Refusal(
+            f"All {len(churned)} customers of the training {word}.",
+            "Choose windows in which some churned and some stayed.",
+        )
+    if not len(columns):
+        raise Refusal("No feature varies in the training.", "Check the data dictionary and the training window.")
+    chosen = matrix[:, columns]
+    medians = np.nanmedian(chosen, axis=0).astype(np.float32)
+    filled = np.where(np.isnan(chosen), medians, chosen)
+    means, scales = np.zeros_like(medians), np.ones_like(medians)
+    if kind == "logistic":
+        means = filled.mean(axis=0, dtype=np.float64).astype(np.float32)
+        spread = filled.std(axis=0, dtype=np.float64).astype(np.float32)
+        scales = np.where(spread > 0, spread, np.float32(1.0))
+    try:
+        estimator = _estimator(kind, {**DEFAULTS[kind], **(parameters or {})}, seed)
+        model = Model(kind, columns, medians, means, scales, estimator)
+        with threadpool_limits(1):
+            estimator.fit(model.prepare(matrix), churned.astype(np.int64))
+    except (TypeError, ValueError) as error:
+        raise Refusal(f"scikit-learn refuses to fit the {kind}: {error}", "Correct model_parameters.") from error
+    return model
+
+
+def _estimator(kind: str, parameters: Mapping[str, Any], seed: int) -> Any:
+    if kind == "logistic":
+        return LogisticRegression(max_iter=2000, tol=1e-6, **parameters)
+    if kind == "random_forest":
+        return RandomForestClassifier(random_state=seed, n_jobs=1, **parameters)
+    return HistGradientBoostingClassifier(random_state=seed, early_stopping=False, **parameters)
+
+
+def out_of_fold_log_odds(
+    kind: str,
+    matrix: Floats,
+    churned: NDArray[np.int8],
+    customers: Integers,
+    columns: Integers,
+    *,
+    seed: int,
+    parameters: Mapping[str, Any] | None = None,
+    folds: int = 5,
+) -> Doubles:
+    """Raw log-odds of every row by models that never saw its customer; shape (n,).
+
+    Folds are drawn over customers. A fold whose training would hold one outcome alone leaves its rows at NaN.
+    """
+    keys, who = np.unique(customers, return_inverse=True)
+    fold = np.random.default_rng(seed).permutation(len(keys))[who] % folds
+    raw = np.full(len(matrix), np.nan)
+    for number in range(folds):
+        inside: Booleans = fold == number
+        rest = churned[~inside]
+        if inside.any() and rest.size and rest.min() != rest.max():
+            model = fit_model(kind, matrix[~inside], rest, columns, seed=seed, parameters=parameters)
+            raw[inside] = model.raw_log_odds(matrix[inside])
+    return raw
