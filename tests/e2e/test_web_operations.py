@@ -24,6 +24,8 @@ PIPELINES = {
     "load/main.py": "print('loaded')\n",
     "load/pipeline.toml": 'after = ["extract"]\n',
     "waits.py": "import time\nprint('begun', flush=True)\ntime.sleep(600)\n",
+    "long.py": "print('needle at the beginning')\nprint('Error: the first')\n"
+    "for number in range(20_000):\n    print('line', number)\nprint('an error at the end')\n",
     "quick.py": "print('done')\n",
 }
 
@@ -130,7 +132,9 @@ def test_overview_when_runs_went_then_their_hour_tells_so_and_a_pipeline_is_star
     assert started.call("POST", "/pipelines/quick/run?wait=60")[1]["status"] == "SUCCESS"
     anna.open("/")
     cell = page.locator(".heat td a").first
-    expect(cell).to_have_attribute("title", re.compile(r"\d+ runs, 0 failed"), timeout=90_000)
+    expect(cell).to_have_attribute(
+        "title", re.compile(r"\d+ runs, 0 failed"), timeout=90_000
+    )  # it is counted now and then
     cell.click()
     page.wait_for_url(re.compile(r"/ui/runs\?since=.*&until="))
     expect(page.locator("tbody tr a.first", has_text="quick").first).to_be_visible()
@@ -138,6 +142,42 @@ def test_overview_when_runs_went_then_their_hour_tells_so_and_a_pipeline_is_star
     page.get_by_role("button", name="Start quick").click()
     page.wait_for_url(re.compile(r"/ui/runs/[0-9a-f-]{36}$"))
     expect(page.locator(".title .pill")).to_have_text("Succeeded")
+    assert not anna.complaints
+
+
+def test_log_when_it_is_longer_than_what_is_loaded_then_all_of_it_is_searched_and_two_tabs_show_the_same(
+    anna: Visitor, started: Served
+) -> None:
+    page = anna.page
+    run = started.call("POST", "/pipelines/long/run?wait=60")[1]["id"]
+    anna.open(f"/runs/{run}")
+    expect(page.locator(".log-line").last).to_contain_text("an error at the end")
+    page.get_by_role("searchbox", name="Find").fill("NEEDLE at")
+    page.get_by_role("button", name="Whole log").click()
+    expect(page.locator(".log-line.hit")).to_contain_text("needle at the beginning")
+    expect(page.locator(".log-foot")).to_contain_text("A part of it")
+    page.get_by_role("searchbox", name="Find").fill("")
+
+    # back at the end, whose own error is not the first one of the log
+    page.get_by_role("button", name="Follow").click()
+    expect(page.locator(".log-line").last).to_contain_text("an error at the end")
+    page.get_by_role("button", name="First error").click()
+    marked = page.locator(".log-line.at")
+    expect(marked).to_contain_text("Error: the first")
+
+    # a link to the line shows the same in another tab, and what comes below when it is scrolled to
+    where = marked.locator("a").get_attribute("href")
+    other = anna.context.new_page()
+    other.goto(f"{started.url}/ui/runs/{run}{where}")
+    expect(other.locator(".log-line.at")).to_contain_text("Error: the first")
+    to_end = "document.querySelector('.log-scroll').scrollTop = 1e9"
+    for _ in range(20):
+        other.evaluate(to_end)
+        if other.locator(".log-line", has_text="an error at the end").count():
+            break
+        other.wait_for_function("window.height !== (window.height = document.querySelector('.log-lines').offsetHeight)")
+    expect(other.locator(".log-line").last).to_contain_text("an error at the end")
+    other.close()
     assert not anna.complaints
 
 

@@ -88,8 +88,12 @@ def _add_log(router: APIRouter, logs: LogService) -> None:
                 min_length=1, max_length=1000, description="Only lines that contain this text (no regular expression)."
             ),
         ] = None,
+        ignore_case: Annotated[bool, Query(description="`grep` takes letters of either case (A to Z).")] = False,
         stream: Annotated[Stream | None, Query(description="Only this stream's lines.")] = None,
         times: Annotated[bool, Query(description="Lines as stored: time, stream, F or P, text.")] = False,
+        offsets: Annotated[
+            bool, Query(description="With `times`: each line begins with its byte offset in the file.")
+        ] = False,
         from_: Annotated[Offset, Query(alias="from", description="Byte offset in the file, moved back to a line.")] = 0,
         to: Annotated[Offset | None, Query(description="Byte offset in the file, moved on to a line's end.")] = None,
         download: Annotated[bool, Query(description="As a file to save.")] = False,
@@ -97,7 +101,16 @@ def _add_log(router: APIRouter, logs: LogService) -> None:
         """The log as text, the script's bytes as they are. `Log-From` and `Log-To` tell which bytes of the file it
         covers: ask again with `from` = `Log-To` for what comes later."""
         needle = grep.encode(errors="surrogatepass") if grep is not None else None
-        query = LogQuery(tail=tail, grep=needle, stream=stream, times=times, start=from_, end=to)
+        query = LogQuery(
+            tail=tail,
+            grep=needle,
+            ignore_case=ignore_case,
+            stream=stream,
+            times=times,
+            offsets=offsets and times,
+            start=from_,
+            end=to,
+        )
         run, log = logs.open_log(actor, parse_id(run_id, "run_id"), query)
         headers = {
             "Cache-Control": "no-cache",

@@ -38,6 +38,8 @@ class LogQuery:
         tail: only the last lines of what the other fields leave; None means all.
         grep: only lines whose text contains these bytes; None means all.
         stream: only this stream's lines; None means both.
+        ignore_case: whether `grep` takes ASCII letters of either case.
+        offsets: each line begins with its offset in the file and a space; only together with `times`.
         times: lines as stored, with time, stream and tag, instead of the text alone.
         start: offset in the file to begin at, moved back to the start of its line.
         end: offset in the file to stop before, moved on to the end of its line; None means the end of the log.
@@ -47,6 +49,8 @@ class LogQuery:
     grep: bytes | None = None
     stream: Stream | None = None
     times: bool = False
+    ignore_case: bool = False
+    offsets: bool = False
     start: int = 0
     end: int | None = None
 

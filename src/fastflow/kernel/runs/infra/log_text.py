@@ -45,7 +45,8 @@ class LogText:
     def is_file_bytes(self) -> bool:
         """Whether the answer is the file's own bytes from `start` to `end`."""
         query = self._query
-        return query.times and query.grep is None and query.stream is None and self._drop_before == self.start
+        is_plain = query.grep is None and query.stream is None and not query.offsets
+        return query.times and is_plain and self._drop_before == self.start
 
     def chunks(self) -> Iterator[bytes]:
         """The answer; may be asked for again, with the same result."""
@@ -105,6 +106,8 @@ class LogText:
         descriptor = self._log.descriptor
         if self._query.times:
             for span in spans:
+                if self._query.offsets:
+                    yield b"%d " % span.start
                 yield from read_range(descriptor, span.start, min(span.end + 1, self.end))
             return
         for span in spans:
@@ -113,16 +116,20 @@ class LogText:
             yield b"\n"
 
     def _matches(self, spans: list[Span]) -> bool:
-        needle = self._query.grep
-        assert needle is not None
+        needle = _folded(self._query, self._query.grep or b"")
         carry = b""
         for span in spans:
             for data in read_range(self._log.descriptor, span.text, span.end):
-                window = carry + data
+                window = carry + _folded(self._query, data)
                 if needle in window:
                     return True
                 carry = window[-(len(needle) - 1) :] if len(needle) > 1 else b""
         return not needle
+
+
+def _folded(query: LogQuery, data: bytes) -> bytes:
+    """The bytes as they are compared."""
+    return data.lower() if query.ignore_case else data
 
 
 def read_range(descriptor: int, start: int, end: int) -> Iterator[bytes]:
@@ -148,12 +155,14 @@ class _Lines:
     def may_skip(self, block: bytes) -> bool:
         """Whether no line of the block can match, seen without taking it apart."""
         needle = self._query.grep
-        if needle is None or self._open or needle in block:
+        if needle is None or self._open or _folded(self._query, needle) in _folded(self._query, block):
             return False
         return not any(mark in block for mark in _PART_MARKS)
 
     def is_plain(self, rows: list[bytes]) -> bool:
         """Whether every line is a full one and none waits: then whole blocks are done at once."""
+        if self._query.ignore_case or self._query.offsets:
+            return False
         return not self._open and {row[TAG_SLICE] for row in rows} <= FULL_TAGS.keys()
 
     def plain_text(self, rows: list[bytes]) -> bytes:

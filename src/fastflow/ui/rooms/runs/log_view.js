@@ -6,6 +6,9 @@ const FIRST = 1000;
 const EARLIER = 2000;
 const MOST = 200000;
 const MOST_AT_ONCE = 8 * 1024 * 1024;
+const WINDOW = 512 * 1024;
+const MOST_HITS = 1000;
+const ERROR_WORDS = ["traceback", "error", "exception", "fatal", "critical", "panic"];
 const ERROR = /\b(error|exception|traceback|fatal|critical|panic)\b/i;
 const SGR = /\x1b\[([0-9;]*)m/g;
 const OTHER = /\x1b(?:\[[0-9;?]*[ -/]*[@-ln-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][0-9A-B]|[=>A-Z])/g;
@@ -82,6 +85,27 @@ async function read(answer) {
   return { lines, from, to };
 }
 
+// Lines of the whole log that hold a text: [offset, line], as they are found, until `take` says that it is enough.
+async function find(address, take, signal) {
+  const answer = await fetch(address, { signal });
+  if (!answer.ok) throw new Error(answer.status);
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  let isPart = false;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const rows = (rest + value).split("\n");
+    rest = rows.pop();
+    for (const row of rows) {
+      const [, at, tag, text] = /^(\d+) (?:\S+ \S+ ([FP]) ?)?([^]*)$/.exec(row) || [null, NaN, "F", row];
+      const isFirst = !isPart;
+      isPart = tag === "P";
+      if (isFirst && take(Number(at), text)) { await reader.cancel(); return; }
+    }
+  }
+}
+
 const plain = (text) => pieces(text).map(([part]) => part).join("");
 
 export default {
@@ -93,8 +117,9 @@ export default {
         <span class="grow"></span>
         <input type="search" v-model="wanted" :placeholder="words.find" :aria-label="words.find"
                @keydown.enter.prevent="step($event.shiftKey ? -1 : 1)">
-        <span class="muted number" v-if="wanted">{{ hits.length ? (hit + 1) + '/' + hits.length : '0' }}</span>
-        <button class="tool" @click="toError" :disabled="!hasError" v-if="hasError">{{ words.first_error }}</button>
+        <span class="muted number" v-if="wanted" role="status">{{ found }}</span>
+        <button class="tool" v-if="wanted && isPart && !all" :disabled="isSearching" @click="searchAll">{{ words.search_all }}</button>
+        <button class="tool" @click="toError" :disabled="isSearching" v-if="hasError || isPart">{{ words.first_error }}</button>
         <button class="tool" :aria-pressed="String(times)" @click="times = !times; draw()">{{ words.times }}</button>
         <button class="tool" :aria-pressed="String(follows)" @click="toggleFollow" v-if="!ended">{{ follows ? words.following : words.follow }}</button>
         <a class="tool" :href="url + '?download=true'" :title="words.download" :aria-label="words.download" download>
@@ -109,17 +134,25 @@ export default {
       <div class="log-foot"><span>{{ state }}</span><span class="number">{{ (earlier > 0 ? words.lines_at_end : count === 1 ? words.line : words.lines).replace('{n}', count.toLocaleString(language)) }}</span></div>
     </section>`,
   data: () => ({
+    all: null, isSearching: false, more: false,
     count: 0, follows: true, times: false, wanted: "", hit: 0, hits: [], hasError: false, ended: false, lost: false, gone: "", earlier: 0, isLoaded: false,
   }),
   computed: {
+    isPart() { return this.earlier > 0 || this.more; },
+    found() {
+      const count = this.all ? this.all.length : this.hits.length;
+      return count ? `${this.hit + 1}/${count}${this.all && count >= MOST_HITS ? "+" : ""}` : "0";
+    },
     state() {
       if (this.gone) return "";
       if (this.lost) return this.words.lost;
+      if (this.isSearching) return this.words.searching;
+      if (this.more) return this.words.part;
       return this.ended ? this.words.ended : this.words.streaming;
     },
   },
   watch: {
-    wanted() { this.hit = 0; this.search(); if (this.hits.length) this.step(0); else this.draw(); },
+    wanted() { this.hit = 0; this.all = null; this.stopSearching(); this.search(); if (this.hits.length) this.step(0); else this.draw(); },
   },
   created() {
     this.store = [];
@@ -134,6 +167,7 @@ export default {
   },
   unmounted() {
     this.source?.close();
+    this.stopSearching();
     clearTimeout(this.later);
     this.resized?.disconnect();
     cancelAnimationFrame(this.frame);
@@ -155,13 +189,58 @@ export default {
           this.later = setTimeout(() => this.begin(place), 1500);
           return;
         }
-      } else {
-        this.follows = false;
-        this.marked = this.earlier = this.last = place;
-      }
+      } else if (!(await this.beginAt(place))) return;
       this.lost = false;
       this.isLoaded = true;
-      this.open();
+      if (!this.more) this.open();
+    },
+    // Around a place in the middle, of which the rest is loaded when it is scrolled to; the end may be far away.
+    async beginAt(place) {
+      this.follows = false;
+      try {
+        const answer = await fetch(`${this.url}?from=${place}&to=${place + WINDOW}&times=true`);
+        if (answer.status === 422) { this.follows = true; await this.begin(null); return false; } // beyond the end
+        if (answer.status === 404) { this.gone = this.words.removed; this.ended = this.isLoaded = true; return false; }
+        if (!answer.ok) throw new Error(answer.status);
+        const { lines, from, to } = await read(answer);
+        this.earlier = from;
+        this.marked = from;
+        this.last = to;
+        this.more = Number(answer.headers.get("Log-To")) >= place + WINDOW;
+        this.put(lines);
+        return true;
+      } catch {
+        this.lost = true;
+        this.later = setTimeout(() => this.begin(place), 1500);
+        return false;
+      }
+    },
+    async restart(place) {
+      this.source?.close();
+      clearTimeout(this.later);
+      this.store = [];
+      this.hits = [];
+      this.earlier = 0;
+      this.marked = -1;
+      this.more = this.wasMarked = this.hasError = this.ended = false;
+      this.follows = place === null;
+      await this.begin(place);
+      if (place !== null) await this.loadEarlier();
+    },
+    async loadLater() {
+      if (this.isLoading || !this.more) return;
+      this.isLoading = true;
+      try {
+        const answer = await fetch(`${this.url}?from=${this.last}&to=${this.last + WINDOW}&times=true`);
+        if (!answer.ok) return;
+        const { lines, to } = await read(answer);
+        this.more = Number(answer.headers.get("Log-To")) >= this.last + WINDOW;
+        this.last = Math.max(to, this.last);
+        this.put(lines);
+        if (!this.more) this.open();
+      } finally {
+        this.isLoading = false;
+      }
     },
     open() {
       const source = (this.source = new EventSource(`${this.url}/stream?since=${this.last}`));
@@ -218,7 +297,7 @@ export default {
         if (this.follows) this.toEnd();
         else if (this.marked >= 0 && !this.wasMarked) {
           this.wasMarked = true;
-          this.$refs.scroll.scrollTop = 0;
+          this.show(Math.max(0, this.placeOf(this.marked)));
         }
       });
     },
@@ -241,7 +320,7 @@ export default {
       row.className = `log-line${line.stream === "stderr" && !line.ours ? " err" : ""}${line.ours ? " ours" : ""}`;
       row.style.top = `${number * LINE}px`;
       if (line.at === this.marked) row.classList.add("at");
-      if (this.wanted && this.hits[this.hit] === number) row.classList.add("hit");
+      if (this.wanted && (this.all ? this.all[this.hit] === line.at : this.hits[this.hit] === number)) row.classList.add("hit");
       const link = document.createElement("a");
       link.href = `#at-${line.at}`;
       link.textContent = this.earlier > 0 ? "·" : (number + 1).toLocaleString(this.language);
@@ -279,9 +358,47 @@ export default {
       this.hits = [];
       if (!wanted) return;
       this.store.forEach((line, number) => plain(line.line).toLowerCase().includes(wanted) && this.hits.push(number));
-      if (this.hit >= this.hits.length) this.hit = 0;
+      if (!this.all && this.hit >= this.hits.length) this.hit = 0;
+    },
+    placeOf(at) { return this.store.findIndex((line) => line.at === at); },
+    async searchWhole(take, texts, until = () => Infinity) {
+      this.stopSearching();
+      const search = (this.searching = new AbortController());
+      this.isSearching = true;
+      try {
+        for (const text of texts) {
+          const to = until() < Infinity ? `&to=${until()}` : "";
+          await find(`${this.url}?grep=${encodeURIComponent(text)}&ignore_case=true&times=true&offsets=true${to}`, take, search.signal);
+        }
+      } catch (error) {
+        if (error.name !== "AbortError") this.lost = true;
+        return false;
+      } finally {
+        if (this.searching === search) this.isSearching = false;
+      }
+      return !search.signal.aborted;
+    },
+    stopSearching() { this.searching?.abort(); this.isSearching = false; },
+    async searchAll() {
+      const found = [];
+      const isDone = await this.searchWhole((at) => found.push(at) >= MOST_HITS, [this.wanted]);
+      if (!isDone) return;
+      this.all = found;
+      this.hit = 0;
+      if (found.length) await this.toPlace(found[0]);
+    },
+    async toPlace(at) {
+      const number = this.placeOf(at);
+      if (number >= 0) this.show(number);
+      else await this.restart(at);
     },
     step(by) {
+      if (this.all?.length) {
+        this.hit = (this.hit + by + this.all.length) % this.all.length;
+        this.toPlace(this.all[this.hit]);
+        return;
+      }
+      if (!this.hits.length && this.wanted && this.isPart && !this.all) { this.searchAll(); return; }
       if (!this.hits.length) return;
       this.hit = (this.hit + by + this.hits.length) % this.hits.length;
       this.show(this.hits[this.hit]);
@@ -292,11 +409,22 @@ export default {
       scroll.scrollTop = Math.max(0, number * LINE - scroll.clientHeight / 2);
       this.draw();
     },
-    toError() {
-      const number = this.store.findIndex((line) => ERROR.test(line.line));
-      if (number < 0) return;
-      this.marked = this.store[number].at;
-      this.show(number);
+    async toError() {
+      let first = Infinity;
+      if (this.isPart) {
+        // the first of the whole log, by each of the words that may stand in it
+        const isDone = await this.searchWhole((at, text) => {
+          if (at < first && ERROR.test(text)) first = at;
+          return at >= first;
+        }, ERROR_WORDS, () => first);
+        if (!isDone) return;
+      } else {
+        first = this.store.find((line) => ERROR.test(line.line))?.at ?? Infinity;
+      }
+      if (first === Infinity) { this.hasError = false; return; }
+      await this.toPlace(first);
+      this.marked = first;
+      this.draw();
     },
     toEnd() {
       const { scroll } = this.$refs;
@@ -304,12 +432,15 @@ export default {
       this.draw();
     },
     toggleFollow() {
+      if (this.more) { this.restart(null); return; }
       this.follows = !this.follows;
       if (this.follows) this.toEnd();
     },
     scrolled() {
       const { scroll } = this.$refs;
-      const isAtEnd = scroll.scrollTop + scroll.clientHeight >= scroll.scrollHeight - LINE;
+      const left = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight;
+      const isAtEnd = left <= LINE && !this.more;
+      if (left < LINE * 20 && this.more) this.loadLater();
       if (this.follows && !isAtEnd && scroll.scrollTop < this.top) this.follows = false;
       else if (!this.follows && isAtEnd && scroll.scrollTop > this.top) this.follows = true;
       this.top = scroll.scrollTop;
@@ -317,7 +448,7 @@ export default {
       this.draw();
     },
     async loadEarlier() {
-      if (this.isLoading) return;
+      if (this.isLoading || this.earlier <= 0) return;
       this.isLoading = true;
       try {
         const answer = await fetch(`${this.url}?to=${this.earlier}&tail=${EARLIER}&times=true`);

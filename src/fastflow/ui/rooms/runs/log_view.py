@@ -7,6 +7,7 @@ from fastflow.ui.texts import Texts
 _WORDS = (
     "title", "find", "first_error", "times", "follow", "following", "download", "nothing", "waiting", "removed", "lines", "line",
     "lost", "ended", "streaming", "skipped", "link", "lines_at_end",
+    "search_all", "searching", "part",
 )  # fmt: skip
 
 

@@ -79,6 +79,21 @@ def test_text_when_asked_for_all_then_parts_are_joined_and_bytes_kept(log_path: 
     assert read(tail=0) == b""
 
 
+def test_text_when_searched_in_either_case_with_offsets_then_each_line_says_where_it_begins(
+    log_path: Path, read: Read
+) -> None:
+    data = write(log_path, MIXED)
+    assert read(grep=b"THREE") == b""
+    assert read(grep=b"THREE", ignore_case=True) == b"three \xff\n"
+    found = read(grep=b"TWO", ignore_case=True, times=True, offsets=True).splitlines(keepends=True)
+    assert len(found) == 2  # a line in parts, as it is stored
+    for row in found:
+        offset, _, stored = row.partition(b" ")
+        assert data[int(offset) :].startswith(stored)
+    everything = read(times=True, offsets=True).splitlines(keepends=True)
+    assert sorted(row.partition(b" ")[2] for row in everything) == sorted(data.splitlines(keepends=True))
+
+
 def test_text_when_a_line_of_10_mb_is_in_the_way_then_it_comes_whole_in_little_memory(
     log_path: Path, read: Read
 ) -> None:
