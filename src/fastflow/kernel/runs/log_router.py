@@ -21,6 +21,7 @@ from fastflow.kit.ids import parse_id
 
 MAX_OFFSET = 2**62
 MAX_TAIL = 100_000
+MAX_GREPS = 20
 
 RunId = Annotated[str, Path(description="Id of the run.", max_length=100)]
 Offset = Annotated[int, Query(ge=0, le=MAX_OFFSET)]
@@ -83,12 +84,16 @@ def _add_log(router: APIRouter, logs: LogService) -> None:
         run_id: RunId,
         tail: Annotated[int | None, Query(ge=0, le=MAX_TAIL, description="Only the last lines.")] = None,
         grep: Annotated[
-            str | None,
+            list[Annotated[str, StringConstraints(min_length=1, max_length=1000)]] | None,
             Query(
-                min_length=1, max_length=1000, description="Only lines that contain this text (no regular expression)."
+                max_length=MAX_GREPS,
+                description="Only lines that contain this text (no regular expression); given more than once, one of them.",
             ),
         ] = None,
         ignore_case: Annotated[bool, Query(description="`grep` takes letters of either case (A to Z).")] = False,
+        whole_words: Annotated[
+            bool, Query(description="`grep` takes the text where no letter, digit or underscore stands beside it.")
+        ] = False,
         stream: Annotated[Stream | None, Query(description="Only this stream's lines.")] = None,
         times: Annotated[bool, Query(description="Lines as stored: time, stream, F or P, text.")] = False,
         offsets: Annotated[
@@ -100,10 +105,12 @@ def _add_log(router: APIRouter, logs: LogService) -> None:
     ) -> Response:
         """The log as text, the script's bytes as they are. `Log-From` and `Log-To` tell which bytes of the file it
         covers: ask again with `from` = `Log-To` for what comes later."""
-        needle = grep.encode(errors="surrogatepass") if grep is not None else None
+        needles = [text.encode(errors="surrogatepass") for text in grep or ()]
         query = LogQuery(
             tail=tail,
-            grep=needle,
+            grep=needles[0] if needles else None,
+            or_grep=tuple(needles[1:]),
+            whole_words=whole_words,
             ignore_case=ignore_case,
             stream=stream,
             times=times,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fastflow.kernel.runs.domain.log_line import LogLine, Stream
+from fastflow.kernel.runs.domain.log_needles import Needles
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,8 @@ class LogQuery:
     Attributes:
         tail: only the last lines of what the other fields leave; None means all.
         grep: only lines whose text contains these bytes; None means all.
+        or_grep: or one of these; only together with `grep`.
+        whole_words: whether `grep` takes them as words of their own alone.
         stream: only this stream's lines; None means both.
         ignore_case: whether `grep` takes ASCII letters of either case.
         offsets: each line begins with its offset in the file and a space; only together with `times`.
@@ -47,12 +50,22 @@ class LogQuery:
 
     tail: int | None = None
     grep: bytes | None = None
+    or_grep: tuple[bytes, ...] = ()
+    whole_words: bool = False
     stream: Stream | None = None
     times: bool = False
     ignore_case: bool = False
     offsets: bool = False
     start: int = 0
     end: int | None = None
+
+    @property
+    def needles(self) -> Needles | None:
+        """What lines have to hold one of; None: nothing."""
+        if self.grep is None:
+            return None
+        texts = (self.grep, *self.or_grep)
+        return Needles.of(texts, ignore_case=self.ignore_case, whole_words=self.whole_words)
 
     @property
     def is_filtered(self) -> bool:

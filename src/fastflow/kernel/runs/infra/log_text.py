@@ -7,6 +7,7 @@ whole, wherever the other stream's lines stand between their parts.
 import os
 from collections import deque
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import NamedTuple
 
 from fastflow.kernel.runs.domain.log_line import FULL_TAGS, HEAD_BYTES, TAG_SLICE, Stream, read_head
@@ -35,6 +36,7 @@ class LogText:
     def __init__(self, log: LogFile, query: LogQuery) -> None:
         self._log = log
         self._query = query
+        self._needles = query.needles
         self.start, self.end = log.align(query.start, query.end)
         self._drop_before = self.start
         if query.tail is not None and query.grep is None:
@@ -64,7 +66,7 @@ class LogText:
             rows = block.split(b"\n")
             last = rows.pop()
             if not last and offset >= self._drop_before and lines.is_plain(rows):
-                if text := lines.plain_text(rows):
+                if text := lines.plain_text(offset, rows):
                     yield text
                 continue
             yield from self._render_all(lines.take(offset, rows, last))
@@ -116,20 +118,12 @@ class LogText:
             yield b"\n"
 
     def _matches(self, spans: list[Span]) -> bool:
-        needle = _folded(self._query, self._query.grep or b"")
-        carry = b""
-        for span in spans:
-            for data in read_range(self._log.descriptor, span.text, span.end):
-                window = carry + _folded(self._query, data)
-                if needle in window:
-                    return True
-                carry = window[-(len(needle) - 1) :] if len(needle) > 1 else b""
-        return not needle
-
-
-def _folded(query: LogQuery, data: bytes) -> bytes:
-    """The bytes as they are compared."""
-    return data.lower() if query.ignore_case else data
+        if self._needles is None:
+            return True
+        descriptor = self._log.descriptor
+        return self._needles.occur_in_chunks(
+            data for span in spans for data in read_range(descriptor, span.text, span.end)
+        )
 
 
 def read_range(descriptor: int, start: int, end: int) -> Iterator[bytes]:
@@ -147,6 +141,7 @@ class _Lines:
 
     def __init__(self, query: LogQuery, drop_before: int) -> None:
         self._query = query
+        self._needles = query.needles
         self._drop_before = drop_before
         self._open: dict[Stream, list[Span]] = {}
         wanted = {tag for tag, stream in FULL_TAGS.items() if query.stream in (None, stream)}
@@ -154,23 +149,23 @@ class _Lines:
 
     def may_skip(self, block: bytes) -> bool:
         """Whether no line of the block can match, seen without taking it apart."""
-        needle = self._query.grep
-        if needle is None or self._open or _folded(self._query, needle) in _folded(self._query, block):
+        if self._needles is None or self._open or self._needles.may_be_in(block):
             return False
         return not any(mark in block for mark in _PART_MARKS)
 
     def is_plain(self, rows: list[bytes]) -> bool:
         """Whether every line is a full one and none waits: then whole blocks are done at once."""
-        if self._query.ignore_case or self._query.offsets:
-            return False
         return not self._open and {row[TAG_SLICE] for row in rows} <= FULL_TAGS.keys()
 
-    def plain_text(self, rows: list[bytes]) -> bytes:
-        tag, needle = self._wanted_tag, self._query.grep
-        if tag is not None:
-            rows = [row for row in rows if row[TAG_SLICE] == tag]
-        if needle is not None:
-            rows = [row for row in rows if row.find(needle, HEAD_BYTES) >= 0]
+    def plain_text(self, offset: int, rows: list[bytes]) -> bytes:
+        """What the query leaves of full lines, of which the first begins at the offset."""
+        if self._query.offsets:
+            at = self._starts(offset, rows)
+            return b"".join(
+                b"%d %s\n" % (start, row) for start, row in zip(at, rows, strict=True) if self._is_wanted(row)
+            )
+        if self._needles is not None or self._wanted_tag is not None:
+            rows = [row for row in rows if self._is_wanted(row)]
         if not rows:
             return b""
         if not self._query.times:
@@ -179,12 +174,20 @@ class _Lines:
         return b"\n".join(rows)
 
     def plain_matches(self, offset: int, rows: list[bytes]) -> Iterator[list[Span]]:
-        tag, needle = self._wanted_tag, self._query.grep
-        assert needle is not None
-        for row in rows:
-            if row.find(needle, HEAD_BYTES) >= 0 and tag in (None, row[TAG_SLICE]):
-                yield [Span(offset, offset + HEAD_BYTES, offset + len(row))]
-            offset += len(row) + 1
+        """The full lines that the query leaves, of which the first begins at the offset."""
+        for start, row in zip(self._starts(offset, rows), rows, strict=True):
+            if self._is_wanted(row):
+                yield [Span(start, start + HEAD_BYTES, start + len(row))]
+
+    @staticmethod
+    def _starts(offset: int, rows: list[bytes]) -> list[int]:
+        return list(accumulate((len(row) + 1 for row in rows[:-1]), initial=offset)) if rows else []
+
+    def _is_wanted(self, row: bytes) -> bool:
+        if self._wanted_tag is not None and row[TAG_SLICE] != self._wanted_tag:
+            return False
+        needles = self._needles
+        return needles is None or needles.occur_in(needles.fold(row), HEAD_BYTES)
 
     def take(self, offset: int, rows: list[bytes], last: bytes) -> Iterator[tuple[list[Span], bool]]:
         """Whole lines that end among `rows`; `last` is what stands after the last newline."""

@@ -6,12 +6,12 @@ from fastflow.ui.texts import Texts
 
 _WORDS = (
     "title", "find", "first_error", "times", "follow", "following", "download", "nothing", "waiting", "removed", "lines", "line",
-    "lost", "ended", "streaming", "skipped", "link", "lines_at_end",
+    "lost", "ended", "streaming", "link", "beginning", "lines_at_end",
     "search_all", "searching", "part",
 )  # fmt: skip
 
 
-class LogView(Element, component="log_view.js"):
+class LogView(Element, component="log_view.js", esm={"fastflow-log": "log"}):
     """A run's log, following its end.
 
     Args:

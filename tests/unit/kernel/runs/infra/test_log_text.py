@@ -90,6 +90,8 @@ def test_text_when_searched_in_either_case_with_offsets_then_each_line_says_wher
     for row in found:
         offset, _, stored = row.partition(b" ")
         assert data[int(offset) :].startswith(stored)
+    assert read(grep=b"absent", or_grep=(b"one", b"hree")) == b"one\nthree \xff\n"
+    assert read(grep=b"absent", or_grep=(b"one", b"hree"), whole_words=True) == b"one\n"
     everything = read(times=True, offsets=True).splitlines(keepends=True)
     assert sorted(row.partition(b" ")[2] for row in everything) == sorted(data.splitlines(keepends=True))
 
