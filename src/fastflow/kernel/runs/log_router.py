@@ -84,11 +84,14 @@ def _add_log(router: APIRouter, logs: LogService) -> None:
         run_id: RunId,
         tail: Annotated[int | None, Query(ge=0, le=MAX_TAIL, description="Only the last lines.")] = None,
         grep: Annotated[
-            list[Annotated[str, StringConstraints(min_length=1, max_length=1000)]] | None,
+            str | None,
             Query(
-                max_length=MAX_GREPS,
-                description="Only lines that contain this text (no regular expression); given more than once, one of them.",
+                min_length=1, max_length=1000, description="Only lines that contain this text (no regular expression)."
             ),
+        ] = None,
+        or_grep: Annotated[
+            list[Annotated[str, StringConstraints(min_length=1, max_length=1000)]] | None,
+            Query(max_length=MAX_GREPS, description="With `grep`: or one of these texts."),
         ] = None,
         ignore_case: Annotated[bool, Query(description="`grep` takes letters of either case (A to Z).")] = False,
         whole_words: Annotated[
@@ -105,11 +108,11 @@ def _add_log(router: APIRouter, logs: LogService) -> None:
     ) -> Response:
         """The log as text, the script's bytes as they are. `Log-From` and `Log-To` tell which bytes of the file it
         covers: ask again with `from` = `Log-To` for what comes later."""
-        needles = [text.encode(errors="surrogatepass") for text in grep or ()]
+        needles = [text.encode(errors="surrogatepass") for text in (grep, *(or_grep or ())) if text is not None]
         query = LogQuery(
             tail=tail,
-            grep=needles[0] if needles else None,
-            or_grep=tuple(needles[1:]),
+            grep=needles[0] if grep is not None else None,
+            or_grep=tuple(needles[1:]) if grep is not None else (),
             whole_words=whole_words,
             ignore_case=ignore_case,
             stream=stream,

@@ -369,7 +369,7 @@ export default {
     async toError() {
       let first = this.isPart ? null : this.store.find(hasError)?.at;
       if (this.isPart) {
-        const words = ERROR_WORDS.map((word) => `grep=${word}`).join("&");
+        const words = ERROR_WORDS.map((word, number) => `${number ? "or_" : ""}grep=${word}`).join("&");
         if (!(await this.searchWhole(`${words}&whole_words=true`, (at) => { first = at; return true; }))) return;
       }
       if (first === null || first === undefined) { this.hasError = false; return; }
