@@ -126,7 +126,7 @@ def test_web_when_somebody_may_only_look_then_the_server_refuses_what_the_page_d
     expect(button).to_be_disabled()
     expect(button).to_have_attribute("title", re.compile("Bediener"))
     button.evaluate("each => { each.disabled = false; each.click() }")
-    expect(page.locator(".q-notification.problem")).to_contain_text("operator")
+    expect(page.locator(".q-notification.problem")).to_contain_text("Dafür ist die Rolle operator")
     mine = [run for run in started.call("GET", "/runs")[1]["items"] if run["submitted_by"] == "user:vera"]
     assert mine == []
 

@@ -126,7 +126,7 @@ def choice(
 
 
 def heading(
-    title: Phrase | Data, *beside: Child, trail: Sequence[tuple[str, Phrase | Data]] = (), under: Child = None
+    title: Phrase | Data | Html, *beside: Child, trail: Sequence[tuple[str, Phrase | Data]] = (), under: Child = None
 ) -> Html:
     """The head of a page, with the way to it."""
     way = [join(span(Data("/")) if number else None, link(path, label)) for number, (path, label) in enumerate(trail)]

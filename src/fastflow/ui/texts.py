@@ -81,6 +81,10 @@ class Texts:
         """Sentences one after the other."""
         return Phrase(" ".join(sentences))
 
+    def in_language(self, language: str) -> "Texts":
+        """The same phrases in another language."""
+        return Texts(self._phrases, language)
+
     def has(self, key: str) -> bool:
         """Whether there is such a phrase."""
         return key in self._phrases

@@ -70,11 +70,11 @@ def _missing(page: Page, role: Role) -> Phrase:
     return page.t("shell.needs_role", role=page.t(f"shell.role_{role.word}"))
 
 
-async def confirm(question: Phrase, text: Phrase | Data, *, yes: Phrase, no: Phrase) -> bool:
+async def confirm(question: Phrase, text: Phrase | Data | Html, *, yes: Phrase, no: Phrase) -> bool:
     """Whether somebody means it."""
     with ui.dialog() as dialog, ui.card().classes("confirm").props('role="alertdialog"'):
         ui.html(question, sanitize=True, tag="h2")
-        ui.html(text, sanitize=True, tag="p").classes("muted")
+        ui.html(join(text), sanitize=True, tag="p").classes("muted")
         with ui.element("div").classes("actions").style("justify-content: flex-end"):
             ui.html(no, sanitize=True, tag="button").classes("button").on("click", lambda: dialog.submit(False))
             ui.html(yes, sanitize=True, tag="button").classes("button danger").on("click", lambda: dialog.submit(True))

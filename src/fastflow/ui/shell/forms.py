@@ -116,7 +116,8 @@ class Form:
             name = place if place in self._fields else place.partition(".")[0].partition("[")[0]
             told.setdefault(name, []).append(problem if place == name else f"{place.partition('.')[2]}: {problem}")
         for name, field in self._fields.items():
-            field.tell("; ".join(told.get(name, ())))
+            wrong = told.get(name, [])
+            field.tell(wrong[0] if len(wrong) == 1 else "; ".join(wrong))
 
 
 def text_field(

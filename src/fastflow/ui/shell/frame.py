@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from nicegui import ui
 
 from fastflow.kit.errors import FastFlowError
-from fastflow.ui.hints import as_told
+from fastflow.ui.hints import as_told, problem_as_told
 from fastflow.ui.icons import icon, mark
 from fastflow.ui.manifest import Manifest, NavEntry, PageSpec
 from fastflow.ui.markup import Html, div, join, link, span, tag
@@ -133,7 +133,7 @@ def put_problem(page: Page, error: FastFlowError | None) -> None:
     Fragment(
         div(
             icon("alert"),
-            tag("h1", t("shell.failed") if error is None else as_told(t, error.message)),
+            tag("h1", t("shell.failed") if error is None else problem_as_told(t, error)),
             tag("p", t("shell.unforeseen_hint") if error is None else as_told(t, error.hint), cls="muted"),
             link(f"{BASE}/", t("shell.back"), cls="button"),
             cls="empty tall",

@@ -15,11 +15,11 @@ from fastflow.kernel.http.access import Authenticate, read_cookie, require_admin
 from fastflow.kit.errors import FastFlowError, Unauthenticated
 from fastflow.kit.identity import Actor, Role
 from fastflow.ui.gate import ACTOR
-from fastflow.ui.hints import as_told
+from fastflow.ui.hints import as_told, problem_as_told
 from fastflow.ui.live import Happening, Hub, concerns
 from fastflow.ui.manifest import BASE as BASE  # noqa: PLC0414 - pages take it from here
-from fastflow.ui.markup import Html
-from fastflow.ui.texts import Phrase, Texts
+from fastflow.ui.markup import Html, join
+from fastflow.ui.texts import Data, Phrase, Texts
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -169,7 +169,7 @@ class Page:
 
     def tell_problem(self, error: FastFlowError) -> None:
         """Say that something failed."""
-        toast(as_told(self.t, error.message), as_told(self.t, error.hint), is_problem=True)
+        toast(problem_as_told(self.t, error), as_told(self.t, error.hint), is_problem=True)
 
     def tell(self, phrase: Phrase) -> None:
         """Say that something was done."""
@@ -230,12 +230,18 @@ class _Watch:
 
 def toast(message: str, hint: str, *, is_problem: bool) -> None:
     """A note that goes by itself; a problem stays longer and can be closed."""
+    has_marks = isinstance(message, Html) or isinstance(hint, Html)
     ui.notify(
-        message,
-        caption=hint,
+        join(_as_child(message)) if has_marks else message,
+        caption=join(_as_child(hint)) if has_marks else hint,
+        html=has_marks,
         position="bottom-right",
         timeout=12_000 if is_problem else 3_000,
         close_button="✕" if is_problem else False,
         classes="toast problem" if is_problem else "toast",
         attrs={"role": "alert" if is_problem else "status"},
     )
+
+
+def _as_child(text: str) -> Html | Data:
+    return text if isinstance(text, Html) else Data(text)

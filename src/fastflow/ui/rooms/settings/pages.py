@@ -4,6 +4,7 @@ is started, so that it starts the same way again."""
 from collections.abc import Sequence
 
 from fastflow.kernel.http.access import require_admin
+from fastflow.ui.hints import as_told
 from fastflow.ui.icons import icon
 from fastflow.ui.markup import Child, Html, div, join, span, tag
 from fastflow.ui.parts import empty, heading, pill
@@ -88,10 +89,10 @@ def _row(t: Texts, setting: Setting) -> Html:
     value = tag("code", Data(setting.value)) if setting.value else span(t("settings.nothing"), cls="muted")
     return tag(
         "tr",
-        tag("td", tag("code", Data(setting.name), cls="setting-name"), div(Data(setting.description), cls="muted small-text")),
+        tag("td", tag("code", Data(setting.name), cls="setting-name"), div(as_told(t, setting.description), cls="muted small-text")),
         tag("td", value, _hidden(t) if setting.is_secret and setting.value else None, default, later, cls="value"),
         tag("td", pill(_KINDS[setting.origin], t(f"settings.from_{setting.origin}"))),
-        data_text=f"{setting.name} {setting.description} {setting.value}".lower(),
+        data_text=f"{setting.name} {as_told(t, setting.description)} {setting.value}".lower(),
         data_set="set" if is_set else None,
         id=setting.name,
     )  # fmt: skip
