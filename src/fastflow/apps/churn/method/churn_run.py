@@ -10,7 +10,8 @@ import numpy as np
 from .backtest import Sample, Trained, backtest_sample, gather, train, training_panel
 from .canaries import Canaries, run_canaries
 from .configuration import Experiment, read_experiment
-from .deployed import TOLERANCE, Deployed, contract_text, export_onnx, feature_contract
+from .deployed import TOLERANCE, Deployed, contract_text, feature_contract
+from .export import export_onnx
 from .features import FeatureSet, feature_set, usable_windows, warnings_of
 from .findings import BANDS, band_edges, band_table, bands_of, drift_table, reasons, top_reasons
 from .models import KINDS, fit_model

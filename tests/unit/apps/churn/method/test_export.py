@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from fastflow.apps.churn.method.deployed import TOLERANCE, Deployed, export_onnx
+from fastflow.apps.churn.method.deployed import TOLERANCE, Deployed
+from fastflow.apps.churn.method.export import export_onnx
 from fastflow.apps.churn.method.models import KINDS, fit_model, screen
 from fastflow.apps.churn.method.problems import Refusal
 

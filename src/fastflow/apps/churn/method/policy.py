@@ -1,0 +1,147 @@
+"""What may be changed about a customer: one rule per raw column, read from the experiment's settings under `cf`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .features import FeatureSet
+from .panel import Doubles, Floats, Panel
+from .problems import Refusal
+
+CHANGES = ("free", "up", "down", "immutable")
+MULTIPLES = (1, 2, 4, 8, 16, 32)
+"""Steps tried for a column; the list of levels of a rule is these, in its directions."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What may happen to one raw column.
+
+    Args:
+        column: its name. change: one of `CHANGES`.
+        low, high: bounds of a changed value; a value outside already may stay, but not move further out.
+        step: smallest change, above 0. cost: of one step over all changed months, in the currency of customer_value.
+    """
+
+    column: str
+    change: str
+    low: float
+    high: float
+    step: float
+    cost: float
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Signed numbers of steps that may be tried."""
+        up = MULTIPLES if self.change in ("free", "up") else ()
+        down = tuple(-m for m in MULTIPLES) if self.change in ("free", "down") else ()
+        return up + down
+
+    def moved(self, values: Floats, steps: int) -> Floats:
+        """Values after some steps, unknown ones still unknown; shape as `values`."""
+        target = values + np.float32(steps * self.step)
+        return np.asarray(
+            np.clip(target, np.minimum(values, self.low), np.maximum(values, self.high)), dtype=np.float32
+        )
+
+
+@dataclass(frozen=True)
+class Search:
+    """The settings of a counterfactual run.
+
+    Args:
+        rules: per raw column. months: newest months that a change applies to.
+        from_probability, to_probability: customers between these are asked about.
+        reduction: share by which the probability is to fall; goal_probability: or the probability to get under.
+        sample: share of these customers, drawn; limit: at most so many, the likeliest churners first, 0 = all.
+        most_changes: columns changed at most. seed: of the drawing.
+    """
+
+    rules: tuple[Rule, ...]
+    months: int = 3
+    from_probability: float = 0.4
+    to_probability: float = 0.9
+    reduction: float = 0.2
+    goal_probability: float | None = None
+    sample: float = 0.2
+    limit: int = 0
+    most_changes: int = 3
+    seed: int = 0
+
+    def goals(self, probabilities: Doubles) -> Doubles:
+        """What each customer's probability must fall to."""
+        if self.goal_probability is not None:
+            return np.asarray(np.minimum(self.goal_probability, probabilities))
+        return np.asarray(probabilities * (1 - self.reduction))
+
+
+_RANGES = {
+    "months": (1, 120),
+    "from_probability": (0, 1),
+    "to_probability": (0, 1),
+    "reduction": (0, 1),
+    "goal_probability": (0, 1),
+    "sample": (0, 1),
+    "limit": (0, 10**9),
+    "most_changes": (1, 20),
+    "seed": (0, 2**63),
+}
+_RULE_KEYS = ("change", "min", "max", "step", "cost")
+
+
+def read_search(given: Mapping[str, Any], panel: Panel, plan: FeatureSet, seed: int) -> Search:
+    """The search that the settings ask for; `panel` ends at the anchor and gives the bounds that are not stated.
+
+    Without a rule, a dynamic column is free between its 1st and 99th percentile, a static one immutable.
+
+    Raises:
+        Refusal: an unknown setting or column, a rule for words, bounds in the wrong order, a value out of its range.
+    """
+    values: dict[str, Any] = {"seed": seed}
+    for name, value in given.items():
+        if name == "policy":
+            continue
+        if name not in _RANGES:
+            raise Refusal(f"cf.{name} is unknown.", f"Known are policy, {', '.join(_RANGES)}.")
+        low, high = _RANGES[name]
+        if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+            raise Refusal(f"cf.{name} is {value!r}, not a number from {low} to {high}.", "Correct the configuration.")
+        values[name] = value
+    policy = given.get("policy", {})
+    for column in policy:
+        if column not in plan.dynamic and column not in plan.static:
+            raise Refusal(f"cf.policy names {column}, which is no feature of the model.", "Correct the name.")
+    rules = []
+    for column in (*plan.dynamic, *plan.static):
+        rule = _rule(column, policy.get(column, {}), panel)
+        if rule.change != "immutable":
+            rules.append(rule)
+    return Search(rules=tuple(rules), **values)
+
+
+def _rule(column: str, said: Mapping[str, Any], panel: Panel) -> Rule:
+    unknown = set(said) - set(_RULE_KEYS)
+    if unknown:
+        raise Refusal(f"cf.policy.{column} has {', '.join(sorted(unknown))}.", f"Known are {', '.join(_RULE_KEYS)}.")
+    change = said.get("change", "free" if column in panel.dynamic else "immutable")
+    if change not in CHANGES:
+        raise Refusal(f"cf.policy.{column}.change is {change!r}.", f"Use one of {', '.join(CHANGES)}.")
+    if change != "immutable" and column in panel.levels:
+        raise Refusal(f"{column} holds words, which have no up and down.", "Make it immutable.")
+    values = panel.dynamic[column] if column in panel.dynamic else panel.static[column]
+    known = values[~np.isnan(values)]
+    if change == "immutable" or not known.size:
+        return Rule(column, "immutable", 0.0, 0.0, 1.0, 0.0)
+    low = float(said.get("min", np.quantile(known, 0.01)))
+    high = float(said.get("max", np.quantile(known, 0.99)))
+    whole = bool((known == np.round(known)).all())
+    step = float(said.get("step", 1.0 if whole else max((high - low) / 20, 1e-6)))
+    cost = float(said.get("cost", 1.0))
+    if low > high or step <= 0 or cost < 0:
+        raise Refusal(
+            f"cf.policy.{column}: min {low:g}, max {high:g}, step {step:g}, cost {cost:g}.",
+            "Min must not exceed max, step must be above 0, cost not below 0.",
+        )
+    return Rule(column, change, low, high, step, cost)
