@@ -27,7 +27,7 @@ def test_failure_when_delivered_then_the_message_says_what_why_where_and_what_to
     body = sent.message.body
     assert "Pipeline demo failed at 2026-01-15 12:00:00 UTC, after 10 s." in body
     assert "  ValueError: no data" in body and "\x1b" not in body
-    assert f"Look: https://flow.example.org/runs/{run.id}" in body
+    assert f"Look: https://flow.example.org/ui/runs/{run.id}" in body
     assert f"fastflow runs logs {run.id[-8:]}" in body
     (row,) = desk.outbox()
     assert (row.state, row.why, row.sent_at, row.attempts) == (State.SENT, "sent", desk.clock.now(), 1)
@@ -115,6 +115,22 @@ def test_quiet_hours_when_they_end_then_what_came_is_summarised_and_the_grave_ha
     assert desk.deliver() == 1
     assert desk.sender.titles[-1] == "[2 x FAILED] demo"
     assert "2 alerts came in quiet hours." in desk.sender.sent[-1].message.body
+
+
+@ONE
+def test_quiet_hours_when_lifted_then_what_they_held_back_goes_at_once(desk: Desk) -> None:
+    desk.at(datetime(2026, 1, 15, 22, 30, tzinfo=UTC))
+    desk.channel(quiet=(QuietHours(start="22:00", end="07:00", timezone="Europe/Berlin"),))
+    desk.rule("failure", severity="warning")
+    desk.end()
+    assert desk.deliver() == 0
+    desk.room.channels.change("ops", None, {"is_enabled": True}, actor=ADMIN)
+    assert desk.deliver() == 0
+    assert "quiet hours of ops" in desk.outbox()[0].why
+    desk.room.channels.change("ops", None, {"quiet": ()}, actor=ADMIN)
+    assert "was changed" in desk.outbox()[0].why
+    assert desk.deliver() == 1
+    assert desk.states() == ["sent"]
 
 
 def test_worker_when_killed_between_claim_and_outcome_then_another_sends_after_the_lease(

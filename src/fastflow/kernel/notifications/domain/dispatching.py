@@ -57,7 +57,7 @@ def plan_dispatch(
     """What becomes of each notification that is due.
 
     The first of a group is sent at once; equal ones within the channel's window after it wait for the window's end and go as
-    one. What quiet hours held back goes as one message when they end.
+    one; with a window of 0 each is a message. What quiet hours held back goes as one message when they end.
     """
     plan = Plan()
     ready: dict[tuple[str, str], list[Notification]] = {}
@@ -73,6 +73,9 @@ def plan_dispatch(
         else:
             ready.setdefault((one.channel, "" if one.held else one.group), []).append(one)
     for (name, group), some in ready.items():
+        if group and channels[name].group_window <= 0:
+            plan.batches.extend(Batch(channel=channels[name], notifications=[one]) for one in some)
+            continue
         _release(plan, channels[name], some, None if not group else last_sent.get((name, group)), now)
     return plan
 

@@ -70,12 +70,13 @@ def compose(alert: Alert, around: Surroundings, *, repeat: int = 0) -> Message:
     return Message(title=clean_title(title), body="\n".join(parts).strip())
 
 
-def summarise(alerts: Sequence[Alert], why: str) -> Message:
+def summarise(alerts: Sequence[Alert], why: str, *, url: str | None = None) -> Message:
     """One message for several alerts.
 
     Args:
         alerts: at least two, oldest first.
         why: what made them one.
+        url: where people reach the server; None: no link is made.
     """
     named = sorted({alert.pipeline_name or "Fast-Flow" for alert in alerts})
     counts = [(event, len(list(some))) for event, some in groupby(sorted(alert.event for alert in alerts))]
@@ -91,6 +92,8 @@ def summarise(alerts: Sequence[Alert], why: str) -> Message:
     if len(alerts) > MAX_LISTED:
         lines.append(f"… and {len(alerts) - MAX_LISTED} more")
     body = [f"{counted(len(alerts), 'alert')} {why}.", "", *lines, "", "All of them: fastflow alerts list"]
+    if url is not None:
+        body.append(f"Look: {_page(url, 'alerts')}")
     return Message(title=clean_title(f"[{told}] {who}"), body="\n".join(body))
 
 
@@ -113,9 +116,14 @@ def _where(alert: Alert, around: Surroundings) -> Iterable[str]:
     if alert.run_id is not None:
         yield f"Run: {alert.run_id}"
         if around.url is not None:
-            yield f"Look: {around.url.rstrip('/')}/runs/{alert.run_id}"
+            yield f"Look: {_page(around.url, f'runs/{alert.run_id}')}"
     elif around.url is not None:
-        yield f"Look: {around.url.rstrip('/')}"
+        yield f"Look: {_page(around.url, f'alerts/{alert.id}')}"
+
+
+def _page(url: str, path: str) -> str:
+    """Where a browser shows it."""
+    return f"{url.rstrip('/')}/ui/{path}"
 
 
 # --- what each event says -----------------------------------------------------------------------------------------------

@@ -4,14 +4,15 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from fastflow.kernel.audit import record
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.notifications.domain.channel import Channel
 from fastflow.kernel.notifications.domain.errors import ChannelExists, ChannelNotFound
-from fastflow.kernel.notifications.infra.rows import CHANNEL, channel_of, values_of_channel
+from fastflow.kernel.notifications.infra.outbox_store import WAITING
+from fastflow.kernel.notifications.infra.rows import CHANNEL, NOTIFICATION, channel_of, values_of_channel
 from fastflow.kit.identity import Actor
 
 _OWN = ("description", "breaks_quiet", "group_window", "is_enabled")
@@ -50,6 +51,7 @@ class SqlChannelStore:
             done = connection.execute(update(CHANNEL).where(CHANNEL.c.name == channel.name).values(**changed))
             if not done.rowcount:
                 raise ChannelNotFound(channel.name)
+            _look_again(connection, channel)
             detail = {**_detail(channel), "urls": ciphertext is not None}
             record(
                 connection,
@@ -110,6 +112,13 @@ class SqlChannelStore:
         same = (CHANNEL.c.name == label.removeprefix("channel "), CHANNEL.c.ciphertext == old)
         with self._database.write() as connection:
             return connection.execute(update(CHANNEL).where(*same).values(ciphertext=new)).rowcount > 0
+
+
+def _look_again(connection: Connection, channel: Channel) -> None:
+    """What the channel held back by its old hours or window is decided on anew; what failed keeps its pause."""
+    values = {"not_before": channel.updated_at, "why": f"to be decided on anew: the channel {channel.name} was changed"}
+    waits = (WAITING, NOTIFICATION.c.attempts == 0, NOTIFICATION.c.not_before > channel.updated_at)
+    connection.execute(update(NOTIFICATION).where(NOTIFICATION.c.channel == channel.name, *waits).values(**values))
 
 
 def _detail(channel: Channel) -> dict[str, Any]:

@@ -58,7 +58,8 @@ class Deliverer:
             repeat = max(one.repeat for one in batch.notifications)
             return compose(alert, Surroundings(lines=lines, url=self._url), repeat=repeat)
         held = any(one.held for one in batch.notifications)
-        return summarise(alerts, "came in quiet hours" if held else "of the same kind came in a short time")
+        why = "came in quiet hours" if held else "of the same kind came in a short time"
+        return summarise(alerts, why, url=self._url)
 
     def close(self) -> None:
         """End attempts that are going on."""

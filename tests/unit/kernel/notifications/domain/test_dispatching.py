@@ -33,6 +33,12 @@ def test_groups_when_different_then_each_is_a_message() -> None:
     assert sorted(len(batch.notifications) for batch in plan.batches) == [1, 2]
 
 
+def test_group_when_the_window_is_nought_then_each_is_a_message() -> None:
+    some = [make_notification(), make_notification(attempts=1)]
+    plan = plan_dispatch(some, {"ops": make_channel(group_window=0.0)}, {KEY: START}, START)
+    assert [len(batch.notifications) for batch in plan.batches] == [1, 1]
+
+
 def test_held_ones_when_quiet_is_over_then_they_are_one_message_whatever_they_are() -> None:
     some = [make_notification(held=True), make_notification(held=True, group="late:x")]
     plan = plan_dispatch(some, {"ops": make_channel()}, {KEY: START}, START)
