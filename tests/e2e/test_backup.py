@@ -42,6 +42,8 @@ def test_backup_when_the_server_works_then_every_run_in_it_is_whole_and_can_be_s
         made = served.cli("backup", "create", str(place), "--with-logs", "--with-artifacts", "--with-key")
         assert made.returncode == 0, made.stderr
         assert "encryption key" in made.stderr
+        _, entries = served.call("GET", "/audit?action=backup.create")
+        assert [one["subject"] for one in entries["items"]] == [str(place)]
         refused = served.cli("restore", str(place), "--force")
         assert refused.returncode != 0 and "Stop the server" in refused.stderr
     finally:

@@ -61,7 +61,9 @@ def _show(ctx: typer.Context, query: dict[str, Any], *, as_json: bool) -> None:
             ("detail", lambda one: one["detail"] or ""),
             ("from", lambda one: one["address"] or ""),
         ],
-        empty="Nothing was changed yet.",
+        empty="No entry matches."
+        if any(query[name] for name in query if name != "limit")
+        else "Nothing was changed yet.",
     )
     tell_next(page)
 

@@ -35,7 +35,9 @@ def create_backup(
         name for name, wanted in (("logs", with_logs), ("artifacts", with_artifacts), ("key", with_key)) if wanted
     ]
     service, key_file = _service(ctx)
-    _tell(service.create(target.absolute(), parts), f"{target} is written")
+    manifest = service.create(target.absolute(), parts)
+    _note(target, manifest)
+    _tell(manifest, f"{target} is written")
     if with_key:
         typer.echo("It holds the encryption key: keep it as you keep the secrets themselves.", err=True)
     elif key_file.exists():
@@ -91,6 +93,27 @@ def _service(ctx: typer.Context) -> "tuple[BackupService, Path]":
         is_running=lambda: any(is_held(lock) for lock in locks),
     )
     return service, settings.data_dir / KEY_FILE
+
+
+def _note(target: Path, manifest: "Manifest") -> None:
+    """Into the audit log of the server's database: a copy of everything is nothing to be made unseen."""
+    from contextlib import closing
+
+    from fastflow.cli.in_process import local_actor
+    from fastflow.kernel.audit import record
+    from fastflow.kernel.db.engine import Database
+    from fastflow.kit.clock import SystemClock
+    from fastflow.settings import load_settings
+
+    with closing(Database(load_settings().effective_database_url)) as database, database.write() as connection:
+        record(
+            connection,
+            at=SystemClock().now(),
+            actor=local_actor(),
+            action="backup.create",
+            subject=str(target.absolute()),
+            detail={"parts": ["database", *manifest.parts], "made_at": manifest.created_at},
+        )
 
 
 def _tell(manifest: "Manifest", what: str) -> None:

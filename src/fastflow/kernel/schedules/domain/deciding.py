@@ -13,6 +13,9 @@ from itertools import chain
 from fastflow.kernel.schedules.domain.due_times import due_times, fire_time
 from fastflow.kernel.schedules.domain.schedule import Occurrence, Outcome, Pause, Schedule, in_words
 
+_NOTEWORTHY = 5.0
+"""Seconds: a start that is late by less is called on time."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
@@ -93,6 +96,10 @@ def _last_to_start(
     return next((due for due in reversed(came) if not any(pause.covers(due) for pause in pauses)), None)
 
 
+def _put_off(due: datetime, fire: datetime) -> str:
+    return f"Put off by {(fire - due).total_seconds():.1f} s of jitter"
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Judge:
     schedule: Schedule
@@ -114,12 +121,20 @@ class _Judge:
             return Outcome.PAUSED, f"Due while {pause.describe()}."
         present = next((pause for pause in self.pauses if pause.covers(self.now)), None)
         if present is not None:
+            if fire > due and present.covers(fire):
+                return Outcome.PAUSED, f"{_put_off(due, fire)}, and by then {present.describe()}."
             return Outcome.PAUSED, f"{self._noticed(due)}, and {present.describe()}."
         # jitter lets a later due time come before an earlier one, which it then waits for: that is not late
         if self.now - due <= self.grace + timedelta(seconds=self.schedule.jitter):
-            put_off = (fire - due).total_seconds()
-            return Outcome.STARTING, f"On time, put off by {put_off:.1f} s of jitter." if put_off else "On time."
+            return Outcome.STARTING, self._in_time(due, fire)
         return self._missed(due)
+
+    def _in_time(self, due: datetime, fire: datetime) -> str:
+        late = (self.now - fire).total_seconds()
+        if late >= _NOTEWORTHY:
+            told = f"Started {in_words(late)} late, which counts as in time"
+            return f"{told}; {_put_off(due, fire).lower()}." if fire > due else f"{told}."
+        return "On time." if fire == due else f"On time, {_put_off(due, fire).lower()}."
 
     def _missed(self, due: datetime) -> tuple[Outcome, str]:
         schedule, late = self.schedule, self._noticed(due)

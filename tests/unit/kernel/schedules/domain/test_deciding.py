@@ -47,10 +47,15 @@ def test_due_time_when_it_has_not_come_then_nothing_is_decided() -> None:
 
 
 def test_due_time_when_noticed_within_the_grace_then_starts() -> None:
-    for late in (0, 59, 60):
+    for late, why in (
+        (0, "On time."),
+        (4, "On time."),
+        (59, "Started 59 s late, which counts as in time."),
+        (60, "Started 1 min late, which counts as in time."),
+    ):
         decision = at(hourly(missed="none"), START + HOUR + timedelta(seconds=late))
         (one,) = decision.occurrences
-        assert (one.outcome, one.due_at, one.why) == (STARTING, START + HOUR, "On time.")
+        assert (one.outcome, one.due_at, one.why) == (STARTING, START + HOUR, why)
         assert (decision.next_due_at, decision.has_more) == (START + 2 * HOUR, False)
 
 
@@ -153,6 +158,14 @@ def test_missed_due_times_when_paused_since_then_start_nothing() -> None:
     decision = at(hourly(missed="all"), START + 3 * HOUR, [since])
     assert outcomes(decision) == [PAUSED] * 3
     assert decision.occurrences[0].why.startswith("Noticed 2 h late, and the whole system was paused")
+
+
+def test_due_time_when_jitter_puts_its_start_into_a_pause_then_it_is_not_called_late() -> None:
+    schedule = replace(hourly(), jitter=600.0)
+    fire = fire_time(schedule.id, START + HOUR, 600.0)
+    decision = at(schedule, fire + timedelta(seconds=1), [pause(since=fire - timedelta(microseconds=1))])
+    assert outcomes(decision) == [PAUSED]
+    assert decision.occurrences[0].why.startswith("Put off by ") and "late" not in decision.occurrences[0].why
 
 
 def test_missed_due_times_when_the_latest_is_in_a_pause_then_the_one_before_it_starts() -> None:
