@@ -1,13 +1,27 @@
-"""What the pictures of alerts and daemons show."""
+"""What the pictures of alerts, daemons and webhooks show."""
 
 from fastflow.testing.served import Served
 
 NOWHERE = "json://127.0.0.1:9/"
 """Nobody listens there: what is sent waits and is tried again."""
 
+FEED = """import time
+for number in range(100_000):
+    print(f"price {number}: {100 + number % 7}", flush=True)
+    time.sleep(1)
+"""
+
 
 def fill(served: Served) -> None:
-    """Nothing yet: what fails elsewhere is told of."""
+    """Pipelines that are kept running, one of them in vain."""
+    for name, text, settings in (
+        ("price_feed", FEED, "[daemon]\ninstances = 2\nport = 9400\n"),
+        ("shaky_feed", "raise SystemExit(3)\n", "[daemon]\ndelay = 30\n"),
+    ):
+        folder = served.pipelines / name
+        folder.mkdir()
+        (folder / "main.py").write_text(text)
+        (folder / "pipeline.toml").write_text(settings)
 
 
 def act(served: Served) -> dict[str, str]:
@@ -26,7 +40,12 @@ def act(served: Served) -> dict[str, str]:
     rule = served.call("POST", "/alerts/rules", deadline)[1]["id"]
     served.call("POST", "/pipelines/always_fails/run?wait=60")
     alert = served.call("GET", "/alerts")[1]["items"][0]["id"]
+    hook = {"pipeline_name": "greet_city", "scheme": "github", "mapping": {"CITY": "/repository/name"}}
+    webhook = served.call("POST", "/webhooks", hook)[1]["id"]
     return {
+        "webhooks": "/pipelines/greet_city/webhooks",
+        "webhook": f"/pipelines/greet_city/webhooks/{webhook}",
+        "webhook-new": "/pipelines/greet_city/webhooks/-/new",
         "alerts": "/alerts",
         "alert": f"/alerts/{alert}",
         "alert-rules": "/alerts/rules",
@@ -36,4 +55,7 @@ def act(served: Served) -> dict[str, str]:
         "channel": "/alerts/channels/ops",
         "channel-new": "/alerts/channels/-/new",
         "outbox": "/alerts/outbox",
+        "daemons": "/daemons",
+        "daemon": "/daemons/price_feed",
+        "daemon-crashing": "/daemons/shaky_feed",
     }

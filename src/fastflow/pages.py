@@ -41,6 +41,7 @@ def make_manifests(product: Product, forget: Callable[[], None]) -> "Sequence[Ma
     from fastflow.kernel.pipelines.service import WarmUp
     from fastflow.ui.rooms.alerts.manifest import manifest as alerts
     from fastflow.ui.rooms.audit.manifest import manifest as audit
+    from fastflow.ui.rooms.daemons.manifest import manifest as daemons
     from fastflow.ui.rooms.doctor.manifest import manifest as doctor
     from fastflow.ui.rooms.letters.manifest import manifest as letters
     from fastflow.ui.rooms.overview.manifest import manifest as overview
@@ -51,6 +52,7 @@ def make_manifests(product: Product, forget: Callable[[], None]) -> "Sequence[Ma
     from fastflow.ui.rooms.settings.manifest import manifest as settings
     from fastflow.ui.rooms.sync.manifest import manifest as sync
     from fastflow.ui.rooms.users.manifest import manifest as users
+    from fastflow.ui.rooms.webhooks.manifest import manifest as webhooks
 
     failures, schedules, planned = product.failures.failures, product.schedules.schedules, product.schedules
     told = product.notifications
@@ -60,7 +62,13 @@ def make_manifests(product: Product, forget: Callable[[], None]) -> "Sequence[Ma
     return [
         overview(product.runs, failures, schedules, product.pipelines, product.settings.data_dir, product.clock),
         pipelines(
-            product.pipelines, warm_up.states, product.environments.card, product.runs, schedules, product.secrets
+            product.pipelines,
+            warm_up.states,
+            product.environments.card,
+            product.runs,
+            schedules,
+            product.secrets,
+            product.webhooks,
         ),
         runs(product.runs, product.logs, failures, product.failures.letters, product.clock),
         users(product.users, product.logins, product.tokens, product.clock, forget),
@@ -69,7 +77,9 @@ def make_manifests(product: Product, forget: Callable[[], None]) -> "Sequence[Ma
         settings(EffectiveSettings(product.settings).look),
         schedules_room(planned.schedules, planned.pauses, planned.simulations, product.pipelines, product.clock),
         secrets(product.secrets, product.pipelines, product.sync.repositories),
-        sync(product.sync.syncs),
+        sync(product.sync.syncs, product.sync.repositories),
         letters(product.failures.letters, failures),
+        webhooks(product.webhooks, product.pipelines),
+        daemons(product.daemons.daemons, product.runs),
         alerts(told.alerts, told.rules, told.channels, product.pipelines),
     ]

@@ -16,6 +16,10 @@ from fastflow.testing.served import Served
 PIPELINES = {
     "quick.py": "print('done')\n",
     "fails.py": "raise SystemExit('no stock')\n",
+    "feed/main.py": "import time\nprint('feed begun', flush=True)\ntime.sleep(3600)\n",
+    "feed/pipeline.toml": "[daemon]\n",
+    "shaky/main.py": "raise SystemExit(3)\n",
+    "shaky/pipeline.toml": "[daemon]\ndelay = 3600\nmax_delay = 3600\n",
 }
 
 pytestmark = on_one_worker("web-services")
@@ -108,10 +112,102 @@ def test_alerts_when_a_channel_and_a_rule_are_made_then_a_failure_is_told_sent_a
     assert not anna.complaints
 
 
+def test_daemons_when_one_is_stopped_started_and_one_crashes_then_the_pages_say_so(
+    anna: Visitor, started: Served
+) -> None:
+    page = anna.page
+    anna.open("/daemons")
+    shaky = page.locator("tbody tr", has_text="shaky")
+    expect(shaky.locator(".pill")).to_have_text("Waits to restart", timeout=90_000)
+    expect(shaky).to_contain_text("exit code 3")
+    page.locator("tbody tr", has_text="feed").get_by_role("link").click()
+    state = page.locator(".title .pill")
+    expect(state).to_have_text("Running", timeout=90_000)
+    expect(page.locator(".log-line", has_text="feed begun")).to_be_visible()
+    page.get_by_role("button", name="Stop").click()
+    page.locator("[role=alertdialog] .danger").click()
+    expect(state).to_have_text("Stopped", timeout=90_000)
+    expect(page.locator(".card", has_text="No instance is there now.")).to_be_visible()
+    page.get_by_role("button", name="Start now").click()
+    expect(state).to_have_text("Running", timeout=90_000)
+    assert started.call("GET", "/daemons/feed")[1]["wish"] == "running"
+    assert not anna.complaints
+
+
+def test_webhooks_when_one_is_made_and_given_another_key_then_each_address_is_shown_once_and_works(
+    anna: Visitor, started: Served
+) -> None:
+    page = anna.page
+    anna.open("/pipelines/quick")
+    page.locator(".card", has=page.get_by_role("heading", name="Webhooks")).get_by_role("link", name="Manage").click()
+    page.get_by_role("link", name="New webhook").click()
+    lines = page.get_by_label("Where parameters come from")
+    lines.fill("CITY = place")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".wrong")).to_contain_text("is no JSON pointer")
+    lines.fill("CITY = /place")
+    page.get_by_role("button", name="Save").click()
+    first = page.locator(".once").inner_text()
+    assert first.startswith(f"{started.url}/webhooks/quick/ffw_")
+    page.get_by_role("button", name="I have kept it").click()
+    page.wait_for_url(re.compile(r"/ui/pipelines/quick/webhooks/[0-9a-f-]{36}$"))
+    path = first.removeprefix(started.url)
+    assert path not in page.content()
+    assert started.call("POST", path, {"place": "Ulm"}, token="nobody")[0] == 202
+    assert started.call("GET", "/runs?trigger=webhook")[1]["items"][0]["params"] == {"CITY": "Ulm"}
+
+    page.get_by_role("button", name="New key").click()
+    page.locator(".sheet").get_by_role("button", name="New key").click()
+    second = page.locator(".once").inner_text().removeprefix(started.url)
+    page.get_by_role("button", name="I have kept it").click()
+    assert started.call("POST", path, {"place": "Ulm"}, token="nobody")[0] == 404
+    assert started.call("POST", second, {"place": "Bern"}, token="nobody")[0] == 202
+    anna.open("/pipelines/quick/webhooks")
+    expect(page.locator("tbody tr")).to_contain_text("webhook-1")
+    assert not anna.complaints
+
+
+def test_repositories_when_one_is_added_then_problems_stand_at_their_fields_and_it_can_be_changed_and_removed(
+    anna: Visitor, started: Served
+) -> None:
+    page = anna.page
+
+    def problem_of(label: str) -> str:
+        return page.locator(".run-field", has=page.get_by_label(label, exact=True)).locator(".wrong").inner_text()
+
+    anna.open("/sync/-/new")
+    page.get_by_label("Name", exact=True).fill("Team ETL")
+    page.get_by_label("Address").fill("https://user:secret@git.example.org/etl.git")
+    page.get_by_label("Looked at every").fill("0")
+    page.get_by_label("Log in by").click()
+    page.get_by_role("option", name="a password or token").click()
+    page.get_by_role("button", name="Save").click()
+    assert "small letters" in problem_of("Name")
+    assert "credentials" in problem_of("Address")
+    assert "missing" in problem_of("Secret")
+    page.get_by_label("Name", exact=True).fill("team-etl")
+    page.get_by_label("Address").fill("https://git.example.org/etl.git")
+    page.get_by_label("Log in by").click()
+    page.get_by_role("option", name="nothing, it is public").click()
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("link", name="Change the repository team-etl").click()
+    page.get_by_label("Branch").fill("stable")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".q-notification.toast")).to_contain_text("next sync")
+    assert started.call("GET", "/sync/repositories")[1]["items"][0]["branch"] == "stable"
+    assert not examine(anna, ["/sync/repositories/team-etl"])
+    page.get_by_role("button", name="Remove").click()
+    page.locator("[role=alertdialog] .danger").click()
+    expect(page.locator(".empty", has_text="No repository yet")).to_be_visible()
+
+
 def test_pages_of_services_when_examined_then_none_is_hard_to_use(anna: Visitor, started: Served) -> None:
     alert = started.call("GET", "/alerts")[1]["items"][0]["id"]
     rule = started.call("GET", "/alerts/rules")[1]["items"][0]["id"]
+    webhook = started.call("GET", "/webhooks")[1]["items"][0]["id"]
     pages = [
+        "/pipelines/quick/webhooks",
+        f"/pipelines/quick/webhooks/{webhook}",
         "/alerts",
         f"/alerts/{alert}",
         "/alerts/rules",
@@ -119,5 +215,7 @@ def test_pages_of_services_when_examined_then_none_is_hard_to_use(anna: Visitor,
         "/alerts/channels",
         "/alerts/channels/ops",
         "/alerts/outbox",
+        "/daemons",
+        "/daemons/feed",
     ]
     assert not examine(anna, pages)

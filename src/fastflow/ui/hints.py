@@ -47,6 +47,7 @@ PLACES: Mapping[str, str] = {
     "GET /alerts/rules": "the page “{rules.title}”",
     "GET /channels": "the page “{channels.title}”",
     "GET /notifications": "the page “{outbox.title}”",
+    "GET /daemons": "the page “{daemons.title}”",
     "GET /users": "the page “{users.title}”",
     "GET /users/{name}/grants": "the user's page",
     "PATCH /users/{name}": "the user's page",

@@ -109,6 +109,12 @@ class Page:
         """Of the session that opened it."""
         return read_cookie(self._request)
 
+    @property
+    def origin(self) -> str:
+        """Where the browser found the server, such as `https://flow.example.org`."""
+        url = self._request.url
+        return f"{url.scheme}://{url.netloc}"
+
     def may(self, role: Role, pipeline_name: str | None = None) -> bool:
         """Whether to offer something; whether it is allowed, the service decides."""
         if pipeline_name is None:

@@ -10,11 +10,10 @@ from fastflow.kernel.notifications.ports import NotificationFilter
 from fastflow.kernel.notifications.service import AlertService
 from fastflow.kernel.notifications.service.alerts import AlertView, SentView
 from fastflow.kit.identity import Actor, Role
-from fastflow.ui.hints import as_told
 from fastflow.ui.markup import Child, Html, div, link, tag
 from fastflow.ui.parts import card, empty, facts, heading, short, when
 from fastflow.ui.rooms.alerts.outbox import outbox_table
-from fastflow.ui.rooms.alerts.words import event, severity, standing
+from fastflow.ui.rooms.alerts.words import as_sent, event, severity, standing
 from fastflow.ui.shell.controls import button
 from fastflow.ui.shell.page import BASE, Fragment, Page
 from fastflow.ui.texts import Data, Phrase, Texts
@@ -89,7 +88,7 @@ def _is_open(view: AlertView) -> bool:
 
 def _head(t: Texts, view: AlertView) -> Html:
     return heading(
-        as_told(t, view.message.title),
+        as_sent(view)[0],
         severity(t, view.alert.severity),
         standing(t, view.alert),
         trail=[(f"{BASE}/alerts", t("alerts.title"))],
@@ -97,7 +96,7 @@ def _head(t: Texts, view: AlertView) -> Html:
 
 
 def _told(t: Texts, view: AlertView) -> Html:
-    return card(t("alerts.as_told"), tag("pre", as_told(t, view.message.body), cls="json told-text"))
+    return card(t("alerts.as_told"), tag("pre", as_sent(view)[1], cls="json told-text"))
 
 
 def _messages(t: Texts, messages: Sequence[SentView]) -> Html:

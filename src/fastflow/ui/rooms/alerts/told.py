@@ -8,10 +8,9 @@ from fastflow.kernel.notifications.service import AlertService
 from fastflow.kernel.notifications.service.alerts import AlertView
 from fastflow.kit.identity import Actor, Role
 from fastflow.kit.pages import Page as PageOf
-from fastflow.ui.hints import as_told
 from fastflow.ui.markup import Html, div, join, link, span, tag
 from fastflow.ui.parts import choice, empty, heading, when
-from fastflow.ui.rooms.alerts.words import event, severity, standing, tabs
+from fastflow.ui.rooms.alerts.words import as_sent, event, severity, standing, tabs
 from fastflow.ui.shell.page import BASE, Fragment, Page
 from fastflow.ui.texts import Data, Texts
 
@@ -107,7 +106,7 @@ def _row(page: Page, view: AlertView) -> Html:
     return div(
         span(severity(t, alert.severity), cls="outcome"),
         div(
-            link(f"{BASE}/alerts/{alert.id}", tag("strong", as_told(t, view.message.title))),
+            link(f"{BASE}/alerts/{alert.id}", tag("strong", as_sent(view)[0])),
             tag("small", _facts(t, view)),
             cls="main",
         ),

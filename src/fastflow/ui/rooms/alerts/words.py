@@ -6,6 +6,7 @@ from urllib.parse import quote
 from fastflow.kernel.notifications.domain.channel import Channel
 from fastflow.kernel.notifications.domain.outbox import Alert, Notification, State
 from fastflow.kernel.notifications.domain.rule import DAYS, Event, Rule, Severity
+from fastflow.kernel.notifications.service.alerts import AlertView
 from fastflow.ui.markup import Html, link, span, tag
 from fastflow.ui.parts import pill
 from fastflow.ui.shell.forms import typed_length
@@ -89,3 +90,9 @@ def _tells_of(t: Texts, rule: Rule, what: Event) -> Phrase | Data:
 def day_choices(t: Texts) -> dict[str, str]:
     """The days of the week by the service's words."""
     return {day: t(f"rules.day_{day}") for day in DAYS}
+
+
+def as_sent(view: AlertView) -> tuple[Data, Data]:
+    """An alert's title and text, word for word as channels get them."""
+    title, text = view.message.title, view.message.body
+    return Data(title), Data(text)

@@ -20,6 +20,8 @@ from fastflow.kernel.schedules.service import ScheduleService
 from fastflow.kernel.schedules.service.schedules import ScheduleView
 from fastflow.kernel.secrets.domain.records import Secret
 from fastflow.kernel.secrets.service import SecretService
+from fastflow.kernel.webhooks.domain.webhook import Webhook
+from fastflow.kernel.webhooks.service import WebhookService
 from fastflow.kit.identity import Actor, Role
 from fastflow.ui.charts import Curve, chart
 from fastflow.ui.hints import as_told
@@ -30,7 +32,7 @@ from fastflow.ui.rooms.pipelines.environment import find_environment, put_enviro
 from fastflow.ui.rooms.pipelines.form import RunForm
 from fastflow.ui.rooms.pipelines.graph import Graph, draw, graph_around
 from fastflow.ui.rooms.pipelines.manifest import FindCard, States
-from fastflow.ui.rooms.pipelines.planned import find_secrets, schedules_card, secrets_card
+from fastflow.ui.rooms.pipelines.planned import find_secrets, schedules_card, secrets_card, webhooks_card
 from fastflow.ui.rooms.pipelines.readme import MAX_BYTES, render
 from fastflow.ui.rooms.pipelines.table import LAST, spark, state, success_rate, typical
 from fastflow.ui.shell.page import BASE, Fragment, Page
@@ -46,6 +48,7 @@ class _Shown:
     readiness: Readiness | None
     runs: Sequence[Run]
     schedules: Sequence[ScheduleView]
+    webhooks: Sequence[Webhook]
     secrets: Mapping[str, Secret | None]
     environment: EnvironmentCard | None
     graph: Graph | None
@@ -62,6 +65,7 @@ class PipelinePage:
         runs: their runs, and how to start one.
         schedules: when they start by themselves.
         secrets: which they are given.
+        webhooks: what other systems start them by.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class PipelinePage:
         runs: RunService,
         schedules: ScheduleService,
         secrets: SecretService,
+        webhooks: WebhookService,
     ) -> None:
         self._catalog = catalog
         self._states = states
@@ -80,6 +85,7 @@ class PipelinePage:
         self._runs = runs
         self._schedules = schedules
         self._secrets = secrets
+        self._webhooks = webhooks
 
     async def build(self, page: Page) -> None:
         """Put it on the page."""
@@ -119,6 +125,7 @@ class PipelinePage:
             readiness=readiness,
             runs=self._runs.list(RunFilter(pipeline_name=name), actor=actor, limit=_JUDGED).items,
             schedules=self._schedules.list(ScheduleFilter(pipeline_name=name), actor=actor).items,
+            webhooks=self._webhooks.list(name, actor=actor).items,
             secrets=find_secrets(self._secrets, pipeline, actor),
             environment=find_environment(readiness, self._find_card),
             graph=graph_around(name, pipelines, actor.may_touch),
@@ -201,6 +208,7 @@ def _beside(page: Page, shown: _Shown) -> Html:
     return join(
         _statistics(t, shown.runs) if shown.runs else None,
         schedules_card(page, pipeline.name, shown.schedules),
+        webhooks_card(page, pipeline.name, shown.webhooks),
         secrets_card(t, pipeline, shown.secrets),
         put_environment(t, pipeline, shown.readiness, shown.environment),
         card(t("pipelines.settings"), facts(_settings(t, pipeline)), aside=source),

@@ -9,6 +9,7 @@ from fastflow.kernel.pipelines.service import PipelineCatalog
 from fastflow.kernel.runs.service import RunService
 from fastflow.kernel.schedules.service import ScheduleService
 from fastflow.kernel.secrets.service import SecretService
+from fastflow.kernel.webhooks.service import WebhookService
 from fastflow.ui.manifest import Manifest, NavEntry, PageSpec
 from fastflow.ui.rooms.pipelines.finding import find_pipelines
 
@@ -26,6 +27,7 @@ def manifest(
     runs: RunService,
     schedules: ScheduleService,
     secrets: SecretService,
+    webhooks: WebhookService,
 ) -> Manifest:
     """What it brings: the list of pipelines, and each pipeline with the form that runs it."""
 
@@ -35,7 +37,7 @@ def manifest(
         from fastflow.ui.rooms.pipelines.table import PipelineTable
 
         table = PipelineTable(catalog, states, runs)
-        detail = PipelinePage(catalog, states, find_card, runs, schedules, secrets)
+        detail = PipelinePage(catalog, states, find_card, runs, schedules, secrets, webhooks)
         return [
             PageSpec(path="/pipelines", title="pipelines.title", build=table.build),
             PageSpec(path="/pipelines/{name}", title="pipelines.pipeline_title", build=detail.build),

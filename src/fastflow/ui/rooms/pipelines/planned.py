@@ -1,4 +1,4 @@
-"""What starts a pipeline by itself, and the secrets it asks for: whether each is there, and is given to it."""
+"""What starts a pipeline without a person, and the secrets it asks for: whether each is there, and is given to it."""
 
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote, urlencode
@@ -8,6 +8,7 @@ from fastflow.kernel.schedules.service.schedules import ScheduleView
 from fastflow.kernel.secrets.domain.errors import UnknownSecret
 from fastflow.kernel.secrets.domain.records import Secret
 from fastflow.kernel.secrets.service import SecretService
+from fastflow.kernel.webhooks.domain.webhook import Webhook
 from fastflow.kit.identity import Actor, Role
 from fastflow.ui.markup import Html, div, link, span, tag
 from fastflow.ui.parts import card, pill, when
@@ -50,6 +51,27 @@ def schedules_card(page: Page, pipeline_name: str, schedules: Sequence[ScheduleV
         for view in schedules
     ]
     return card(t("pipelines.schedules"), div(rows, cls="rows"), aside=new if may else None)
+
+
+def webhooks_card(page: Page, pipeline_name: str, webhooks: Sequence[Webhook]) -> Html | None:
+    """What other systems start it by; whoever may make a webhook finds the way to it."""
+    t = page.t
+    if not webhooks and not page.may(Role.OPERATOR, pipeline_name):
+        return None
+    path = f"{BASE}/pipelines/{quote(pipeline_name, safe='')}/webhooks"
+    way = link(path, t("pipelines.webhooks_way"))
+    if not webhooks:
+        return card(t("pipelines.webhooks"), tag("p", t("pipelines.no_webhooks"), cls="card-body muted"), aside=way)
+    rows = [
+        link(
+            f"{path}/{each.id}",
+            span(tag("strong", Data(each.name)), cls="main"),
+            span(when(each.last_call_at) if each.is_enabled else t("pipelines.webhook_off"), cls="side"),
+            cls="row",
+        )
+        for each in webhooks
+    ]
+    return card(t("pipelines.webhooks"), div(rows, cls="rows"), aside=way)
 
 
 def secrets_card(t: Texts, pipeline: Pipeline, secrets: Mapping[str, Secret | None]) -> Html | None:

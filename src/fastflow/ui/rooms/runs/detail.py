@@ -17,8 +17,8 @@ from fastflow.ui.markup import Html, div, span, tag
 from fastflow.ui.parts import card, heading, kind_of, lasting, seconds, short, status, when
 from fastflow.ui.rooms.runs.beside import Shown, put_beside
 from fastflow.ui.rooms.runs.curves import Curves
-from fastflow.ui.rooms.runs.log_view import LogView
 from fastflow.ui.shell.controls import button, confirm
+from fastflow.ui.shell.log_view import LogView
 from fastflow.ui.shell.page import BASE, Fragment, Page
 from fastflow.ui.texts import Data, Texts
 

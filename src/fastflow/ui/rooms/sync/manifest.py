@@ -3,19 +3,23 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from fastflow.kernel.sync.service import SyncService
+from fastflow.kernel.sync.service import RepositoryService, SyncService
 from fastflow.ui.manifest import Manifest, NavEntry, PageSpec
 
 
-def manifest(syncs: SyncService) -> Manifest:
-    """What it brings: how repositories stand, and each sync with its progress and its plan."""
+def manifest(syncs: SyncService, repositories: RepositoryService) -> Manifest:
+    """What it brings: how repositories stand, what they are, and each sync with its progress and its plan."""
 
     def load() -> Sequence[PageSpec]:
         from fastflow.ui.rooms.sync.detail import SyncPage
+        from fastflow.ui.rooms.sync.form import RepositoryForms
         from fastflow.ui.rooms.sync.status import StatusPage
 
+        forms = RepositoryForms(repositories)
         return [
             PageSpec(path="/sync", title="sync.title", build=StatusPage(syncs).build),
+            PageSpec(path="/sync/-/new", title="sync.new", build=forms.build_new),
+            PageSpec(path="/sync/repositories/{name}", title="sync.repository", build=forms.build_edit),
             PageSpec(path="/sync/{sync_id}", title="sync.one_title", build=SyncPage(syncs).build),
         ]
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from nicegui import ui
 
 from fastflow.kernel.sync.domain.sync import Sync, SyncState
 from fastflow.kernel.sync.service import RepositoryStatus, SyncService
-from fastflow.kit.identity import Actor
+from fastflow.kit.identity import Actor, Role
 from fastflow.kit.pages import Page as PageOf
 from fastflow.ui.hints import as_told
 from fastflow.ui.icons import icon
@@ -16,6 +16,7 @@ from fastflow.ui.markup import Html, div, join, link, span, tag
 from fastflow.ui.parts import card, empty, facts, heading, when
 from fastflow.ui.rooms.sync.acting import Acting
 from fastflow.ui.rooms.sync.pieces import commit, standing, state
+from fastflow.ui.shell.controls import way
 from fastflow.ui.shell.page import BASE, Fragment, Page
 from fastflow.ui.texts import Data, Texts
 
@@ -43,7 +44,9 @@ class StatusPage:
         """Put it on the page."""
         t = page.t
         shown = await page.ask(self._look, page, page.actor)
-        Fragment(heading(t("sync.title")))
+        may = page.may_everywhere(Role.ADMIN)
+        new = way(page, "/sync/-/new", t("sync.new"), drawing="plus", may=may, role=Role.ADMIN)
+        Fragment(div(div(heading(t("sync.title")), cls="grow"), div(new, cls="actions"), cls="bar"))
         repositories = _Repositories(page, Acting(page, self._syncs), shown.repositories)
         history = Fragment(_history(page, shown.history), cls="below")
 
@@ -118,7 +121,9 @@ def _repository(t: Texts, one: RepositoryStatus) -> Html:
     problem = (
         div(icon("alert"), span(as_told(t, repository.problem)), cls="note bad flush") if repository.problem else None
     )
-    head = div(tag("h2", Data(repository.name)), standing(t, one), cls="card-head")
+    path = f"{BASE}/sync/repositories/{quote(repository.name, safe='')}"
+    described = link(path, t("sync.describe"), aria_label=t("sync.describe_about", repository=repository.name))
+    head = div(tag("h2", Data(repository.name)), span(standing(t, one), described, cls="pair"), cls="card-head")
     return join(head, problem, facts(rows), going)
 
 
