@@ -42,6 +42,11 @@ class Outcome:
                 joined += rest if kind == b"F" else rest[:-1]
         return bytes(joined)
 
+    @property
+    def last_line(self) -> str:
+        """The text of the log's last line."""
+        return self.log.splitlines()[-1].split(b" ", 3)[3].decode()
+
 
 @dataclass(kw_only=True)
 class ExecutorLab:
@@ -235,11 +240,13 @@ class ExecutorContract:
         script = "import os, time\nif os.fork() == 0:\n    os.setsid()\nprint('up', flush=True)\ntime.sleep(600)"
         outcome = await lab.run(script, run_timeout=0.5, grace=0.5)
         assert outcome.exit.reason == "timeout" and "0.5" in (outcome.exit.reason_text or "")
+        assert outcome.last_line == f"[fastflow] the run was ended: {outcome.exit.reason_text}"
         assert self.processes_of(outcome.spec.key) == []
 
     async def test_idle_timeout_when_silent_then_ended(self, lab: ExecutorLab) -> None:
         outcome = await lab.run("import time\nprint('x')\ntime.sleep(600)", idle_timeout=0.4, grace=0.5)
         assert outcome.exit.reason == "timeout" and "idle" in (outcome.exit.reason_text or "")
+        assert outcome.last_line == f"[fastflow] the run was ended: {outcome.exit.reason_text}"
 
     async def test_stop_when_script_cleans_up_then_it_has_the_grace_time(self, lab: ExecutorLab) -> None:
         script = (
@@ -394,6 +401,7 @@ class ExecutorContract:
         script = "chunks = []\nwhile True: chunks.append(bytearray(4 << 20))"
         outcome = await lab.run(script, limits=Limits(memory_bytes=100 * MEGABYTE))
         assert outcome.exit.reason == "oom" and "100 MB" in (outcome.exit.reason_text or "")
+        assert outcome.last_line == f"[fastflow] the run was ended: {outcome.exit.reason_text}"
 
     async def test_processes_when_over_limit_then_refused(self, lab: ExecutorLab) -> None:
         script = (

@@ -91,6 +91,12 @@ class LogFile:
         """Append a line of the product's own."""
         self._append(b"%s stderr F [fastflow] %s\n" % (timestamp(), text.encode("utf-8", "replace")))
 
+    def close_with(self, text):
+        """Append why the run was ended, as the last line; where there is no room for it, nothing of the script is lost."""
+        lost = self.lost_bytes
+        self.note(text)
+        self.lost_bytes = lost
+
     def _up_to_the_limit(self, lines):
         room = max(0, self._max_bytes - self._size)
         cut = lines.rfind(b"\n", 0, room) + 1 if not self._tail else 0

@@ -127,7 +127,10 @@ class Supervisor:
         self._loop()
         self._finish_streams()
         self.events.flush()
-        self._record(self._verdict(), reserve)
+        verdict = self._verdict()
+        if verdict["reason"] in ("timeout", "oom"):
+            self.log.close_with("the run was ended: {}".format(verdict["reason_text"]))
+        self._record(verdict, reserve)
         return 0
 
     # -- connections ---------------------------------------------------------------------------------------------

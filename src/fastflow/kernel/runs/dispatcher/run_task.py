@@ -154,7 +154,7 @@ class RunTask:
             if self._cancel_text is not None:
                 await self._write_end(failure("cancelled", self._cancel_text, self._clock.now()))
             elif waiting.overdue is not None:
-                await self._note(f"the run was ended: {waiting.overdue}")
+                await self._note(_told_of_end(waiting.overdue))
                 await self._write_end(failure("timeout", waiting.overdue, self._clock.now()))
             else:
                 await self._fail_setup(_words(error))
@@ -284,6 +284,10 @@ class RunTask:
                 notes = [*notes, _told_of_loss(end.reason_text)]
             if notes:
                 await asyncio.to_thread(self._files.append_note, self.run.id, "\n".join(notes))
+            if end.reason in ("timeout", "oom"):  # its supervisor said so, unless it was killed or had no room
+                await asyncio.to_thread(
+                    self._files.append_last, self.run.id, _told_of_end(end.reason_text or end.reason)
+                )
         except OSError:
             logger.exception("artifacts.not_collected", extra={"fields": {"run_id": self.run.id}})
         ending = ending_of(end)
@@ -295,7 +299,7 @@ class RunTask:
     def _told_of_cancellation(self, text: str | None) -> str:
         """Who ended the run, and when, for its log."""
         at = self._cancelled_at or self.run.cancel_requested_at or self._clock.now()
-        return f"the run was ended: {text or 'cancelled'} ({at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC)"
+        return _told_of_end(f"{text or 'cancelled'} ({at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC)")
 
     async def _fail_setup(self, text: str) -> None:
         noted = {line.strip() for line in self._noted}
@@ -315,7 +319,10 @@ class RunTask:
         return await self._write_end(failure("lost", text, self._clock.now()))
 
     async def _end_after_failure(self, error: Exception) -> None:
-        """Our own failure: no process may be left, and the run must end."""
+        """Our own failure: no process may be left, and the run must end, unless it has: then only what is left of the
+        attempt could not be removed, which the next start does."""
+        if self._is_recorded:
+            return
         text = _words(error)
         executor = self._executors.get(self.run.executor)
         if executor is not None and self._is_launch_tried:
@@ -391,6 +398,11 @@ async def tell_given_up(store: LeaseStore, files: RunFiles, run_id: str) -> bool
         with contextlib.suppress(OSError):  # a full disk: the run row says it all the same
             await asyncio.to_thread(files.append_last, run.id, _told_of_loss(run.reason_text))
     return bool(lost)
+
+
+def _told_of_end(text: str) -> str:
+    """The last line of the log of a run that did not end by itself."""
+    return f"the run was ended: {text}"
 
 
 def _told_of_loss(text: str | None) -> str:

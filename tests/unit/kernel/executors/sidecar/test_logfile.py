@@ -137,3 +137,9 @@ def test_log_when_disk_is_full_then_goes_on_and_tells(tmp_path: Path) -> None:
     log = logfile.LogFile(full, None)
     log.write(b"lost line\n")
     assert log.lost_bytes == 10 and "space" in log.lost_because
+
+
+def test_close_with_when_disk_is_full_then_no_output_of_the_script_counts_as_lost() -> None:
+    log = logfile.LogFile(os.open("/dev/full", os.O_WRONLY), None)
+    log.close_with("the run was ended: ran longer than its timeout of 5 s")
+    assert log.untold() is None
