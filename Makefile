@@ -18,9 +18,12 @@ help:  ## list the targets
 
 install:  ## get uv if it is missing, then everything the lock names, into .venv
 	@scripts/find-uv --install
+	@"$$(scripts/find-uv)" sync --frozen --all-extras --check --quiet 2>/dev/null \
+		|| echo 'Installing what uv.lock names into .venv; the first time this takes a minute or two.'
 	@"$$(scripts/find-uv)" sync --frozen --all-extras --compile-bytecode --quiet
 
 demo: install  ## run the examples on real data through the real server, and say what came out
+	@echo 'Starting a server in .demo with the example pipelines; their environments are built first.'
 	@$(RUN) python scripts/demo.py
 
 serve: install  ## start the server with the example pipelines on http://127.0.0.1:8000
