@@ -23,6 +23,7 @@ import uv
 from bench.cluster import bench_ray
 from bench.containers import bench_docker
 from bench.figures import Figure, median, quantile, spread, table
+from bench.pages import bench_heat, bench_pages
 from bench.schedules import bench_schedules
 from bench.server import Client, Server, serving
 
@@ -420,6 +421,8 @@ FIGURES = {
     "docker": bench_docker,
     "ray": bench_ray,
     "schedules": bench_schedules,
+    "pages": lambda folder: bench_pages(folder, floor_command(folder)),
+    "heat": lambda folder: bench_heat(folder, floor_command(folder)),
 }
 
 

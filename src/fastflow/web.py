@@ -65,6 +65,7 @@ def create_app(product: Product, *, local_actor: Actor | None = None) -> FastAPI
         from fastflow.pages import make_interface  # commands without a server do without its imports
 
         app.state.interface = make_interface(product, authenticator, forget=authenticator.forget)
+        app.state.page_figures = app.state.interface.figures
         app.mount("/ui", app.state.interface)
     return app
 

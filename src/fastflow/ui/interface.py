@@ -16,6 +16,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastflow.kernel.http.access import Authenticate
+from fastflow.kernel.http.page_figures import PageFigures
 from fastflow.kit.errors import Unavailable
 from fastflow.ui.finding import find
 from fastflow.ui.gate import ACTOR, Gate, is_own_path
@@ -62,6 +63,15 @@ class Interface:
         """Let everything stop that runs for open pages. Call it in the event loop; may be called again."""
         self._hub.close()
         self._ending.set()
+
+    def figures(self) -> PageFigures:
+        """How much is open. May be called in any thread."""
+        running = self._running
+        if running is None or self._pages is None or not self._pages.done():
+            return PageFigures()
+        from fastflow.ui.shell.host import count_pages
+
+        return PageFigures(open=count_pages(), tasks=len(asyncio.all_tasks(running.get_loop())))
 
     @cached_property
     def catalogue(self) -> Catalogue:

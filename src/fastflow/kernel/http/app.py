@@ -10,6 +10,7 @@ from fastflow.kernel.http.declared import refuse_unknown_query
 from fastflow.kernel.http.middleware import ErrorBarrier, RequestGuard
 from fastflow.kernel.http.openapi import install_openapi, operation_id
 from fastflow.kernel.http.problems import install_problem_handlers
+from fastflow.kernel.http.page_figures import PageFigures
 from fastflow.kernel.http.request_figures import CountedRequests, RequestFigures
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -63,6 +64,7 @@ def build_app(
     app.state.credentials_changed = credentials_changed
     app.state.cookie_secure = cookie_secure
     app.state.request_figures = RequestFigures()
+    app.state.page_figures = PageFigures  # none, unless there is an interface
     install_problem_handlers(app)
     for router in routers:
         app.include_router(router, dependencies=[Depends(refuse_unknown_query)])

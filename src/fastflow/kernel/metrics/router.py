@@ -36,7 +36,10 @@ def build_router(metrics: MetricsService, *, version: str, is_public: bool) -> A
     def answer(actor: Actor | None, request: Request) -> Response:
         figures = metrics.gather()
         encode, media_type = choose_encoder(_OPENMETRICS if "openmetrics" in request.headers.get("accept", "") else "")
-        exposition = Exposition(figures, metrics.labels(figures, actor), version, request.app.state.request_figures)
+        state = request.app.state
+        exposition = Exposition(
+            figures, metrics.labels(figures, actor), version, state.request_figures, state.page_figures()
+        )
         text = cast("Callable[[Exposition], bytes]", encode)(exposition)
         return Response(text, media_type=media_type)
 

@@ -9,6 +9,7 @@ from prometheus_client import ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 
+from fastflow.kernel.http.page_figures import PageFigures
 from fastflow.kernel.http.request_figures import BOUNDS, RequestFigures
 from fastflow.kernel.metrics.domain.labels import PipelineLabels
 from fastflow.kernel.metrics.domain.snapshot import Figures, Snapshot
@@ -25,11 +26,18 @@ class Exposition:
         labels: how pipelines are called, see `PipelineLabels`.
         version: of the product.
         requests: of this process.
+        pages: of this process.
     """
 
     def __init__(
-        self, figures: Figures, labels: PipelineLabels, version: str, requests: RequestFigures | None = None
+        self,
+        figures: Figures,
+        labels: PipelineLabels,
+        version: str,
+        requests: RequestFigures | None = None,
+        pages: PageFigures | None = None,
     ) -> None:
+        self._pages = pages or PageFigures()
         self._requests = requests or RequestFigures()
         self._figures = figures
         self._labels = labels
@@ -45,6 +53,8 @@ class Exposition:
         yield from _features(figures.snapshot, figures.now)
         yield from _disk(figures)
         yield from _http(self._requests)
+        yield _gauge("fastflow_pages_open", "Pages of the interface that browsers hold.", self._pages.open)
+        yield _gauge("fastflow_web_tasks", "Tasks of the event loop; 0 until a page was opened.", self._pages.tasks)
         yield from _PROCESS.collect()
 
 

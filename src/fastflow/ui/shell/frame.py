@@ -1,6 +1,7 @@
 """What stands around every page: navigation, search, who is logged in; and what stands in place of one that failed."""
 
 import json
+from bisect import bisect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -13,6 +14,9 @@ from fastflow.ui.manifest import Manifest, NavEntry, PageSpec
 from fastflow.ui.markup import Html, div, join, link, span, tag
 from fastflow.ui.shell.page import BASE, Fragment, Page
 from fastflow.ui.texts import Data
+
+_GROUPS = (50, 80)
+"""From these places on, entries of the navigation belong to another group."""
 
 
 class Frame:
@@ -75,7 +79,7 @@ class Frame:
             link(f"{BASE}/", mark(), span(Data("Fast-Flow")), cls="brand"),
             tag(
                 "nav",
-                [self._entry(page, entry) for entry in entries if not entry.is_apart],
+                self._ways(page, [entry for entry in entries if not entry.is_apart]),
                 aria_label=t("shell.navigation"),
             ),
             div(
@@ -90,11 +94,20 @@ class Frame:
             ),
         )
 
-    def _entry(self, page: Page, entry: NavEntry) -> Html:
+    def _ways(self, page: Page, entries: Sequence[NavEntry]) -> Sequence[Html]:
+        """What is done daily, what is kept, and what is administered, each a little apart."""
+        groups = [bisect(_GROUPS, entry.order) for entry in entries]
+        return [
+            self._entry(page, entry, cls="apart" if group != before else "")
+            for entry, group, before in zip(entries, groups, [*groups[:1], *groups], strict=False)
+        ]
+
+    def _entry(self, page: Page, entry: NavEntry, *, cls: str) -> Html:
         path = BASE + entry.path
         here = page.path.rstrip("/")
         is_here = here == path.rstrip("/") or (entry.path != "/" and here.startswith(path + "/"))
-        return link(path, icon(entry.icon), span(page.t(entry.label)), aria_current="page" if is_here else None)
+        label = span(page.t(entry.label))
+        return link(path, icon(entry.icon), label, cls=cls, aria_current="page" if is_here else None)
 
     def _topbar(self, page: Page) -> Html:
         t = page.t

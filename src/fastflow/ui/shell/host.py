@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from fastapi import FastAPI
+from nicegui import Client
 from nicegui import app as framework
 from nicegui import ui
 from starlette.requests import Request
@@ -70,6 +71,11 @@ async def open_pages(
     async with host.router.lifespan_context(host):
         opened.set_result(host)
         await ending.wait()
+
+
+def count_pages() -> int:
+    """Pages that are kept: those that browsers hold, and those that may come back in a moment."""
+    return len(Client.instances)
 
 
 def _page(spec: PageSpec, frame: Frame, page_of: Callable[[Request], Page]) -> Callable[[Request], Awaitable[None]]:

@@ -115,7 +115,7 @@ def put_heat(t: Texts, heat: Heat) -> Html:
     table = tag("table", tag("thead", tag("tr", tag("td"), head)), tag("tbody", rows), cls="heat")
     about = span(t("overview.heat_about", zone=heat.zone), cls="muted")
     wrapped = div(table, cls="table-wrap card-body", tabindex="0", role="region", aria_label=t("overview.heat"))
-    return card(t("overview.heat"), wrapped, aside=about, cls="below")
+    return card(t("overview.heat"), wrapped, aside=about)
 
 
 def _day(t: Texts, day: date) -> Phrase:

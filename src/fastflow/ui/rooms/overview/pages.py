@@ -48,7 +48,7 @@ class OverviewPage:
             with ui.element("div"):
                 start = QuickStart(page, self._runs, _startable(page, shown))
                 beside = Fragment(_beside(t, shown), cls="below")
-        map_of_hours = Fragment(put_heat(t, heat))
+        map_of_hours = Fragment(put_heat(t, heat), cls="below")
 
         async def refresh() -> None:
             actor = await page.who()

@@ -157,13 +157,13 @@ def _row(t: Texts, view: ScheduleView) -> Html:
     return tag(
         "tr",
         tag("td", link(path, Data(schedule.pipeline_name), cls="first"), div(Data(schedule.name), cls="muted small")),
-        tag("td", state(t, view)),
+        tag("td", state(t, view), cls="to-end"),
         tag(
             "td",
             words or line,
             div(line if words and schedule.trigger == "cron" else None, span(Data(schedule.timezone)), cls="muted small pair"),
         ),
-        tag("td", join(when(due, "full"), div(when(due), cls="muted small")) if due else Data("–")),
+        tag("td", join(when(due, "full"), div(when(due), cls="muted small")) if due else Data("–"), cls="to-end"),
         tag(
             "td",
             join(outcome(t, last.outcome), span(Data(" "), when(last.due_at), cls="muted small")) if last else Data("–"),

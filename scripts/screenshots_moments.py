@@ -1,0 +1,119 @@
+"""What the pictures show beside pages as they open: dialogs, sheets, the palette, notes, and what is there before anything is."""
+
+from collections.abc import Callable, Mapping
+
+from playwright.sync_api import Page
+from screenshots_camera import Moment
+
+EMPTY = (
+    ("empty-overview", "/"),
+    ("empty-pipelines", "/pipelines"),
+    ("empty-runs", "/runs"),
+    ("empty-dead-letters", "/dead-letters"),
+    ("empty-schedules", "/schedules"),
+    ("empty-secrets", "/secrets"),
+    ("empty-sync", "/sync"),
+    ("empty-tokens", "/tokens"),
+    ("empty-audit", "/audit?actor=nobody"),
+)
+"""Pages of a server on which nothing has happened yet."""
+
+
+def moments(pages: Mapping[str, str]) -> Mapping[str, Moment]:
+    """What is pictured, by name.
+
+    Args:
+        pages: paths of pages by their names.
+    """
+    return {
+        "palette": Moment(path="/", do=_palette),
+        "palette-found": Moment(path="/", do=lambda page: _palette(page, "run gre")),
+        "palette-nothing": Moment(path="/", do=lambda page: _palette(page, "zzzz")),
+        "menu": Moment(path="/", do=_menu, is_for_phones=True),
+        "run-cancel": Moment(path=pages["run-running"], do=_asks(".bar .danger")),
+        "run-capsule": Moment(path=pages["run-trained"], do=_unfold),
+        "run-log-find": Moment(path=pages["run-trained"], do=_find),
+        "runs-chosen": Moment(path="/runs", do=_choose),
+        "runs-replay": Moment(path="/runs", do=_replay),
+        "form-wrong": Moment(path="/pipelines/greet_city", do=_submit_nothing),
+        "user-new": Moment(path="/users", do=_sheet),
+        "user-new-role": Moment(path="/users", do=_open_choice),
+        "user-new-wrong": Moment(path="/users", do=_leave_empty),
+        "token-new": Moment(path="/tokens", do=_sheet),
+        "user-disable": Moment(path="/users/vera", do=_asks(".actions .danger")),
+        "secret-delete": Moment(path="/secrets/GEO_TOKEN", do=_asks(".bar .danger")),
+        "schedules-pause": Moment(path="/schedules", do=_asks(".bar .button:not(.primary)")),
+        "schedule-delete": Moment(path=pages["schedule-declared-zone"], do=_asks(".bar .danger")),
+    }
+
+
+def _palette(page: Page, words: str = "") -> None:
+    page.keyboard.press("Control+k")
+    options = page.locator("dialog [role=option]")
+    options.first.wait_for()
+    if words:
+        page.keyboard.type(words)
+    page.locator(
+        "dialog:not(:has([role=option]))" if words.startswith("z") else "dialog [role=option]"
+    ).first.wait_for()
+    page.wait_for_load_state("networkidle")
+
+
+def _menu(page: Page) -> None:
+    page.locator(".topbar .menu").click()
+    page.locator(".sidebar nav a").first.wait_for()
+
+
+def _asks(selector: str) -> Callable[[Page], None]:
+    def press(page: Page) -> None:
+        page.locator(selector).first.click()
+        page.locator("[role=alertdialog]").wait_for()
+
+    return press
+
+
+def _sheet(page: Page) -> None:
+    page.locator(".bar .primary").click()
+    page.locator(".sheet input").first.wait_for()
+
+
+def _open_choice(page: Page) -> None:
+    _sheet(page)
+    page.locator(".sheet .q-select").first.click()
+    page.locator(".q-menu .q-item").first.wait_for()
+
+
+def _leave_empty(page: Page) -> None:
+    _sheet(page)
+    page.locator(".sheet .primary").click()
+    page.locator(".q-notification").first.wait_for()
+
+
+def _submit_nothing(page: Page) -> None:
+    page.locator(".run-form .primary").click()
+    page.locator(".run-field .wrong").first.wait_for()
+    page.locator(".q-notification").first.wait_for()
+
+
+def _unfold(page: Page) -> None:
+    summary = page.locator("details > summary").last
+    summary.click()
+    page.locator("details[open] pre").last.scroll_into_view_if_needed()
+
+
+def _find(page: Page) -> None:
+    page.locator(".log-line").first.wait_for()
+    page.locator(".log-bar input").fill("a")
+    page.locator(".log-line mark, .log-line.hit").first.wait_for()
+    page.locator(".log-bar").scroll_into_view_if_needed()
+
+
+def _choose(page: Page) -> None:
+    for number in range(2):
+        page.locator("input[name=run]").nth(number).check()
+
+
+def _replay(page: Page) -> None:
+    _choose(page)
+    page.locator(".bulk button").nth(1).click()
+    page.locator("[role=alertdialog]").wait_for()
