@@ -11,7 +11,7 @@ RUN = "$(UV)" run --frozen --no-sync
 PYTEST = $(RUN) pytest -n auto --dist loadgroup
 
 .NOTPARALLEL:
-.PHONY: help install demo serve test check unit lint format types contracts tests bench torture screenshots migrate docs openapi worker-image clean
+.PHONY: help install demo serve test check unit lint format types contracts tests bench torture soak screenshots migrate docs openapi worker-image clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
@@ -53,14 +53,17 @@ types: install  ## mypy, strict
 contracts: install  ## which part may import which
 	@$(RUN) lint-imports --no-cache
 
-bench: install  ## the figures of docs/reference/performance.md, on this machine
-	@$(RUN) python -m bench
+bench: install  ## the figures of docs/reference/performance.md, on this machine; FIGURES="pages heat": these alone
+	@$(RUN) python -m bench $(FIGURES)
 
 torture: install  ## kill and race as often as the reference page states
 	@$(PYTEST) tests/torture --full --timeout=0
 
-screenshots: install  ## pictures of every page, light and dark, wide and phone, into .screenshots
-	@$(RUN) python scripts/screenshots.py
+soak: install  ## hold pages open for HOURS=1 while runs go on; fails if they or the server grow
+	@$(RUN) python scripts/soak.py --hours $(or $(HOURS),1) $(if $(DASHBOARDS),--dashboards $(DASHBOARDS))
+
+screenshots: install  ## pictures of every page, light and dark, wide and phone, into .screenshots; PAGES="a b": these alone
+	@$(RUN) python scripts/screenshots.py $(PAGES)
 
 migrate: install  ## bring the database that DATABASE_URL or DATA_DIR names to this release's schema
 	@$(RUN) python scripts/migrate.py

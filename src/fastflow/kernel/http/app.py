@@ -9,8 +9,8 @@ from fastflow.kernel.http.access import Authenticate
 from fastflow.kernel.http.declared import refuse_unknown_query
 from fastflow.kernel.http.middleware import ErrorBarrier, RequestGuard
 from fastflow.kernel.http.openapi import install_openapi, operation_id
-from fastflow.kernel.http.problems import install_problem_handlers
 from fastflow.kernel.http.page_figures import PageFigures
+from fastflow.kernel.http.problems import install_problem_handlers
 from fastflow.kernel.http.request_figures import CountedRequests, RequestFigures
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]

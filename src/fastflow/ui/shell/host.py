@@ -5,9 +5,8 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from fastapi import FastAPI
-from nicegui import Client
+from nicegui import Client, ui
 from nicegui import app as framework
-from nicegui import ui
 from starlette.requests import Request
 from starlette.types import ASGIApp
 

@@ -1,5 +1,6 @@
 """One file that a run left: the beginning of it, and the whole of it to be saved."""
 
+from itertools import zip_longest
 from urllib.parse import quote
 
 from nicegui import ui
@@ -13,7 +14,7 @@ from fastflow.ui.icons import icon
 from fastflow.ui.markup import Html, div, join, link, span, tag
 from fastflow.ui.parts import card, empty, facts, heading, short, size, when
 from fastflow.ui.rooms.runs.parquet import Footer
-from fastflow.ui.rooms.runs.preview import Preview, preview
+from fastflow.ui.rooms.runs.preview import Preview, is_of_numbers, preview
 from fastflow.ui.shell.page import BASE, Fragment, Page
 from fastflow.ui.texts import Data, Texts
 
@@ -90,11 +91,16 @@ def _shown(t: Texts, found: Preview, address: str) -> Html:
 
 def _table(t: Texts, found: Preview) -> Html:
     head, *rows = found.rows or [()]
+    cls = ["right" if is_of_numbers(column) else "" for column in zip_longest(*rows, fillvalue="")]
+    cls += [""] * len(head)
     return div(
         tag(
             "table",
-            tag("thead", tag("tr", [tag("th", Data(cell), scope="col") for cell in head])),
-            tag("tbody", [tag("tr", [tag("td", Data(cell)) for cell in row]) for row in rows]),
+            tag("thead", tag("tr", [tag("th", Data(cell), scope="col", cls=cls[at]) for at, cell in enumerate(head)])),
+            tag(
+                "tbody",
+                [tag("tr", [tag("td", Data(cell), cls=cls[at]) for at, cell in enumerate(row)]) for row in rows],
+            ),
             cls="list dense",
         ),
         cls="table-wrap",

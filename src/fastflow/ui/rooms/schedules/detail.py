@@ -57,8 +57,7 @@ class SchedulePage:
         with ui.element("div").classes("columns"):
             with ui.element("div"):
                 due = Fragment(due_card(t, shown.due, shown.view.schedule.timezone))
-                Fragment(Html(""), cls="below")
-                ledger = Fragment(_ledger(page, shown.ledger))
+                ledger = Fragment(_ledger(page, shown.ledger), cls="below")
             beside = Fragment(_beside(t, shown.view))
 
         async def refresh() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fastflow.ui.rooms.runs.preview import TABLE_BYTES, TEXT_BYTES, Preview, preview
+from fastflow.ui.rooms.runs.preview import TABLE_BYTES, TEXT_BYTES, Preview, is_of_numbers, preview
 
 FOOTER = (
     bytes.fromhex("1502192c48") + b"\x06schema" + bytes.fromhex("1502001502250218") + b"\x01a\x00"
@@ -71,3 +71,10 @@ def test_preview_when_any_byte_of_the_footer_is_wrong_then_an_answer_all_the_sam
         for value in (0, 0x1C, 0x7F, 0xFF):
             broken = bytes([*FOOTER[:place], value, *FOOTER[place + 1 :]])
             assert shown("t.parquet", broken + len(FOOTER).to_bytes(4, "little") + b"PAR1").kind in ("parquet", "none")
+
+
+def test_column_when_all_that_is_there_are_numbers_then_it_is_one_of_numbers() -> None:
+    assert is_of_numbers(["1", "-2.5", "", "1e-3", "12,000", "7 %"])
+    assert not is_of_numbers(["1", "Ulm"])
+    assert not is_of_numbers(["", ""])
+    assert not is_of_numbers(["2026-11-22"])
