@@ -408,7 +408,13 @@ def bench_idle(folder: Path) -> list[Figure]:
     ]
 
 
-FIGURES = {
+def bench_with_floor(
+    bench: Callable[[Path, Callable[[], float]], list[Figure]],
+) -> Callable[[Path], list[Figure]]:
+    return lambda folder: bench(folder, floor_command(folder))
+
+
+FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
     "warm": bench_warm,
     "cold": bench_cold,
     "fib": bench_fib,
@@ -421,8 +427,8 @@ FIGURES = {
     "docker": bench_docker,
     "ray": bench_ray,
     "schedules": bench_schedules,
-    "pages": lambda folder: bench_pages(folder, floor_command(folder)),
-    "heat": lambda folder: bench_heat(folder, floor_command(folder)),
+    "pages": bench_with_floor(bench_pages),
+    "heat": bench_with_floor(bench_heat),
 }
 
 

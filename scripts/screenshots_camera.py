@@ -1,6 +1,7 @@
 """How pictures of pages are taken: by whom, of what size, and what counts as a complaint."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,7 @@ class Camera:
         complaints: pages that do not fit their window, and what went wrong in the browser.
     """
 
-    def __init__(self, browser: Browser, out: Path, wanted: Collection[str]) -> None:
+    def __init__(self, browser: Browser, out: Path, wanted: AbstractSet[str]) -> None:
         self._browser = browser
         self._out = out
         self._wanted = wanted

@@ -14,6 +14,9 @@ EMPTY = (
     ("empty-secrets", "/secrets"),
     ("empty-sync", "/sync"),
     ("empty-tokens", "/tokens"),
+    ("empty-alerts", "/alerts"),
+    ("empty-alert-rules", "/alerts/rules"),
+    ("empty-channels", "/alerts/channels"),
     ("empty-audit", "/audit?actor=nobody"),
 )
 """Pages of a server on which nothing has happened yet."""

@@ -154,12 +154,12 @@ def act(served: Served, trained: str) -> dict[str, str]:
 def remember(served: Served, run_id: str) -> None:
     """A week of runs, as copies of one: more by day than by night, and some that failed."""
     begun = datetime.now(UTC) - timedelta(days=7)
-    made = [
-        (instant, number)
-        for hour in range(1, 7 * 24)
-        for number in range(hour * hour % 23 if 6 <= (begun + timedelta(hours=hour)).hour <= 19 else hour % 3)
-        if (instant := begun + timedelta(hours=hour, minutes=2 * number))
-    ]
+    made: list[tuple[datetime, int]] = []
+    for hour in range(1, 7 * 24):
+        at = begun + timedelta(hours=hour)
+        is_day = 6 <= at.hour <= 19
+        many = hour * hour % 23 if is_day else hour % 3
+        made += [(at + timedelta(minutes=2 * number), number) for number in range(many)]
     connection = sqlite3.connect(served.data / "fastflow.db", timeout=60)
     columns = [row[1] for row in connection.execute("PRAGMA table_info(run)")]
     given = {"id": ":id", "idempotency_key": "NULL", "status": ":status", "reason": ":reason", "failure_group": "NULL"}
