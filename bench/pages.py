@@ -167,7 +167,8 @@ def _settle(database: Database) -> None:
     if not database.is_sqlite:
         with closing(database.engine.raw_connection()) as connection:
             driver: Any = connection.driver_connection
-            driver.autocommit = True  # no vacuum in a transaction
+            driver.rollback()  # no vacuum in a transaction
+            driver.autocommit = True
             connection.cursor().execute("VACUUM ANALYZE run")
             driver.autocommit = False
 

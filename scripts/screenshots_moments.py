@@ -37,7 +37,7 @@ def moments(pages: Mapping[str, str]) -> Mapping[str, Moment]:
         "run-capsule": Moment(path=pages["run-trained"], do=_unfold),
         "run-log-find": Moment(path=pages["run-trained"], do=_find),
         "runs-chosen": Moment(path="/runs", do=_choose),
-        "runs-replay": Moment(path="/runs", do=_replay),
+        "runs-replay": Moment(path="/runs?state=SUCCESS", do=_replay),
         "form-wrong": Moment(path="/pipelines/greet_city", do=_submit_nothing),
         "user-new": Moment(path="/users", do=_sheet),
         "user-new-role": Moment(path="/users", do=_open_choice),
@@ -59,7 +59,6 @@ def _palette(page: Page, words: str = "") -> None:
     page.locator(
         "dialog:not(:has([role=option]))" if words.startswith("z") else "dialog [role=option]"
     ).first.wait_for()
-    page.wait_for_load_state("networkidle")
 
 
 def _menu(page: Page) -> None:
@@ -106,7 +105,7 @@ def _unfold(page: Page) -> None:
 
 def _find(page: Page) -> None:
     page.locator(".log-line").first.wait_for()
-    page.locator(".log-bar input").fill("a")
+    page.locator(".log-bar input").fill("loss")
     page.locator(".log-line mark, .log-line.hit").first.wait_for()
     page.locator(".log-bar").scroll_into_view_if_needed()
 

@@ -152,7 +152,8 @@ def _table(page: Page, found: RunPageOf[Run]) -> Html:
     if not found.items:
         is_filtered = any(given.get(name) for name in _FILTERS)
         if is_filtered:
-            return div(empty("search", t("runs.none_fit")), cls="card")
+            everything = link(f"{BASE}/runs", t("runs.clear"), cls="button")
+            return div(empty("search", t("runs.none_fit"), action=everything), cls="card")
         to_pipelines = link(f"{BASE}/pipelines", t("runs.to_pipelines"), cls="button")
         return div(empty("runs", t("runs.none"), t("runs.none_hint"), to_pipelines), cls="card")
     begin, beyond = ("oldest", "newer") if _is_oldest_first(page) else ("newest", "older")
