@@ -69,7 +69,7 @@ ALLOWED = {
     "pages": Allowance(once=0),
     "tasks": Allowance(once=6),
     "heap_bytes": Allowance(once=3e6, each=20),
-    "nodes": Allowance(once=300),
+    "nodes": Allowance(once=800),
     "listeners": Allowance(once=30),
 }
 """Caches that fill, a pool's threads and what is on the way come once; the rest would be a leak."""
