@@ -146,7 +146,8 @@ def rerun_flow(
     ctx: typer.Context,
     flow: Ref,
     from_failed: Annotated[
-        bool, typer.Option("--from-failed", help="Run what did not succeed again, and keep what did.")
+        bool,
+        typer.Option("--from-failed", help="Run again what did not succeed and what depends on it; keep the rest."),
     ] = False,
     exact: Annotated[bool, typer.Option("--exact", help="With the code of the flow's beginning.")] = False,
 ) -> None:
@@ -156,7 +157,7 @@ def rerun_flow(
     if not from_failed:
         raise WrongUsage(
             "It is not said what to run again.",
-            hint="Give --from-failed to keep what succeeded; `fastflow flows run ROOT` begins a new flow.",
+            hint="Give --from-failed to keep what does not depend on a failed step; `fastflow flows run ROOT` begins a new flow.",
         )
     change(ctx, flow, "flows", "rerun", {"exact": exact})
 

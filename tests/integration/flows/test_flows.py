@@ -448,6 +448,38 @@ def test_rerun_when_a_step_failed_then_the_rest_runs_with_the_code_as_it_is_now(
         desk.room.flows.rerun(flow.flow.id, actor=OPERATOR)
 
 
+def test_rerun_when_a_step_always_ran_after_the_failure_then_it_runs_again_and_what_is_beside_it_stays(
+    desk: FlowDesk,
+) -> None:
+    desk.add("extract")
+    desk.add("clean", ["extract"])
+    desk.add("beside", ["extract"])
+    desk.add("load", ["clean"])
+    desk.add("report", {"pipelines": ["load"], "join": "always", "foreach": "params.mails"})
+    flow = desk.start("extract", params={"mails": ["a", "b"]})
+    desk.end_all()
+    clean, beside = sorted(desk.active(), key=lambda run: run.pipeline_name, reverse=True)
+    desk.end(clean, exit_code=1)
+    desk.end(beside)
+    desk.end_all("report")
+    first = desk.elements(flow, "report")
+    assert [each.state for each in first] == [ElementState.SUCCESS] * 2
+    assert desk.state(flow, "load") == "SKIPPED" and desk.view(flow).flow.status is FlowStatus.FAILED
+    desk.room.flows.rerun(flow.flow.id, actor=OPERATOR)
+    assert [run.pipeline_name for run in desk.active()] == ["clean"]
+    assert desk.states(flow) | {"beside": "SUCCESS"} == {
+        "extract": "SUCCESS", "beside": "SUCCESS", "clean": "RUNNING", "load": "WAITING", "report": "WAITING",
+    }  # fmt: skip
+    while desk.end_all():
+        pass
+    assert set(desk.states(flow).values()) == {"SUCCESS"}
+    again = [each for each in desk.elements(flow, "report") if each.is_current]
+    assert [each.attempt for each in again] == [2, 2] and not {each.run_id for each in again} & {
+        each.run_id for each in first
+    }
+    assert [each.attempt for each in desk.elements(flow, "beside")] == [1]
+
+
 def test_list_when_the_actor_is_scoped_then_only_flows_whose_roots_are_theirs(desk: FlowDesk) -> None:
     for name in ("a", "b"):
         desk.add(name)

@@ -111,7 +111,7 @@ def _add_changing(router: APIRouter, flows: FlowService, clock: Clock) -> None:
 
     @router.post("/flows/{flow_id}/rerun", status_code=202)
     def rerun_flow(actor: Operator, flow_id: FlowId, body: FlowRerunIn | None = None) -> FlowOut:
-        """Run again what did not succeed, as a new attempt of the same flow; what succeeded is kept."""
+        """Run again what did not succeed and what depends on it, as a new attempt of the same flow; the rest is kept."""
         return _again(actor, flow_id, body)
 
     @router.post("/backfills/{flow_id}/resume", status_code=202)

@@ -46,11 +46,12 @@ _BEFORE = (
         ELEMENT.c.step == bindparam("of_step"),
         ELEMENT.c.element == bindparam("of_element"),
         ELEMENT.c.attempt < bindparam("of_attempt"),
+        ELEMENT.c.key == bindparam("of_key"),
     )
     .order_by(ELEMENT.c.attempt.desc())
     .limit(1)
 )
-"""The run of the element's attempt before."""
+"""The run of the element's attempt before, if it stood for the same: a list that is made anew may be another."""
 _CHANGE = (
     update(ELEMENT)
     .where(_THIS)
@@ -181,7 +182,7 @@ def submit(
             flow=place,
         )
         if element.attempt > 1:
-            run = replace(run, rerun_of=connection.execute(_BEFORE, _key(element)).scalar())
+            run = replace(run, rerun_of=connection.execute(_BEFORE, {**_key(element), "of_key": element.key}).scalar())
         run = _put(connection, run, template, flow, place, admit)
     except RunSkipped as error:
         return replace(element, state=ElementState.SKIPPED, why=error.message)

@@ -14,6 +14,7 @@ from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.scope import in_scope
 from fastflow.kernel.flows.domain.errors import FlowNotFound, FlowRuns, NoApproval, NothingFailed, StepNotFound
 from fastflow.kernel.flows.domain.flow import Counts, Element, ElementState, Flow, FlowStatus, Step, StepState
+from fastflow.kernel.flows.domain.rerunning import Again, steps_again
 from fastflow.kernel.flows.infra.at_end import find_overlooked, take_overlooked
 from fastflow.kernel.flows.infra.earlier import find_earlier, find_makers
 from fastflow.kernel.flows.infra.elements import Admit, insert_elements
@@ -222,13 +223,14 @@ class SqlFlowStore:
                 raise FlowNotFound(flow_id)
             if flow.status is FlowStatus.RUNNING:
                 raise FlowRuns(f"The {flow.kind} {flow_id} is not over.", hint=_CANCEL.get(flow.kind))
-            steps = load_steps(connection, flow_id)
-            again = [each for each in steps.values() if each.state is not StepState.SUCCESS]
+            steps = load_steps(connection, flow_id).values()
+            again = steps_again(steps, was_cancelled=flow.cancel_requested_at is not None)
             if flow.status is FlowStatus.SUCCESS or not again:
                 raise NothingFailed(f"Nothing of {flow.kind} {flow_id} has failed.", hint=_AGAIN.get(flow.kind))
             attempt = flow.attempt + 1
-            for step in again:
-                _reset(connection, step, attempt)
+            for each in again:
+                step = each.step
+                _reset(connection, each, attempt)
                 if step.name in templates:
                     new = _row_of(templates[step.name])
                     renewed = {name: new[name] for name in ("template", "problem", "tree_hash")}
@@ -240,7 +242,7 @@ class SqlFlowStore:
                 ("reason_text", "finished_at", "cancel_requested_at", "cancel_requested_by", "cancel_reason")
             )
             connection.execute(update(FLOW).where(FLOW.c.id == flow_id).values(**fresh, **emptied))
-            detail = {"attempt": attempt, "steps": [step.name for step in again][:100]}
+            detail = {"attempt": attempt, "steps": [each.step.name for each in again][:100]}
             record(connection, at=now, actor=actor, action=f"{flow.kind}.rerun", subject=flow_id, detail=detail)
             self._engine.advance(connection, flow_id, now, is_inline=False, admit=self._admit)
 
@@ -321,14 +323,16 @@ def _approval_problem(step: Step, now: datetime) -> NoApproval | None:
     return None
 
 
-def _reset(connection: Connection, step: Step, attempt: int) -> None:
-    """Let the step wait again, with new rows for the elements that did not succeed."""
+def _reset(connection: Connection, again: Again, attempt: int) -> None:
+    """Let the step wait again, with new rows for the elements that run again; what follows from something new gets its list
+    anew."""
+    step = again.step
     current = and_(ELEMENT.c.flow_id == step.flow_id, ELEMENT.c.step == step.name, ELEMENT.c.is_current)
-    unsuccessful = and_(current, ELEMENT.c.state != ElementState.SUCCESS.value)
-    rows = connection.execute(select(*ELEMENT_COLUMNS).where(unsuccessful).order_by(ELEMENT.c.element))
+    replaced = current if again.is_whole else and_(current, ELEMENT.c.state != ElementState.SUCCESS.value)
+    rows = connection.execute(select(*ELEMENT_COLUMNS).where(replaced).order_by(ELEMENT.c.element))
     old = [element_of(row) for row in rows]
-    connection.execute(update(ELEMENT).where(unsuccessful).values(is_current=False))
-    keeps_list = step.is_root or step.is_fan_out
+    connection.execute(update(ELEMENT).where(replaced).values(is_current=False))
+    keeps_list = step.is_root or (step.is_fan_out and not again.is_whole)
     if keeps_list:
         fresh = {"attempt": attempt, "run_id": None, "state": ElementState.WAITING, "why": "it waits for its turn"}
         insert_elements(connection, [replace(element, **fresh) for element in old])  # type: ignore[arg-type]

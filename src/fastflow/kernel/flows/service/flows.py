@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import Any, Literal, cast
 
 from fastflow.kernel.flows.domain.errors import FlowNotFound, InvalidFlow, NoApproval, StepNotFound, flow_ended
-from fastflow.kernel.flows.domain.flow import Element, ElementState, Flow, FlowStatus, Step, StepState
+from fastflow.kernel.flows.domain.flow import Element, ElementState, Flow, FlowStatus, Step
 from fastflow.kernel.flows.domain.planned import FlowPlan, PlannedStep
+from fastflow.kernel.flows.domain.rerunning import steps_again
 from fastflow.kernel.flows.ports import WAKE_MESSAGE, FlowFilter, FlowStore, FlowView, NewFlow, NewStep, Runs, WakeUp
 from fastflow.kernel.flows.service.planning import Planner, detail_of, element_of, name_of, new_step, refuse
 from fastflow.kernel.runs.domain.prepared import PreparedRun
@@ -229,7 +230,8 @@ class FlowService:
         return self.get(flow_id, actor=actor)
 
     def rerun(self, flow_id: str, *, actor: Actor, exact: bool = False) -> FlowView:
-        """Run again what did not succeed, as a new attempt of the same flow; what succeeded is kept.
+        """Run again what did not succeed and everything that depends on it, as a new attempt of the same flow; what else
+        succeeded is kept.
 
         Args:
             flow_id: of a flow that is over.
@@ -243,7 +245,8 @@ class FlowService:
             Others: as `get`.
         """
         view = self._operated(flow_id, actor)
-        steps = [step for step in view.steps if step.state is not StepState.SUCCESS]
+        was_cancelled = view.flow.cancel_requested_at is not None
+        steps = [each.step for each in steps_again(view.steps, was_cancelled=was_cancelled)]
         _refuse_doubts(view.flow, steps)
         templates: dict[str, NewStep] = {}
         if not exact and view.flow.status is FlowStatus.FAILED:
