@@ -67,7 +67,7 @@ def print_flows(items: Sequence[Mapping[str, Any]], *, empty: str) -> None:
         [
             ("id", lambda one: short_id(one["id"])),
             ("name", lambda one: one["name"]),
-            ("status", lambda one: one["status"]),
+            ("status", _status),
             ("ended", _progress),
             ("done before", lambda one: one["detail"].get("done_already") or None),
             ("failed", lambda one: one["elements"]["failed"] or None),
@@ -86,7 +86,7 @@ def print_flow(flow: Mapping[str, Any]) -> None:
         {
             "id": flow["id"],
             flow["kind"]: flow["name"],
-            "status": flow["status"] if flow["attempt"] == 1 else f"{flow['status']} (attempt {flow['attempt']})",
+            "status": _status(flow) if flow["attempt"] == 1 else f"{_status(flow)} (attempt {flow['attempt']})",
             "parameters": flow["params"],
             "begun": f"{local_time(flow['created_at'])} by {flow['submitted_by']} ({flow['trigger']})",
             "ended": flow["finished_at"] and local_time(flow["finished_at"]),
@@ -131,7 +131,7 @@ def _step(step: Mapping[str, Any], order: Mapping[str, int]) -> str:
         f"(also after {', '.join(others)})" if others else "",
         f"[{step['join']}]" if step.get("join") not in (None, "all") else "",
         _MARKS.get(step.get("state", ""), ""),
-        f"{count['success'] + count['failed'] + count['skipped']}/{count['total']}" if count else "",
+        _ended(count) if count else "",
         seconds(step["duration"]) if step.get("duration") is not None else "",
         f"run {short_id(step['run_id'])}" if step.get("run_id") else "",
         *_planned(step),
@@ -213,6 +213,16 @@ def get_flow(api: Api, reference: str, *, kind: str = "flows") -> Mapping[str, A
 
 def _progress(one: Mapping[str, Any]) -> str:
     if one["kind"] == "backfill":
-        counts = one["elements"]
-        return f"{counts['success'] + counts['failed'] + counts['skipped']}/{counts['total']}"
+        return _ended(one["elements"])
     return f"{one['steps_ended']}/{one['steps_total']}"
+
+
+def _ended(counts: Mapping[str, int]) -> str:
+    """What has run, of all; what was never started has not."""
+    return f"{counts['success'] + counts['failed']}/{counts['total']}"
+
+
+def _status(one: Mapping[str, Any]) -> str:
+    """The state; of what was cancelled, that it was."""
+    was_cancelled = one["status"] == "FAILED" and one.get("cancel_requested_at") is not None
+    return "FAILED (cancelled)" if was_cancelled else str(one["status"])

@@ -113,6 +113,21 @@ def test_backfill_when_cancelled_then_as_one(filled: FlowDesk) -> None:
     assert filled.active() == [] and filled.view(flow).flow.status is FlowStatus.FAILED
     counts = filled.view(flow).counts["demo"]
     assert (counts.skipped, counts.failed) == (8, 2)
+    told = explain_flow(filled.view(flow).flow, filled.view(flow).steps)
+    assert told.startswith(
+        "The backfill was cancelled by user:olga: no need; 0 of 10 elements succeeded; 2 failed, 8 were"
+    )
+    assert "may" not in told
+
+
+def test_backfill_when_cancelled_within_its_allowance_then_it_can_be_resumed(filled: FlowDesk) -> None:
+    flow = begin(filled, throttle=1, max_failures=5)
+    filled.end_all()
+    filled.room.flows.cancel(flow.flow.id, actor=OPERATOR)
+    filled.keeper.tick()
+    assert filled.states(flow) == {"demo": "FAILED"} and filled.active() == []
+    filled.room.flows.rerun(flow.flow.id, actor=OPERATOR)
+    assert days(filled) == ["02"]
 
 
 def test_backfill_when_its_pipeline_was_removed_by_force_then_nothing_more_begins_and_it_ends(filled: FlowDesk) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from fastflow.cli.backfill import in_flags
 from fastflow.cli.errors import ServerProblem
-from fastflow.cli.flow_shapes import find_flow, print_flow, print_slots
+from fastflow.cli.flow_shapes import find_flow, print_flow, print_flows, print_slots
 from fastflow.kit.errors import NotFound
 
 FLOW = "0199aaaa-0000-7000-8000-000000000001"
@@ -82,3 +82,20 @@ def test_flow_when_its_path_is_one_step_then_no_mark_without_a_legend(capsys: py
     print_flow({**flow, "critical_path": ["a", "b"], "steps": [step, {**step, "name": "b", "upstreams": ["a"]}]})
     told = capsys.readouterr().out
     assert "a*  running" in told and "* critical path  a -> b" in told
+
+
+def test_backfill_when_cancelled_then_listed_as_that_with_what_has_run(capsys: pytest.CaptureFixture[str]) -> None:
+    one: dict[str, Any] = {
+        **dict.fromkeys(("name", "submitted_by", "trigger"), "x"),
+        "id": BACKFILL,
+        "kind": "backfill",
+        "status": "FAILED",
+        "cancel_requested_at": "2026-01-01T00:00:00Z",
+        "created_at": "2026-01-01T00:00:00Z",
+        "attempt": 1,
+        "detail": {},
+        "elements": {"total": 90, "waiting": 0, "running": 0, "success": 8, "failed": 2, "skipped": 80},
+    }
+    print_flows([one], empty="none")
+    told = capsys.readouterr().out
+    assert "FAILED (cancelled)" in told and "10/90" in told and "90/90" not in told

@@ -168,13 +168,14 @@ class FanOutEnd:
     why: str
 
 
-def judge_elements(counts: Counts, allowed: int, *, single_why: str = "") -> FanOutEnd:
+def judge_elements(counts: Counts, allowed: int, *, single_why: str = "", is_cancelled: bool = False) -> FanOutEnd:
     """Whether a running step has ended, and whether further elements may be submitted.
 
     Args:
         counts: of its elements.
         allowed: failures that do not fail it.
         single_why: what the one element of a plain step says.
+        is_cancelled: whether those that had not begun were left out because of that.
     """
     stops = counts.failed > allowed
     if counts.running or (counts.waiting and not stops):
@@ -183,12 +184,12 @@ def judge_elements(counts: Counts, allowed: int, *, single_why: str = "") -> Fan
         state = StepState.SUCCESS if counts.success else StepState.FAILED if counts.failed else StepState.SKIPPED
         return FanOutEnd(state=state, stops=stops, why=single_why)
     told = f"{counts.success} of {counted(counts.total, 'element')} succeeded"
-    if stops:
-        left = counts.waiting + counts.skipped
-        rest = f", {left} were not started" if left else ""
-        return FanOutEnd(state=StepState.FAILED, stops=True, why=f"{told}; {counts.failed} failed, {allowed} may{rest}")
     if counts.failed:
-        told = f"{told}; {counts.failed} failed, {allowed} may"
+        told = f"{told}; {counts.failed} failed" + (f", {allowed} may" if allowed and not is_cancelled else "")
+    left = counts.waiting + counts.skipped
+    if stops or (is_cancelled and left and counts.success):
+        rest = f"{',' if counts.failed else ';'} {left} were not started" if left else ""
+        return FanOutEnd(state=StepState.FAILED, stops=stops, why=told + rest)
     if counts.skipped:
         told = f"{told}; {counts.skipped} were skipped"
     state = StepState.SKIPPED if counts.skipped and not counts.success else StepState.SUCCESS
@@ -201,7 +202,7 @@ def _progress(counts: Counts, allowed: int, *, stops: bool) -> str:
     ended = counts.success + counts.failed + counts.skipped
     told = f"{ended} of {counts.total} elements have ended, {counts.running} are under way"
     if counts.failed:
-        told += f", {counts.failed} failed ({allowed} may)"
+        told += f", {counts.failed} failed" + (f" ({allowed} may)" if allowed else "")
     return told + ("; no more are started" if stops else "")
 
 

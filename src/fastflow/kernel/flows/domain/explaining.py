@@ -52,7 +52,12 @@ def _explain(flow: Flow, steps: Sequence[Step]) -> str:
             if what == "backfill"
             else f"fastflow flows rerun {flow.id} --from-failed"
         )
-        return f"The {what} failed: {_clause(flow.reason_text or 'it did not say why')}. `{again}` runs what did not succeed again."
+        told = f"The {what} failed: {flow.reason_text or 'it did not say why'}"
+        if flow.cancel_requested_at is not None:
+            told = _sentence(flow.reason_text or f"the {what} was cancelled")
+            if what == "backfill" and steps:
+                told += f"; {steps[0].why}"
+        return f"{_clause(told)}. `{again}` runs what did not succeed again."
     if flow.cancel_requested_at is not None:
         return f"The {what} is being cancelled; it ends when its running runs have ended."
     if what == "backfill" and steps:
@@ -105,6 +110,10 @@ def seconds_of(step: Step, now: datetime) -> float | None:
 def _names(steps: Sequence[Step]) -> str:
     more = f" and {len(steps) - _NAMED} more" if len(steps) > _NAMED else ""
     return ", ".join(step.name for step in steps[:_NAMED]) + more
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _clause(text: str) -> str:

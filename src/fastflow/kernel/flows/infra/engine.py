@@ -269,7 +269,8 @@ class _Moving:
         budget = _INLINE_SUBMITS if self.is_inline else _KEEPER_SUBMITS
         while True:
             counts, single_why = self._count(step)
-            end = judge_elements(counts, step.allowed_failures, single_why=single_why)
+            is_cancelled = self.flow.cancel_requested_at is not None
+            end = judge_elements(counts, step.allowed_failures, single_why=single_why, is_cancelled=is_cancelled)
             if end.state is not None:
                 if counts.waiting:
                     elements_of.skip_waiting(self.connection, step, "more elements had failed than may")

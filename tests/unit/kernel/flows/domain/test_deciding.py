@@ -85,6 +85,27 @@ def test_fan_out_when_elements_are_so_then_ends_or_stops(
     assert found.why
 
 
+@pytest.mark.parametrize(
+    ("counts", "allowed", "is_cancelled", "why"),
+    [
+        (Counts(success=8, failed=2, skipped=80), 0, True, "8 of 90 elements succeeded; 2 failed, 80 were not started"),
+        (Counts(success=8, skipped=2), 0, True, "8 of 10 elements succeeded; 2 were not started"),
+        (Counts(success=8, failed=1, skipped=1), 0, False, "8 of 10 elements succeeded; 1 failed, 1 were not started"),
+        (
+            Counts(success=7, failed=2, skipped=1),
+            1,
+            False,
+            "7 of 10 elements succeeded; 2 failed, 1 may, 1 were not started",
+        ),
+    ],
+)
+def test_fan_out_when_it_did_not_reach_its_end_then_fails_and_says_what_ran(
+    counts: Counts, allowed: int, is_cancelled: bool, why: str
+) -> None:
+    found = judge_elements(counts, allowed, is_cancelled=is_cancelled)
+    assert (found.state, found.why) == (StepState.FAILED, why)
+
+
 def test_flow_when_all_steps_have_ended_then_failed_if_one_did() -> None:
     assert judge_flow([step("a", "SUCCESS"), step("b", "RUNNING")])[0] is FlowStatus.RUNNING
     assert judge_flow([step("a", "SUCCESS"), step("b", "SKIPPED")]) == (FlowStatus.SUCCESS, None)
