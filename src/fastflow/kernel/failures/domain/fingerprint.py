@@ -2,8 +2,8 @@
 
 A fingerprint is made of the exception's type and the frames of its traceback as `file:function`: no folders, line numbers,
 messages, addresses or ids. So the same fault is one group on every machine, before and after a line was added above it.
-Where a script raises outside every function, the way says nothing (`main.py:<module>`): there the message counts as well,
-without what differs each time.
+Where a script raises outside every function, the way says nothing (`main.py:<module>`): there the text of the line that raised
+counts as well. What people read is never the fingerprint's text, but the last line of one of the runs.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ class Failure:
 
     Attributes:
         group: the fingerprint.
-        title: one line for people, with what differs each time left out.
+        title: one line for people, as this run told it.
         exception: the exception's type; None when there was no traceback.
         frames: from the outermost to the one that raised, as `file:function`.
     """
@@ -59,8 +59,8 @@ def describe(reason: str, reason_text: str | None, exit_code: int | None, lines:
         lines: the end of what the script wrote to its standard error, else of all it wrote; without line ends.
     """
     if reason != "exit":
-        words = f"{reason}: {normalise(_last(reason_text))}" if reason_text and reason != "lost" else reason
-        return _plain(words, words)
+        last = _last(reason_text) if reason != "lost" else ""
+        return _plain(f"{reason}: {normalise(last)}", f"{reason}: {last}") if last else _plain(reason, reason)
     clean = [_COLOUR.sub("", line) for line in lines]
     found = _from_traceback(clean)
     if found is not None:
@@ -70,7 +70,7 @@ def describe(reason: str, reason_text: str | None, exit_code: int | None, lines:
     last = next((line.strip() for line in reversed(clean) if line.strip()), None)
     if last is None:
         return _plain(f"exit {exit_code}", f"exit code {exit_code}, without a word")
-    return _plain(f"exit {exit_code} {normalise(last)}", f"exit code {exit_code}: {normalise(last)}")
+    return _plain(f"exit {exit_code} {normalise(last)}", f"exit code {exit_code}: {last}")
 
 
 def _signal_name(number: int) -> str:
@@ -98,10 +98,12 @@ def _from_traceback(lines: Sequence[str]) -> Failure | None:
     if begin is None:
         return None
     frames: list[str] = []
+    code = ""
     for place, line in enumerate(plain[begin + 1 :], start=begin + 1):
         frame = _FRAME.fullmatch(line.rstrip())
         if frame is not None:
             frames.append(_frame(frame["file"], frame["function"]))
+            code = "".join(plain[place + 1 : place + 2])
             continue
         raised = _RAISED.fullmatch(line.rstrip())
         if raised is None or line[:1].isspace():
@@ -109,17 +111,23 @@ def _from_traceback(lines: Sequence[str]) -> Failure | None:
         behind = (after for after in lines[place + 1 :] if after.strip() and not _GROUP_MARGIN.match(after))
         if sum(1 for _ in behind) > _LINES_AFTER:
             return None
-        return _raised(raised["type"], raised["message"], frames)
+        return _raised(raised["type"], raised["message"], frames, code.strip())
     return None
 
 
-def _raised(kind: str, message: str | None, frames: Sequence[str]) -> Failure:
+def _raised(kind: str, message: str | None, frames: Sequence[str], code: str) -> Failure:
     way = tuple(_without_repeats(frames))[-MAX_FRAMES:]
-    words = f"{kind}: {normalise(message)}" if message else kind
-    title = f"{words} in {way[-1]}" if way else words
+    words = f"{kind}: {message}" if message else kind
+    title = f"{_shortened(words, len(way[-1]) + 4)} in {way[-1]}" if way else words
     tells = any(not frame.endswith(":<module>") for frame in way)
-    identity = (kind, *way) if tells else (words, *way)
+    identity = (kind, *way) if tells else (kind, *way, code)
     return Failure(group=_digest(*identity), title=title[:MAX_TITLE], exception=kind[:MAX_TITLE], frames=way)
+
+
+def _shortened(words: str, kept: int) -> str:
+    """The words with room behind them."""
+    room = max(MAX_TITLE // 2, MAX_TITLE - kept)
+    return words if len(words) <= room else f"{words[: room - 1]}…"
 
 
 def _frame(file: str, function: str | None) -> str:

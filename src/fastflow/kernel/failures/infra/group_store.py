@@ -117,7 +117,9 @@ def _know(connection: Connection, failure: Failure) -> None:
         "exception": failure.exception,
         "frames": list(failure.frames),
     }
-    connection.execute(dialect.insert(GROUP).on_conflict_do_nothing(), row)
+    new = dialect.insert(GROUP)
+    latest = {"title": new.excluded.title}  # what the latest run told
+    connection.execute(new.on_conflict_do_update(index_elements=[GROUP.c.id], set_=latest), row)
 
 
 def _see(connection: Connection, run: Run, failure: Failure) -> None:

@@ -45,12 +45,25 @@ def test_fingerprint_when_the_exception_or_the_way_differs_then_it_differs(
     assert (failed(traceback_of(one, left, "")).group == failed(traceback_of(other, right, "")).group) is same
 
 
-def test_fingerprint_when_raised_outside_every_function_then_the_message_counts_without_what_changes() -> None:
-    def at_the_top(message: str, line: int = 3) -> str:
-        return failed(traceback_of([("main", "<module>")], "RuntimeError", message, line=line)).group
+def test_fingerprint_when_raised_outside_every_function_then_the_line_counts_and_not_the_message() -> None:
+    def at_the_top(message: str, line: int = 3, code: str = "value = table[name]") -> Failure:
+        told = ["Traceback (most recent call last):", f'  File "/c/main.py", line {line}, in <module>']
+        return failed([*told, f"    {code}", "            ~~~~~^^^^^^", f"KeyError: {message}"])
 
-    assert at_the_top("row 17 of /data/in.csv is bad") == at_the_top("row 4 of /other/in.csv is bad", line=90)
-    assert at_the_top("bad password") != at_the_top("no rows today")
+    found = [at_the_top(message) for message in ("'x'", "'c1'", "'Bonn'")]
+    assert len({each.group for each in found}) == 1 and at_the_top("'x'", line=90).group == found[0].group
+    assert [each.title for each in found] == [
+        f"KeyError: {name} in main.py:<module>" for name in ("'x'", "'c1'", "'Bonn'")
+    ]
+    assert at_the_top("'x'", code="other = rows[name]").group != found[0].group
+
+
+def test_failure_when_described_then_its_words_are_the_runs_own() -> None:
+    line = '10.0.0.7 - - [21/Nov/2026:04:35:18] "GET /a HTTP/1.1" 500'
+    assert failed([line]).title == f"exit code 1: {line}"
+    assert describe("timeout", "ran longer than 60 s", -9).title == "timeout: ran longer than 60 s"
+    long = failed(traceback_of([("main", "load")], "ValueError", "x" * 900))
+    assert long.title.endswith("… in main.py:load") and len(long.title) <= MAX_TITLE
 
 
 @given(st.lists(st.text(max_size=60), max_size=30), st.integers(-20, 255))
@@ -80,7 +93,7 @@ def test_failure_when_python_really_raises_then_type_and_way_are_read() -> None:
     found = failed(["begin", *told, "[bye]"])
     name = "test_failure_when_python_really_raises_then_type_and_way_are_read"
     assert (found.exception, found.frames) == ("ValueError", (f"test_fingerprint.py:{name}",))
-    assert found.title == f"ValueError: no city in file-N.csv in test_fingerprint.py:{name}"
+    assert found.title == f"ValueError: no city in /data/in/file-17.csv in test_fingerprint.py:{name}"
 
 
 def test_failure_when_a_group_of_exceptions_is_raised_then_the_last_one_tells() -> None:
@@ -99,7 +112,7 @@ def test_failure_when_the_syntax_is_wrong_then_the_exception_is_read() -> None:
 
 def test_failure_when_a_handled_traceback_lies_far_above_then_the_last_line_tells() -> None:
     lines = [*traceback_of([("main", "f")], "KeyError", "x"), *(f"went on {n}" for n in range(9)), "giving up: row 3"]
-    assert (failed(lines).exception, failed(lines).title) == (None, "exit code 1: giving up: row N")
+    assert (failed(lines).exception, failed(lines).title) == (None, "exit code 1: giving up: row 3")
 
 
 @pytest.mark.parametrize(
