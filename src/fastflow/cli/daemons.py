@@ -40,7 +40,7 @@ def list_daemons(ctx: typer.Context, limit: Limit = 100, cursor: Cursor = None, 
 
 @app.command("show")
 def show_daemon(ctx: typer.Context, name: Name, as_json: AsJson = False) -> None:
-    """One daemon: its instances and what happened last."""
+    """One daemon: its instances and what happened last, latest first."""
     from fastflow.cli.client import part
 
     with open_api(ctx) as api:
@@ -66,7 +66,7 @@ def show_daemon(ctx: typer.Context, name: Name, as_json: AsJson = False) -> None
         ],
         empty="No instances.",
     )
-    for event in reversed(events):
+    for event in events:
         typer.echo(printable(f"{local_time(event['at'])}  {event['kind']}: {event['text']}"))
 
 

@@ -1,5 +1,6 @@
 """What is to be done about a daemon now. Pure: rows in, steps out."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -8,6 +9,8 @@ from fastflow.kernel.daemons.domain.records import Daemon, DaemonSpec, Instance,
 
 AGAIN = "; started again in "
 """Divides the words about a crash: before it, how the instance ended."""
+_ACCESS_LOG = re.compile(r'"[A-Z]+ \S+(?: HTTP/[\d.]+)?"')
+"""A request as servers log it, `"GET /health HTTP/1.1"`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +119,8 @@ def _notice_ends(decision: Decision, spec: DaemonSpec, instances: Sequence[Insta
         why = instance.stopping or run.reason_text or ("it ended by itself" if run.reason is None else run.reason)
         began = run.started_at
         lived = ((run.finished_at or now) - began).total_seconds() if began is not None else 0.0
-        _count_crash(decision, spec, instance, f"{why}, after {lived:.0f} s", lived >= spec.stable, now)
+        was_stable = lived >= spec.stable and (decision.daemon.crashes == 0 or _is_newest(instance, decision.daemon))
+        _count_crash(decision, spec, instance, f"{_cause(why)}, after {lived:.0f} s", was_stable, now)
     return left
 
 
@@ -169,7 +173,18 @@ def _end_unhealthy(decision: Decision, spec: DaemonSpec, instances: Sequence[Ins
 def _is_proof(instance: Instance, daemon: Daemon) -> bool:
     """Whether its life says that the crashes are over: not that of one that ran beside those that crashed."""
     has_crashed = daemon.crashes > 0 or daemon.crash_loop_since is not None
-    return has_crashed and instance.health == "healthy" and instance.number == daemon.started
+    return has_crashed and instance.health == "healthy" and _is_newest(instance, daemon)
+
+
+def _is_newest(instance: Instance, daemon: Daemon) -> bool:
+    """Whether it was started last, and nothing has crashed since whose successor is still to come."""
+    return instance.number == daemon.started and daemon.next_start_at is None
+
+
+def _cause(why: str) -> str:
+    """How an instance ended, without a line of its access log, which is only what it wrote last."""
+    how, mark, said = why.partition(": ")
+    return how if mark and _ACCESS_LOG.search(said) else why
 
 
 def _keep_running(

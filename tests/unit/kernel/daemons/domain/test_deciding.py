@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -140,6 +141,34 @@ def test_loop_when_the_pipeline_is_no_daemon_any_more_then_it_is_over() -> None:
     life.spec = None
     life.step()
     assert [life.daemon.crash_loop_since] == [None] and "recovered" not in life.told
+
+
+def test_recovery_when_the_newest_lives_on_beside_a_crash_then_only_the_successor_proves_it() -> None:
+    life = running(instances=2, stable=60.0, delay=5.0)
+    life.now += timedelta(seconds=483)
+    life.end(0)
+    life.step()
+    assert life.told[-1] == "crashed" and "recovered" not in life.told and life.daemon.crashes == 1
+    life.step(6)
+    life.heal()
+    life.step(59)
+    assert len(life.alive) == 2 and "recovered" not in life.told
+    life.step(1)
+    assert (life.told[-1], life.daemon.crashes) == ("recovered", 0)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (': INFO: 10.0.0.7:4242 - "GET /health HTTP/1.1" 200 OK', ""),
+        (': 10.0.0.7 - - [22/Nov/2026] "GET /a HTTP/1.1" 200 -', ""),
+        (": RuntimeError: no database", ": RuntimeError: no database"),
+    ],
+)
+def test_crash_when_it_wrote_an_access_log_last_then_that_is_no_cause(said: str, told: str) -> None:
+    life = running()
+    life.end(reason_text=f"the script ended with exit code 1{said}")
+    assert f"the script ended with exit code 1{told}, after" in life.step().told[0].text
 
 
 def test_daemon_when_it_lived_long_before_it_crashed_then_the_count_begins_anew() -> None:
