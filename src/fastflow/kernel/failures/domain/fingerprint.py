@@ -59,8 +59,8 @@ def describe(reason: str, reason_text: str | None, exit_code: int | None, lines:
         lines: the end of what the script wrote to its standard error, else of all it wrote; without line ends.
     """
     if reason != "exit":
-        last = _last(reason_text) if reason != "lost" else ""
-        return _plain(f"{reason}: {normalise(last)}", f"{reason}: {last}") if last else _plain(reason, reason)
+        told = _last(reason_text) if reason != "lost" else ""
+        return _plain(f"{reason}: {normalise(told)}", f"{reason}: {told}") if told else _plain(reason, reason)
     clean = [_COLOUR.sub("", line) for line in lines]
     found = _from_traceback(clean)
     if found is not None:
