@@ -246,6 +246,19 @@ def test_pauses_when_of_schedule_pipeline_and_system_then_each_holds_what_is_bel
     assert hour() == ["started", "started", "started"]
 
 
+def test_coming_when_paused_or_its_pipeline_is_gone_then_left_out_also_of_the_status(desk: Desk) -> None:
+    for name in ("other", "gone"):
+        desk.pipelines.add(name)
+    lost = desk.add("1h", pipeline_name="gone")
+    paused, later = desk.add("1h"), desk.add("3h", pipeline_name="other")
+    desk.room.pauses.pause_schedule(paused.id, actor=OPERATOR)
+    desk.pipelines.remove("gone")
+    assert lost.next_due_at is not None and later.next_due_at is not None and lost.next_due_at < later.next_due_at
+    found = desk.room.schedules.coming(actor=OPERATOR, limit=5, at_most=100)
+    assert [schedule.id for schedule in found] == [later.id]
+    assert desk.room.schedules.status(actor=OPERATOR).counts.next_fire_at == later.next_fire_at
+
+
 def test_pause_when_twice_then_the_first_stays(desk: Desk) -> None:
     schedule = desk.add("1h")
     first = desk.room.pauses.pause_schedule(schedule.id, actor=OPERATOR, reason="first")

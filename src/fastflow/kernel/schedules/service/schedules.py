@@ -37,6 +37,7 @@ from fastflow.kit.name_patterns import expand
 from fastflow.kit.pages import DEFAULT_PAGE_SIZE, Page, decode_cursor, encode_cursor
 
 _TIMING_FIELDS = frozenset({"trigger", "expression", "timezone", "start_at", "end_at"})
+_MOST_COMING = 2000
 _TROUBLES = 50
 _SLACK_SECONDS = 15.0
 _CLOCK_SLACK = timedelta(minutes=1)
@@ -79,6 +80,7 @@ class SchedulerStatus:
     """The scheduler as a whole.
 
     Attributes:
+        counts: the next due time in them is of a schedule in the asker's scope that starts a run then.
         pauses: of the system and of pipelines.
         troubled: schedules that cannot start runs now; at most 50.
     """
@@ -270,11 +272,38 @@ class ScheduleService:
     def status(self, *, actor: Actor) -> SchedulerStatus:
         """The due-table in numbers, what is paused, and which schedules cannot start runs."""
         pauses = [pause for pause in self._pauses.load_open() if pause.scope != "schedule"]
+        coming = self.coming(actor=actor, limit=1, at_most=_MOST_COMING)
         return SchedulerStatus(
-            counts=self._store.count(),
+            counts=replace(self._store.count(), next_fire_at=coming[0].next_fire_at if coming else None),
             pauses=[pause for pause in pauses if pause.scope == "system" or actor.may_touch(pause.subject)],
             troubled=self._troubled(actor),
         )
+
+    def coming(self, *, actor: Actor, limit: int, at_most: int) -> Sequence[Schedule]:
+        """Those that start runs next, soonest first: neither paused nor of a pipeline that is gone or broken.
+
+        Args:
+            actor: whose scope counts.
+            limit: how many are wanted.
+            at_most: how many are looked at.
+        """
+        pauses = self._pauses.load_open()
+        due = [
+            (schedule.next_due_at, schedule)
+            for schedule in self.all(None, actor=actor, at_most=at_most)
+            if schedule.next_due_at is not None and not any(pause.concerns(schedule) for pause in pauses)
+        ]
+        found: list[Schedule] = []
+        problems: dict[str, str | None] = {}
+        for _, schedule in sorted(due, key=lambda each: (each[0], each[1].id)):
+            name = schedule.pipeline_name
+            if name not in problems:
+                problems[name] = self._pipeline_problem(name)
+            if problems[name] is None:
+                found.append(schedule)
+            if len(found) == limit:
+                break
+        return found
 
     def health(self) -> Mapping[str, Any]:
         """Whether due times are being handled, for `/health`."""

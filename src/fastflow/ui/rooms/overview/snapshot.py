@@ -48,7 +48,7 @@ class Snapshot:
         reasons: of queued runs, by id.
         failed: in the last 24 hours; cancelled ones are nobody's failure.
         groups: of those, the most frequent first: what they have in common, how many, the latest.
-        due: schedules by their next due time.
+        due: schedules that start runs next, soonest first.
         recent: pipelines that ran lately and can be started, the latest first.
     """
 
@@ -111,18 +111,13 @@ class Overview:
         failures = self._count(RunFilter(status=RunStatus.FAILED, since=since), actor, all_of_them=True)
         failed = [run for run in failures.shown if run.reason != "cancelled"]
         latest = self._runs.list(actor=actor, limit=50).items
-        due = [
-            schedule
-            for schedule in self._schedules.all(None, actor=actor, at_most=_SCHEDULES)
-            if schedule.next_due_at is not None
-        ]
         return Snapshot(
             running=self._count(RunFilter(status=RunStatus.RUNNING), actor),
             queued=queued,
             reasons={run.id: self._runs.explain(run.id, actor=actor) for run in queued.shown},
             failed=Counted(shown=failed[:SHOWN], count=len(failed), is_more=failures.is_more),
             groups=self._group(failed, actor),
-            due=sorted(due, key=lambda each: each.next_due_at or each.created_at)[:SHOWN],
+            due=self._schedules.coming(actor=actor, limit=SHOWN, at_most=_SCHEDULES),
             recent=startable((run.pipeline_name for run in latest), self._pipelines.get)[:SHOWN],
             machine=look(self._data_dir),
         )

@@ -206,8 +206,8 @@ def _beside(page: Page, shown: _Shown) -> Html:
     t, pipeline = page.t, shown.pipeline
     source = link(f"{BASE}/pipelines/{quote(pipeline.name, safe='')}/source", t("source.title"))
     return join(
-        _statistics(t, shown.runs) if shown.runs else None,
-        schedules_card(page, pipeline.name, shown.schedules),
+        _statistics(t, pipeline, shown.runs) if shown.runs else None,
+        schedules_card(page, pipeline, shown.schedules),
         webhooks_card(page, pipeline.name, shown.webhooks),
         secrets_card(t, pipeline, shown.secrets),
         put_environment(t, pipeline, shown.readiness, shown.environment),
@@ -215,7 +215,7 @@ def _beside(page: Page, shown: _Shown) -> Html:
     )
 
 
-def _statistics(t: Texts, runs: Sequence[Run]) -> Html:
+def _statistics(t: Texts, pipeline: Pipeline, runs: Sequence[Run]) -> Html:
     good = [run for run in reversed(runs) if run.status is RunStatus.SUCCESS and run.started_at and run.finished_at]
     trend = None
     if len(good) > 1:
@@ -235,7 +235,7 @@ def _statistics(t: Texts, runs: Sequence[Run]) -> Html:
         trend = div(chart(t, curve), cls="charts")
     told = facts(
         [
-            (t("pipelines.success"), span(Data(success_rate(runs)), cls="number")),
+            (t("pipelines.success"), span(Data(success_rate(pipeline, runs)), cls="number")),
             (t("pipelines.typical"), span(Data(typical(runs)), cls="number")),
             (t("pipelines.judged"), span(Data(len(runs)), cls="number")),
         ]

@@ -28,13 +28,15 @@ def _find(secrets: SecretService, key: str, actor: Actor) -> Secret | None:
         return None
 
 
-def schedules_card(page: Page, pipeline_name: str, schedules: Sequence[ScheduleView]) -> Html | None:
-    """When it starts by itself; whoever may make a schedule finds the way to it."""
+def schedules_card(page: Page, pipeline: Pipeline, schedules: Sequence[ScheduleView]) -> Html | None:
+    """When it starts by itself; whoever may make a schedule finds the way to it. A daemon is kept running without any."""
     t = page.t
-    may = page.may(Role.OPERATOR, pipeline_name)
+    may = page.may(Role.OPERATOR, pipeline.name)
+    if not schedules and pipeline.daemon is not None:
+        return card(t("pipelines.schedules"), tag("p", t("pipelines.kept_running"), cls="card-body muted"))
     if not schedules and not may:
         return None
-    new = link(f"{BASE}/schedules/new?{urlencode({'pipeline': pipeline_name})}", t("pipelines.new_schedule"))
+    new = link(f"{BASE}/schedules/new?{urlencode({'pipeline': pipeline.name})}", t("pipelines.new_schedule"))
     if not schedules:
         return card(t("pipelines.schedules"), tag("p", t("pipelines.no_schedules"), cls="card-body muted"), aside=new)
     rows = [

@@ -106,7 +106,7 @@ def _row(t: Texts, row: Row) -> Html:
         tag("td", link(path, Data(pipeline.name), cls="first"), about),
         tag("td", state(t, pipeline, row.readiness)),
         tag("td", spark(t, runs), cls="wide-only"),
-        tag("td", Data(success_rate(runs)), cls="right number wide-only"),
+        tag("td", Data(success_rate(pipeline, runs)), cls="right number wide-only"),
         tag("td", Data(typical(runs)), cls="right number wide-only"),
         tag("td", last, cls="muted"),
         data_href=path,
@@ -137,8 +137,10 @@ def spark(t: Texts, runs: Sequence[Run]) -> Html:
     return span(bars, cls="spark", role="img", aria_label=t("pipelines.recent"))
 
 
-def success_rate(runs: Sequence[Run]) -> str:
-    """Of those that ended by themselves."""
+def success_rate(pipeline: Pipeline, runs: Sequence[Run]) -> str:
+    """Of those that ended by themselves; none of a daemon, which is not meant to end."""
+    if pipeline.daemon is not None:
+        return "–"
     judged = [run for run in runs if run.has_ended and run.reason != "cancelled"]
     good = sum(1 for run in judged if run.status is RunStatus.SUCCESS)
     return f"{100 * good / len(judged):.0f} %" if judged else "–"
