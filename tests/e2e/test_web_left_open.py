@@ -42,5 +42,6 @@ def test_pages_when_thousands_of_events_come_then_all_show_the_latest_and_nothin
     happen(BATCHES)
     after, events = held.look(), happenings.events - begun
     happenings.close()
+    assert started.call("POST", f"/runs/{run_id}/cancel")[0] == 202
     assert events > 3000
     assert not grown(before, after, events), (before, after)
