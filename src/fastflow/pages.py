@@ -78,7 +78,7 @@ def make_manifests(product: Product, forget: Callable[[], None]) -> "Sequence[Ma
         schedules_room(planned.schedules, planned.pauses, planned.simulations, product.pipelines, product.clock),
         secrets(product.secrets, product.pipelines, product.sync.repositories),
         sync(product.sync.syncs, product.sync.repositories),
-        letters(product.failures.letters, failures),
+        letters(product.failures.letters, failures, product.pipelines),
         webhooks(product.webhooks, product.pipelines),
         daemons(product.daemons.daemons, product.runs),
         alerts(told.alerts, told.rules, told.channels, product.pipelines),

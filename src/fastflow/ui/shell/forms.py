@@ -1,6 +1,6 @@
 """What people fill in: labelled fields that show beside them what the service says is wrong with them."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -113,11 +113,24 @@ class Form:
         """Say what is wrong with each field; with the others nothing is."""
         told: dict[str, list[str]] = {}
         for place, problem in problems.items():
-            name = place if place in self._fields else place.partition(".")[0].partition("[")[0]
-            told.setdefault(name, []).append(problem if place == name else f"{place.partition('.')[2]}: {problem}")
+            name = nearest(place, self._fields)
+            told.setdefault(name, []).append(
+                problem if place == name else f"{place[len(name) :].strip('.')}: {problem}"
+            )
         for name, field in self._fields.items():
             wrong = told.get(name, [])
             field.tell(wrong[0] if len(wrong) == 1 else "; ".join(wrong))
+
+
+def nearest(place: str, fields: Container[str]) -> str:
+    """The field that a problem's place lies in.
+
+    >>> nearest("quiet.1.start", {"quiet.1.start"}), nearest("mapping.CITY[0]", {"mapping"}), nearest("url", {})
+    ('quiet.1.start', 'mapping', 'url')
+    """
+    while place not in fields and (cut := max(place.rfind("."), place.rfind("["))) > 0:
+        place = place[:cut]
+    return place
 
 
 def text_field(

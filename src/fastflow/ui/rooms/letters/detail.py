@@ -1,6 +1,5 @@
 """One dead letter: why it failed, what changed, and the form that submits it again or puts it aside."""
 
-import json
 from dataclasses import dataclass
 
 from nicegui import ui
@@ -14,10 +13,11 @@ from fastflow.ui.icons import icon
 from fastflow.ui.markup import Html, div, join, link, span, tag
 from fastflow.ui.parts import card, facts, heading, lasting, short, status, when
 from fastflow.ui.rooms.letters.groups import state
-from fastflow.ui.rooms.letters.replaying import read_params
+from fastflow.ui.rooms.letters.schemas import Schema, Schemas
 from fastflow.ui.shell.controls import button
-from fastflow.ui.shell.forms import Form, area_field, switch_field, text_field
+from fastflow.ui.shell.forms import switch_field, text_field
 from fastflow.ui.shell.page import BASE, Fragment, Page
+from fastflow.ui.shell.params import ParamFields
 from fastflow.ui.texts import Data, Texts
 
 
@@ -25,6 +25,7 @@ from fastflow.ui.texts import Data, Texts
 class _Shown:
     letter: DeadLetter
     why: Why
+    schema: Schema
 
 
 class LetterPage:
@@ -33,11 +34,13 @@ class LetterPage:
     Args:
         letters: the letter, and what can be done with it.
         failures: why it failed.
+        schemas: what pipelines take.
     """
 
-    def __init__(self, letters: LetterService, failures: FailureService) -> None:
+    def __init__(self, letters: LetterService, failures: FailureService, schemas: Schemas) -> None:
         self._letters = letters
         self._failures = failures
+        self._schemas = schemas
 
     async def build(self, page: Page) -> None:
         """Put it on the page."""
@@ -50,7 +53,7 @@ class LetterPage:
             with ui.element("div"):
                 if shown.letter.state is LetterState.OPEN:
                     may = page.may(Role.OPERATOR, shown.letter.run.pipeline_name)
-                    _put_replay(page, self._letters, shown.letter, may=may)
+                    _put_replay(page, self._letters, shown.letter, shown.schema, may=may)
                     _put_dismiss(page, self._letters, shown.letter, may=may)
                 else:
                     Fragment(_settled(t, shown.letter))
@@ -58,27 +61,28 @@ class LetterPage:
 
     def _look(self, page: Page, actor: Actor) -> _Shown:
         letter = self._letters.get(page.params["run_id"], actor=actor)
-        return _Shown(letter=letter, why=self._failures.why(letter.run.id, actor=actor))
+        why = self._failures.why(letter.run.id, actor=actor)
+        return _Shown(letter=letter, why=why, schema=self._schemas.of(letter.run.pipeline_name))
 
 
-def _put_replay(page: Page, letters: LetterService, letter: DeadLetter, *, may: bool) -> None:
-    """The form that submits it again."""
+def _put_replay(page: Page, letters: LetterService, letter: DeadLetter, schema: Schema, *, may: bool) -> None:
+    """The form that submits it again, with a field for each parameter that the pipeline declares today."""
     t = page.t
-    text = json.dumps(dict(letter.run.params), ensure_ascii=False, indent=2)
     with ui.element("section").classes("card"):
         Fragment(div(tag("h2", t("letters.replay_title")), cls="card-head"))
         with ui.element("form").classes("run-form").on("submit.prevent", lambda: None):
-            params = area_field(page, t("letters.params"), text, about=t("letters.params_about"))
+            Fragment(tag("p", t("letters.params_about"), cls="muted small-text"))
+            params = ParamFields(page, schema, letter.run.params)
             is_exact = switch_field(page, t("letters.exact"), about=t("letters.exact_about"))
-            form = Form({"params": params})
 
             async def replay() -> None:
-                with form.placing():
+                given = params.read()
+                with params.placing():
                     run = await page.ask(
                         letters.replay,
                         letter.run.id,
                         actor=await page.who(),
-                        params=read_params(page, params.text) or None,
+                        params=given or None,
                         exact=bool(is_exact.value),
                     )
                 page.go(f"/runs/{run.id}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlencode
 
 from nicegui import ui
@@ -13,9 +14,12 @@ from fastflow.kit.identity import Actor, Role
 from fastflow.kit.pages import Page as PageOf
 from fastflow.ui.markup import Html, div, link, span, tag
 from fastflow.ui.parts import choice, data_text, empty, heading, pill, short, when
-from fastflow.ui.rooms.letters.replaying import replay_many
+from fastflow.ui.rooms.letters.many import ManyLetters
+from fastflow.ui.rooms.letters.replaying import ask_how, replay_group
+from fastflow.ui.rooms.letters.schemas import Schemas
 from fastflow.ui.shell.controls import button
 from fastflow.ui.shell.page import BASE, Fragment, Page
+from fastflow.ui.shell.tick_bar import Deed, TickBar
 from fastflow.ui.texts import Data, Phrase, Texts
 
 _PAGE = 200
@@ -46,22 +50,32 @@ class LettersPage:
     Args:
         letters: where they come from, and what can be done with them.
         failures: what they have in common.
+        schemas: what their pipelines take.
     """
 
-    def __init__(self, letters: LetterService, failures: FailureService) -> None:
+    def __init__(self, letters: LetterService, failures: FailureService, schemas: Schemas) -> None:
         self._letters = letters
         self._failures = failures
+        self._schemas = schemas
 
     async def build(self, page: Page) -> None:
         """Put it on the page."""
         shown = await page.ask(self._look, page, page.actor)
         Fragment(heading(page.t("letters.title"), under=page.t("letters.about")))
         Fragment(_filters(page))
-        groups = _Groups(page, self._letters, shown)
+        many = ManyLetters(page, self._letters, self._schemas)
+        if wanted_of(page).state is LetterState.OPEN:
+            deeds = [
+                Deed(name="replay", label=page.t("letters.replay")),
+                Deed(name="dismiss", label=page.t("letters.dismiss")),
+            ]
+            TickBar(page, box="letter", deeds=deeds, none=page.t("letters.tick"), is_all_meant=False, do=many.do)
+        groups = _Groups(page, self._letters, self._schemas, shown)
 
         async def refresh() -> None:
             groups.show(await page.ask(self._look, page, await page.who()))
 
+        many.look = refresh
         page.live(refresh, every=_LOOK_SECONDS)
 
     def _look(self, page: Page, actor: Actor) -> _Shown:
@@ -97,9 +111,10 @@ def wanted_of(page: Page) -> LetterFilter:
 class _Groups:
     """A card for each cause, with what can be done about all of its letters."""
 
-    def __init__(self, page: Page, letters: LetterService, shown: _Shown) -> None:
+    def __init__(self, page: Page, letters: LetterService, schemas: Schemas, shown: _Shown) -> None:
         self._page = page
         self._letters = letters
+        self._schemas = schemas
         self._place = ui.element("div")
         self._cards: dict[str | None, Fragment] = {}
         self._pager = Fragment(Html(""))
@@ -141,7 +156,10 @@ class _Groups:
             async def replay() -> None:
                 wanted = LetterFilter(pipeline_name=page.query.get("pipeline") or None, failure_group=group.name)
                 count = t.count("letters.all_of_them", len(group.letters))
-                await replay_many(page, self._letters, wanted, t("letters.replay_question"), count)
+                names = {each.run.pipeline_name for each in group.letters}
+                schema = await page.ask(self._schemas.of_all, names)
+                do = partial(replay_group, self._letters, wanted)
+                await ask_how(page, t("letters.replay_question"), count, schema, do)
 
             with ui.element("div").classes("actions"):
                 button(page, t("letters.replay_all"), replay, drawing="again", may=may)
@@ -186,14 +204,19 @@ def _letter(t: Texts, letter: DeadLetter) -> Html:
     params = ", ".join(
         f"{name}={data_text(value)[:_LONGEST_PARAM]}" for name, value in list(run.params.items())[:_SHOWN_PARAMS]
     )
-    return link(
+    row = link(
         f"{BASE}/dead-letters/{run.id}",
         span(tag("strong", Data(run.pipeline_name)), tag("small", Data(params)) if params else None, cls="main"),
         state(t, letter) if letter.state is not LetterState.OPEN else None,
         tag("code", short(run.id), cls="side wide-only"),
         span(when(letter.created_at), cls="side"),
-        cls="row",
+        cls="row grow",
     )
+    if letter.state is not LetterState.OPEN:
+        return row
+    label = t("letters.pick", id=short(run.id))
+    box = tag("input", type="checkbox", name="letter", value=run.id, aria_label=label)
+    return div(tag("label", box, cls="pick"), row, cls="picked-row")
 
 
 def state(t: Texts, letter: DeadLetter) -> Html:

@@ -1,25 +1,21 @@
 """The bar above the table of runs: cancel or replay those that were chosen, or all that fit the filters."""
 
-from collections.abc import Callable
-from typing import Any
-
-from nicegui.element import Element
-from nicegui.events import GenericEventArguments
+from collections.abc import Callable, Sequence
 
 from fastflow.kernel.runs.domain.run import RunFilter
-from fastflow.kit.identity import Role
 from fastflow.kit.ids import new_id
 from fastflow.ui.hints import as_told
 from fastflow.ui.rooms.runs.bulk import MOST, BulkRuns, Deed, Meant, Outcome
 from fastflow.ui.shell.controls import confirm
 from fastflow.ui.shell.page import Page, toast
+from fastflow.ui.shell.tick_bar import Deed as TickDeed
+from fastflow.ui.shell.tick_bar import TickBar
 
-_WORDS = ("title", "chosen", "all", "cancel", "replay", "clear")
 _AT_ONCE = 25
 """After so many it is asked again who acts."""
 
 
-class BulkBar(Element, component="bulk_bar.js"):
+class BulkBar:
     """The bar.
 
     Args:
@@ -29,34 +25,19 @@ class BulkBar(Element, component="bulk_bar.js"):
     """
 
     def __init__(self, page: Page, bulk: BulkRuns, wanted: Callable[[], RunFilter]) -> None:
-        super().__init__()
         t = page.t
         self._page = page
         self._bulk = bulk
         self._wanted = wanted
-        self._props["may"] = page.may(Role.OPERATOR)
-        self._props["why"] = t("shell.needs_role", role=t(f"shell.role_{Role.OPERATOR.word}"))
-        # `{n}` is filled in by the browser
-        self._props["words"] = {word: t(f"bulk.{word}") for word in _WORDS}
-        self.on("act", self._pressed)
+        deeds = [
+            TickDeed(name="cancel", label=t("bulk.cancel"), is_danger=True),
+            TickDeed(name="replay", label=t("bulk.replay")),
+        ]
+        TickBar(page, box="run", deeds=deeds, none=t("bulk.all"), is_all_meant=True, do=self._do)
 
-    async def _pressed(self, event: GenericEventArguments) -> None:
-        is_done = False
-
-        async def do() -> None:
-            nonlocal is_done
-            is_done = await self._do(event.args)
-
-        try:
-            await self._page.act(do)()
-        finally:
-            if not self.is_deleted:
-                self.run_method("settle", is_done)
-
-    async def _do(self, asked: dict[str, Any]) -> bool:
+    async def _do(self, name: str, ids: Sequence[str]) -> bool:
         page, t = self._page, self._page.t
-        deed: Deed = "cancel" if asked.get("deed") == "cancel" else "replay"
-        ids = [str(each) for each in asked.get("ids", ())]
+        deed: Deed = "cancel" if name == "cancel" else "replay"
         actor = await page.who()
         if ids:
             meant = await page.ask(self._bulk.find_chosen, deed, ids, actor)

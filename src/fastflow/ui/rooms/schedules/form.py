@@ -1,7 +1,7 @@
 """The form that makes a schedule, and changes one. What is right, the service decides."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -16,14 +16,15 @@ from fastflow.kernel.schedules.domain.zones import load_zone, zone_problem
 from fastflow.kernel.schedules.service import ScheduleService, SimulationService
 from fastflow.kit.clock import Clock
 from fastflow.kit.durations import parse_duration
-from fastflow.kit.errors import InvalidInput
+from fastflow.kit.errors import FastFlowError, InvalidInput
 from fastflow.kit.identity import Actor, Role
-from fastflow.ui.markup import Html, div, join, span, tag
+from fastflow.ui.markup import Html, join, tag
 from fastflow.ui.parts import heading
 from fastflow.ui.rooms.schedules.editor import TimingEditor
 from fastflow.ui.shell.controls import button
-from fastflow.ui.shell.forms import Form, area_field, choice_field, text_field, typed_length
+from fastflow.ui.shell.forms import Form, choice_field, text_field, typed_length
 from fastflow.ui.shell.page import BASE, Fragment, Page
+from fastflow.ui.shell.params import ParamFields
 from fastflow.ui.texts import Data
 
 
@@ -122,9 +123,8 @@ class _ScheduleForm:
 
     def _put_more(self) -> None:
         page, t, begun = self._page, self._page.t, self._begun
-        text = json.dumps(dict(begun.params), ensure_ascii=False, indent=2) if begun.params else ""
-        self._fields["params"] = area_field(page, t("schedules.params"), text, about=t("schedules.params_about"))
-        self._known = Fragment(self._parameters(begun.pipeline_name))
+        self._place = ui.element("div").classes("sources")
+        self._put_params(begun.pipeline_name, begun.params)
         with ui.element("details").classes("more"):
             Fragment(join(t("schedules.more_settings")), tag="summary")
             overlaps: dict[str, str] = {each: t(f"schedules.overlap_{each.replace('-', '_')}") for each in OVERLAPS}
@@ -149,29 +149,23 @@ class _ScheduleForm:
         return text_field(self._page, self._page.t(f"schedules.{name}"), text, kind="datetime-local")
 
     async def _chosen(self) -> None:
-        self._known.show(self._parameters(str(self._fields["pipeline_name"].value or "")))
+        self._put_params(str(self._fields["pipeline_name"].value or ""), {})
 
-    def _parameters(self, name: str) -> Html:
-        """What the pipeline takes."""
+    def _put_params(self, name: str, values: Mapping[str, Any]) -> None:
+        """Ask for what the pipeline takes."""
         pipeline = self._pipelines.get(name)
-        schema = pipeline.params_schema if pipeline else None
-        parts = (schema or {}).get("properties") or {}
-        required = set((schema or {}).get("required", ()))
-        rows = [
-            tag(
-                "li",
-                tag("code", Data(key)),
-                span(Data("*"), cls="must") if key in required else None,
-                Data(f" {part.get('description', '')}") if isinstance(part, Mapping) else None,
-            )
-            for key, part in parts.items()
-        ]
-        return div(tag("ul", rows), cls="known") if rows else Html("")
+        self._params: ParamFields | None = None
+        self._place.clear()
+        if pipeline is None and not self._id:
+            return
+        with self._place:
+            Fragment(tag("h3", self._page.t("schedules.params")))
+            self._params = ParamFields(self._page, pipeline.params_schema if pipeline else None, values)
 
     async def _save(self) -> None:
         page = self._page
         form = Form({**self._fields, **self._editor.fields}, codes={"schedule_name_taken": "name"})
-        with form.placing():
+        with form.placing(), self._placing():
             definition = self._read()
             if self._id is None:
                 view = await page.ask(self._schedules.create, definition, actor=await page.who())
@@ -179,6 +173,16 @@ class _ScheduleForm:
                 changes = vars(definition)
                 view = await page.ask(self._schedules.change, self._id, changes, actor=await page.who())
         page.go(f"/schedules/{view.schedule.id}")
+
+    @contextmanager
+    def _placing(self) -> Iterator[None]:
+        """What is said of parameters stands at theirs."""
+        try:
+            yield
+        except FastFlowError as error:
+            if self._params is not None:
+                self._params.tell({place: each for place, each in error.fields.items() if place.startswith("params")})
+            raise
 
     def _read(self) -> Definition:
         """What was filled in.
@@ -206,7 +210,7 @@ class _ScheduleForm:
             trigger=trigger,
             expression=expression,
             timezone=timezone,
-            params=keep("params", _object) or {},
+            params=self._params.read() if self._params is not None else {},
             overlap=fields["overlap"].value,
             missed=fields["missed"].value,
             catch_up_window=keep("catch_up_window", lambda text: parse_duration(text, "") if text else None),
@@ -227,16 +231,7 @@ def _form() -> ui.element:
 def _problem(error: Exception, page: Page, name: str) -> str:
     if isinstance(error, InvalidInput):
         return next(iter(error.fields.values()), error.message)
-    return page.t(
-        "schedules.not_object" if name == "params" else f"schedules.not_{'whole' if name == 'priority' else 'time'}"
-    )
-
-
-def _object(text: str) -> dict[str, Any]:
-    found = json.loads(text) if text else {}
-    if isinstance(found, dict):
-        return found
-    raise ValueError(text)
+    return page.t(f"schedules.not_{'whole' if name == 'priority' else 'time'}")
 
 
 def _instant(text: str, timezone: str) -> datetime | None:

@@ -12,6 +12,8 @@ class Kind(Enum):
     TEXT = "text"
     CHOICE = "choice"
     SWITCH = "switch"
+    SWITCH_OR_NOT = "switch-or-not"
+    """Yes, no, or nothing said."""
     WHOLE = "whole"
     NUMBER = "number"
     DATE = "date"
@@ -36,13 +38,18 @@ UNSET: Final = object()
 """Left empty: the default of the schema holds."""
 
 
-def kind_of(part: Mapping[str, Any]) -> Kind:
-    """The field that fits the parameter's schema; what no field fits is written as JSON."""
+def kind_of(part: Mapping[str, Any], *, may_be_unset: bool = False) -> Kind:
+    """The field that fits the parameter's schema; what no field fits is written as JSON.
+
+    Args:
+        part: the parameter's schema.
+        may_be_unset: a switch that says nothing can be told from one that says no.
+    """
     if isinstance(part.get("enum"), list):
         return Kind.CHOICE
     kind = part.get("type")
     if kind == "boolean":
-        return Kind.SWITCH
+        return Kind.SWITCH_OR_NOT if may_be_unset else Kind.SWITCH
     if kind == "integer":
         return Kind.WHOLE
     if kind == "number":
@@ -71,7 +78,7 @@ def read(kind: Kind, value: Any) -> Any:
         return found
     if not text.strip():
         return UNSET
-    if kind in (Kind.CHOICE, Kind.JSON):
+    if kind in (Kind.CHOICE, Kind.SWITCH_OR_NOT, Kind.JSON):
         return _json(text)
     if kind in (Kind.WHOLE, Kind.NUMBER):
         return _number(text)

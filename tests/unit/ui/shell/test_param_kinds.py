@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from fastflow.ui.rooms.pipelines.fields import UNSET, Kind, Unreadable, kind_of, read
+from fastflow.ui.shell.param_kinds import UNSET, Kind, Unreadable, kind_of, read
 
 
 @pytest.mark.parametrize(
