@@ -223,8 +223,8 @@ def test_dead_letters_when_replayed_one_or_all_then_with_the_parameters_of_the_p
     expect(group.locator(".row")).to_have_count(1)
     page.get_by_role("button", name="Replay all").click()
     page.get_by_role("textbox", name="Parameters as JSON").fill('{"CITY": "Bern"}')
-    page.get_by_role("button", name="Replay", exact=True).click()
-    expect(page.locator(".q-notification.toast")).to_contain_text("1 run was submitted")
+    page.get_by_role("dialog").get_by_role("button", name="Replay", exact=True).click()
+    expect(page.locator(".q-notification.toast", has_text="1 run was submitted")).to_be_visible()
     expect(page.locator(".empty")).to_contain_text("No run waits")
     replayed = started.call("GET", "/runs?pipeline_name=picky&trigger=replay")[1]["items"]
     assert sorted(run["params"]["CITY"] for run in replayed) == ["Bern", "Ulm"]
