@@ -63,10 +63,12 @@ def create_app(product: Product, *, local_actor: Actor | None = None) -> FastAPI
     app.state.agents = agents
     if local_actor is None:
         from fastflow.pages import make_interface  # commands without a server do without its imports
+        from fastflow.ui.refusals import Refusals
 
         app.state.interface = make_interface(product, authenticator, forget=authenticator.forget)
         app.state.page_figures = app.state.interface.figures
         app.mount("/ui", app.state.interface)
+        app.add_middleware(Refusals, page=app.state.interface.refusal, paths=("/ui/", "/auth/oidc/"))
     return app
 
 

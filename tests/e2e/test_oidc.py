@@ -51,6 +51,13 @@ def test_login_when_the_browser_goes_through_the_providers_form_then_a_session_b
     served.environment["OIDC_DEFAULT_ROLE"] = "viewer"
     served.start()
     with httpx.Client(base_url=served.url, follow_redirects=True, timeout=PATIENCE_SECONDS) as browser:
+        # a browser that comes back with a login that is not its own sees a page in its language; others get the problem
+        unknown, asks = "/auth/oidc/callback?state=unknown&code=x", {"Accept": "text/html", "Accept-Language": "de"}
+        refused = browser.get(unknown, headers=asks)
+        assert (refused.status_code, refused.headers["content-type"]) == (401, "text/html; charset=utf-8")
+        assert "Diese Anmeldung wurde nicht hier begonnen" in refused.text and 'href="/ui/login"' in refused.text
+        assert browser.get(unknown).json()["code"] == "oidc_state_unknown"
+
         page = browser.get("/auth/oidc/login?next=/auth/me")
         assert page.status_code == 200 and str(page.url).startswith(issuer), page.text
         form = Form(page)

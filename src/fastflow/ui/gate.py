@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fastflow.kernel.http.access import Authenticate
+from fastflow.kernel.http.access import SESSION_COOKIE, Authenticate
 from fastflow.kernel.users.domain.errors import PasswordChangeRequired
 from fastflow.kit.errors import FastFlowError, Unauthenticated
 from fastflow.kit.identity import Actor
@@ -30,7 +30,7 @@ _ALLOWED = {
     "object-src": "'none'",
     "frame-ancestors": "'none'",
 }
-_POLICY = "; ".join(f"{what} {where}" for what, where in _ALLOWED.items())
+POLICY = "; ".join(f"{what} {where}" for what, where in _ALLOWED.items())
 _REFUSED = 4403
 
 
@@ -63,7 +63,7 @@ class Gate:
 
         async def send_with_policy(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], (b"content-security-policy", _POLICY.encode())]
+                message["headers"] = [*message["headers"], (b"content-security-policy", POLICY.encode())]
             await send(message)
 
         refusal = None
@@ -83,7 +83,8 @@ class Gate:
     def _redirect(self, page: str, scope: Scope) -> Response:
         query = scope.get("query_string", b"").decode("latin-1")
         wanted = quote(scope["path"] + (f"?{query}" if query else ""), safe="/")
-        return RedirectResponse(f"{self._base}/{page}?to={wanted}", 303, {"Cache-Control": "no-store"})
+        ended = "&ended=1" if page == "login" and _had_session(scope) else ""
+        return RedirectResponse(f"{self._base}/{page}?to={wanted}{ended}", 303, {"Cache-Control": "no-store"})
 
     async def _ask(self, scope: Scope) -> Actor:
         answer = self._authenticate(Request({**scope, "type": "http", "method": "GET"}))
@@ -102,6 +103,11 @@ class Gate:
             pass  # refused below: a connection has no answer that could say more
         await receive()
         await send({"type": "websocket.close", "code": _REFUSED})
+
+
+def _had_session(scope: Scope) -> bool:
+    """Whether the browser still has the cookie of one; over HTTPS its name has a prefix."""
+    return any(name.endswith(SESSION_COOKIE) for name in Request(scope).cookies)
 
 
 def is_own_path(path: str, base: str) -> bool:

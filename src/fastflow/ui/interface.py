@@ -6,7 +6,7 @@ login page or a page is asked for, so that it is ready before anybody has typed 
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastflow.kernel.http.access import Authenticate
 from fastflow.kernel.http.page_figures import PageFigures
-from fastflow.kit.errors import Unavailable
+from fastflow.kit.errors import FastFlowError, Unavailable
 from fastflow.ui.finding import find
-from fastflow.ui.gate import ACTOR, Gate, is_own_path
+from fastflow.ui.gate import ACTOR, POLICY, Gate, is_own_path
 from fastflow.ui.live import Hub, Listen
-from fastflow.ui.login import login_page
+from fastflow.ui.login import login_page, refusal_page
 from fastflow.ui.manifest import BASE, Manifest
 from fastflow.ui.texts import Catalogue, choose_language
 
@@ -120,7 +120,18 @@ class Interface:
             is_password=is_password,
             is_own=is_password and request.query_params.get("own") == "1",
             has_provider=self._has_provider,
+            has_ended=request.query_params.get("ended") == "1",
         )
+
+    def refusal(self, request: Request, problem: Mapping[str, Any]) -> Response:
+        """The page that a browser shows in place of a problem."""
+        error = FastFlowError(str(problem["detail"]), code=str(problem["code"]), hint=str(problem["hint"]))
+        is_login = not request.url.path.startswith(f"{BASE}/")
+        page = refusal_page(
+            self.catalogue.texts(language_of(request)), base=BASE, version=self.version, error=error, is_login=is_login
+        )
+        page.headers["Content-Security-Policy"] = POLICY
+        return page
 
     async def _load(self) -> ASGIApp:
         return await asyncio.shield(await self._begin_loading())

@@ -54,6 +54,10 @@ async def test_gate_when_not_logged_in_then_to_the_login_and_back() -> None:
     assert answer.headers["location"] == "/ui/login?to=/ui/runs%3Fstate%3DFAILED%26x%3D%252F"
 
 
+async def test_gate_when_the_session_has_ended_then_the_login_page_is_told() -> None:
+    assert (await ask("GET", "/ui/runs", "__Host-fastflow_session=old")).headers["location"].endswith("runs&ended=1")
+
+
 async def test_gate_when_the_password_has_to_be_changed_then_there_first() -> None:
     assert (await ask("GET", "/ui/", "new")).headers["location"] == "/ui/password?to=/ui/"
 

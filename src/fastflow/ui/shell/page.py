@@ -187,7 +187,7 @@ class Page:
 
     def log_in_again(self) -> None:
         """The session has ended: ask for a login, and come back."""
-        self.client.open(f"/login?to={quote(self.path, safe='/')}")
+        self.client.open(f"/login?to={quote(self.path, safe='/')}&ended=1")
 
 
 def zone_of(request: Request) -> ZoneInfo:
