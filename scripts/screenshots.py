@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import screenshots_flows
 import screenshots_planning
 import screenshots_services
 import screenshots_working
@@ -69,6 +70,7 @@ def fill(served: Served) -> None:
         if example.stem in EXAMPLES:
             target = served.pipelines / example.name
             shutil.copytree(example, target) if example.is_dir() else shutil.copy(example, target)
+    screenshots_flows.fill(served)
     screenshots_planning.fill(served)
     screenshots_services.fill(served)
     screenshots_working.fill(served)
@@ -81,7 +83,9 @@ def act(served: Served) -> dict[str, str]:
     trained = screenshots_working.begin(served)
     planned = screenshots_planning.act(served, served.folder)
     services = screenshots_services.act(served)
+    flows = screenshots_flows.act(served)
     return {
+        **flows,
         **screenshots_working.act(served, trained),
         **planned,
         **services,

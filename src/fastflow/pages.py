@@ -43,6 +43,7 @@ def make_manifests(product: Product, forget: Callable[[], None]) -> "Sequence[Ma
     from fastflow.ui.rooms.audit.manifest import manifest as audit
     from fastflow.ui.rooms.daemons.manifest import manifest as daemons
     from fastflow.ui.rooms.doctor.manifest import manifest as doctor
+    from fastflow.ui.rooms.flows.manifest import manifest as flows
     from fastflow.ui.rooms.letters.manifest import manifest as letters
     from fastflow.ui.rooms.overview.manifest import manifest as overview
     from fastflow.ui.rooms.pipelines.manifest import manifest as pipelines
@@ -70,7 +71,8 @@ def make_manifests(product: Product, forget: Callable[[], None]) -> "Sequence[Ma
             product.secrets,
             product.webhooks,
         ),
-        runs(product.runs, product.logs, failures, product.failures.letters, product.clock),
+        runs(product.runs, product.logs, failures, product.failures.letters, product.flows.flows, product.clock),
+        flows(product.flows.flows, product.clock),
         users(product.users, product.logins, product.tokens, product.clock, forget),
         audit(product.audit, product.clock),
         doctor(diagnosis.look_at_parts, diagnosis.examine, product.clock),

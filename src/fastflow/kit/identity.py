@@ -75,6 +75,15 @@ class Actor:
             raise self._too_low(role)
 
     @property
+    def way_in(self) -> str:
+        """By what they came: `cli`; `ui`, the pages, whose sessions alone are users; else `api`.
+
+        >>> Actor(name="user:anna", role=Role.VIEWER).way_in, Actor(name="token:ci", role=Role.VIEWER).way_in
+        ('ui', 'api')
+        """
+        return {"cli": "cli", "user": "ui"}.get(self.name.partition(":")[0], "api")
+
+    @property
     def highest_role(self) -> Role:
         """The highest role the actor has on any pipeline."""
         return max([self.role, *(grant.role for grant in self.grants)])

@@ -1,5 +1,6 @@
 """Flows from their beginning to their end, through the service, on both databases."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -21,8 +22,10 @@ from fastflow.kernel.flows.domain.flow import ElementState, FlowStatus
 from fastflow.kernel.flows.ports import FlowFilter
 from fastflow.kernel.pipelines.domain.retry import RetryPolicy
 from fastflow.kernel.runs.domain.errors import InvalidParams
+from fastflow.kit.clock import SystemClock
 from fastflow.kit.errors import Forbidden, NotFound
 from fastflow.kit.identity import Actor, Role
+from fastflow.ui.rooms.runs.in_flows import find_flows
 
 ANNA = Actor(name="user:anna", role=Role.OPERATOR)
 
@@ -144,6 +147,15 @@ def test_end_when_it_is_tried_again_then_what_follows_waits_for_the_last_word(de
     assert (again.pipeline_name, again.retry_of) == ("extract", first.id)
     assert desk.states(flow) == {"extract": "RUNNING", "load": "WAITING"}
     assert desk.view(flow).run_ids["extract"] == again.id
+    members = find_flows(desk.room.flows, [again, replace(first, retried_by=again.id)], OPERATOR)
+    assert {run_id: (each.flow_id, each.step) for run_id, each in members.items()} == dict.fromkeys(
+        [first.id, again.id], (flow.flow.id, "extract")
+    )
+    outsider = Actor(name="user:otto", role=Role.VIEWER, pipelines=("load",))
+    assert desk.room.flows.memberships([again.id], actor=outsider) == {}
+    now = SystemClock().now()  # ids are made by it
+    (tally,) = desk.runs.tally([now - timedelta(minutes=1), now + timedelta(minutes=1)], actor=OPERATOR)
+    assert (tally.failed, tally.under_way, tally.total) == (0, 1, 1)  # a run and its attempts are one
     desk.clock.advance(timedelta(hours=1))
     desk.end(again)
     assert [run.pipeline_name for run in desk.active()] == ["load"]

@@ -229,8 +229,12 @@ def test_tally_when_planned_then_it_counts_along_indexes_alone(database: Databas
     with database.read() as connection:
         plan = [row[3] for row in connection.execute(text(f"EXPLAIN QUERY PLAN {compiled}"))]
     looks = [step for step in plan if "run" in step.split()]
-    assert len(looks) == 5
-    assert all("USING COVERING INDEX" in step and "id>? AND id<?" in step for step in looks), plan
+    assert len(looks) == 6
+    *by_id, by_attempt = looks
+    assert all("USING COVERING INDEX" in step and "id>? AND id<?" in step for step in by_id), plan
+    assert "uq_run_retry_of" in by_attempt and "retry_of>? AND retry_of<?" in by_attempt, (
+        plan
+    )  # few, and an index of their own
 
 
 def test_page_when_an_end_of_an_id_is_given_then_the_runs_that_end_like_that(database: Database) -> None:

@@ -82,3 +82,12 @@ def test_role_when_it_is_granted_somewhere_is_not_had_everywhere() -> None:
     actor.require_somewhere(Role.ADMIN)
     with pytest.raises(Forbidden):
         actor.require(Role.VIEWER)
+
+
+@pytest.mark.parametrize(
+    ("name", "way_in"), [("user:ann", "ui"), ("token:ci", "api"), ("cli:root", "cli"), ("system", "api")]
+)
+def test_actor_when_asked_by_what_they_came_then_pages_api_and_command_line_are_told_apart(
+    name: str, way_in: str
+) -> None:
+    assert Actor(name=name, role=Role.VIEWER).way_in == way_in

@@ -63,6 +63,23 @@ class FlowView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Membership:
+    """Where a run stands.
+
+    Attributes:
+        name: of the flow.
+        step: of the flow, the run's pipeline.
+        key: what the run stands for in a step with several; else empty.
+    """
+
+    flow_id: str
+    kind: Kind
+    name: str
+    step: str
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class FlowFilter:
     """Which flows a list shows; None means any.
 
@@ -123,6 +140,10 @@ class FlowStore(Protocol):
 
     def load_page(self, wanted: FlowFilter, *, before_id: str | None, limit: int) -> Sequence[FlowView]:
         """At most `limit` flows, newest first, older than `before_id`."""
+        ...
+
+    def find_memberships(self, run_ids: Sequence[str], pipelines: Sequence[str] | None) -> Mapping[str, Membership]:
+        """The first flow of each of these runs that is in one; `pipelines` as in `FlowFilter`."""
         ...
 
     def load_elements(

@@ -50,7 +50,7 @@ def _add_flows(router: APIRouter, flows: FlowService, clock: Clock) -> None:
             body.roots,
             body.params,
             actor=actor,
-            trigger="cli" if actor.name.startswith("cli:") else "api",
+            trigger=actor.way_in,
             priority=body.priority,
             idempotency_key=body.idempotency_key,
             trace=read_trace(traceparent),

@@ -87,7 +87,7 @@ def _add_submission(router: APIRouter, runs: RunService) -> None:
             idempotency_key=_one_key(body.idempotency_key, idempotency_key),
             executor=body.executor,
             timeout=body.timeout,
-            trigger="cli" if actor.name.startswith("cli:") else "api",
+            trigger=actor.way_in,
             alone=body.alone,
             trace=read_trace(traceparent),
         )

@@ -34,7 +34,7 @@ from fastflow.kernel.flows.infra.rows import (
     values_of_step,
 )
 from fastflow.kernel.flows.infra.tables import OPEN
-from fastflow.kernel.flows.ports import Earlier, FlowFilter, FlowView, Looked, NewFlow, NewStep
+from fastflow.kernel.flows.ports import Earlier, FlowFilter, FlowView, Looked, Membership, NewFlow, NewStep
 from fastflow.kernel.runs.domain.run import Run
 from fastflow.kit.identity import Actor
 
@@ -123,10 +123,25 @@ class SqlFlowStore:
         if wanted.run_id is not None:
             query = query.where(FLOW.c.id.in_(select(ELEMENT.c.flow_id).where(ELEMENT.c.run_id == wanted.run_id)))
         if wanted.pipelines is not None:
-            hidden = and_(of_flow, STEP.c.is_root, ~in_scope(STEP.c.name, wanted.pipelines))
-            query = query.where(~select(STEP.c.name).where(hidden).exists())
+            query = query.where(_is_seen(wanted.pipelines))
         with self._database.read() as connection:
             return _views(connection, [flow_of(row) for row in connection.execute(query)])
+
+    def find_memberships(self, run_ids: Sequence[str], pipelines: Sequence[str] | None) -> Mapping[str, Membership]:
+        """See `FlowStore.find_memberships`."""
+        query = (
+            select(ELEMENT.c.run_id, FLOW.c.id, FLOW.c.kind, FLOW.c.name, ELEMENT.c.step, ELEMENT.c.key)
+            .join_from(ELEMENT, FLOW, FLOW.c.id == ELEMENT.c.flow_id)
+            .where(ELEMENT.c.run_id.in_(list(run_ids[:_CHUNK])))
+            .order_by(FLOW.c.id.desc())
+        )
+        if pipelines is not None:
+            query = query.where(_is_seen(pipelines))
+        with self._database.read() as connection:
+            return {
+                run_id: Membership(flow_id=flow_id, kind=kind, name=name, step=step, key=key)
+                for run_id, flow_id, kind, name, step, key in connection.execute(query)
+            }
 
     def load_elements(
         self, flow_id: str, step: str, state: ElementState | None, *, after: tuple[int, int], limit: int
@@ -352,6 +367,12 @@ def _reset(connection: Connection, again: Again, attempt: int) -> None:
         note=None,
     )
     save_step(connection, step, after)
+
+
+def _is_seen(pipelines: Sequence[str]) -> Any:
+    """Whether every root of the flow is one of these."""
+    hidden = and_(STEP.c.flow_id == FLOW.c.id, STEP.c.is_root, ~in_scope(STEP.c.name, pipelines))
+    return ~select(STEP.c.name).where(hidden).exists()
 
 
 def _views(connection: Connection, flows: Sequence[Flow]) -> Sequence[FlowView]:

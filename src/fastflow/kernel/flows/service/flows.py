@@ -8,7 +8,17 @@ from fastflow.kernel.flows.domain.errors import FlowNotFound, InvalidFlow, NoApp
 from fastflow.kernel.flows.domain.flow import Element, ElementState, Flow, FlowStatus, Step
 from fastflow.kernel.flows.domain.planned import FlowPlan, PlannedStep
 from fastflow.kernel.flows.domain.rerunning import steps_again
-from fastflow.kernel.flows.ports import WAKE_MESSAGE, FlowFilter, FlowStore, FlowView, NewFlow, NewStep, Runs, WakeUp
+from fastflow.kernel.flows.ports import (
+    WAKE_MESSAGE,
+    FlowFilter,
+    FlowStore,
+    FlowView,
+    Membership,
+    NewFlow,
+    NewStep,
+    Runs,
+    WakeUp,
+)
 from fastflow.kernel.flows.service.planning import Planner, detail_of, element_of, name_of, new_step, refuse
 from fastflow.kernel.runs.domain.prepared import PreparedRun
 from fastflow.kit.clock import Clock
@@ -159,6 +169,10 @@ class FlowService:
         found = self._store.load_page(wanted, before_id=before, limit=limit + 1)
         items = found[:limit]
         return Page(items=items, next_cursor=encode_cursor(items[-1].flow.id) if len(found) > limit else None)
+
+    def memberships(self, run_ids: Sequence[str], *, actor: Actor) -> Mapping[str, Membership]:
+        """Which flow each of these runs belongs to, as far as it is in one that the actor may see."""
+        return self._store.find_memberships(run_ids, actor.reach()) if run_ids else {}
 
     def list_elements(
         self,

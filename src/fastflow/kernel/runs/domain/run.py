@@ -229,7 +229,7 @@ class RunFilter:
 
 @dataclass(frozen=True, kw_only=True)
 class Tally:
-    """How the runs that were submitted within a time went.
+    """How the runs that were submitted within a time went; one that was tried again counts once, by its last attempt.
 
     Attributes:
         begin: of that time.

@@ -1,7 +1,7 @@
 """Counting runs by the time of their submission.
 
 An id begins with its time, so the indexes that end with `id` are indexes on time: what lies between two instants is a
-stretch of each, and is counted there.
+stretch of each, and is counted there. An attempt that was tried again is left out: the run is counted by its last one.
 """
 
 from collections.abc import Collection, Sequence
@@ -25,13 +25,13 @@ def count_stretches(
     if not stretches:
         return []
     names = [None] if patterns is None else names_in_scope(connection, patterns)
-    counts = [[0, 0, 0, 0] for _ in stretches]
+    counts = [[0, 0, 0, 0, 0] for _ in stretches]
     for name in names:
         for number, *found in connection.execute(_query(stretches, name)):
             counts[number] = [before + more for before, more in zip(counts[number], found, strict=True)]
     return [
-        Tally(begin=begin, succeeded=good, failed=failed - cancelled, cancelled=cancelled, under_way=active)
-        for (begin, _), (good, failed, cancelled, active) in zip(stretches, counts, strict=True)
+        Tally(begin=begin, succeeded=good, failed=failed - cancelled - again, cancelled=cancelled, under_way=active)
+        for (begin, _), (good, failed, cancelled, active, again) in zip(stretches, counts, strict=True)
     ]
 
 
@@ -40,13 +40,9 @@ def _query(stretches: Sequence[tuple[datetime, datetime]], name: str | None) -> 
     rows = [(number, first_id(begin), first_id(end)) for number, (begin, end) in enumerate(stretches)]
     stretch = given.data(rows).cte("stretch")
 
-    def count(*which: Any) -> Any:
-        query = (
-            select(func.count())
-            .select_from(RUN)
-            .where(RUN.c.id >= stretch.c.first, RUN.c.id < stretch.c.beyond, *which)
-        )
-        return (query if name is None else query.where(RUN.c.pipeline_name == name)).scalar_subquery()
+    def count(*which: Any, by: Any = RUN.c.id, of: Any = RUN.c.pipeline_name) -> Any:
+        query = select(func.count()).select_from(RUN).where(by >= stretch.c.first, by < stretch.c.beyond, *which)
+        return (query if name is None else query.where(of == name)).scalar_subquery()
 
     return select(
         stretch.c.number,
@@ -54,6 +50,8 @@ def _query(stretches: Sequence[tuple[datetime, datetime]], name: str | None) -> 
         count(has_status(RunStatus.FAILED)),
         count(RUN.c.reason == "cancelled"),
         count(has_status(RunStatus.PENDING)) + count(has_status(RunStatus.RUNNING)),
+        # each names the failed attempt that it tries again; the few of a stretch are looked at, not all of a pipeline
+        count(by=RUN.c.retry_of, of=RUN.c.pipeline_name.concat("")),
     )
 
 

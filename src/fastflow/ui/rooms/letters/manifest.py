@@ -6,6 +6,7 @@ from pathlib import Path
 from fastflow.kernel.failures.service import FailureService, LetterService
 from fastflow.kernel.pipelines.service import PipelineCatalog
 from fastflow.ui.manifest import Manifest, NavEntry, PageSpec
+from fastflow.ui.rooms.letters.finding import find_letters
 
 
 def manifest(letters: LetterService, failures: FailureService, catalog: PipelineCatalog) -> Manifest:
@@ -24,4 +25,10 @@ def manifest(letters: LetterService, failures: FailureService, catalog: Pipeline
         ]
 
     nav = NavEntry(path="/dead-letters", label="letters.title", icon="letter", order=35, key="l")
-    return Manifest(name="letters", texts=Path(__file__).parent / "texts.toml", load=load, nav=[nav])
+    return Manifest(
+        name="letters",
+        texts=Path(__file__).parent / "texts.toml",
+        load=load,
+        nav=[nav],
+        finders=[find_letters(letters)],
+    )

@@ -46,7 +46,7 @@ class Snapshot:
 
     Attributes:
         reasons: of queued runs, by id.
-        failed: in the last 24 hours; cancelled ones are nobody's failure.
+        failed: in the last 24 hours, as `is_final_failure` has it.
         groups: of those, the most frequent first: what they have in common, how many, the latest.
         due: schedules that start runs next, soonest first.
         recent: pipelines that ran lately and can be started, the latest first.
@@ -109,7 +109,7 @@ class Overview:
         queued = self._count(RunFilter(status=RunStatus.PENDING), actor)
         since = self._clock.now() - _DAY
         failures = self._count(RunFilter(status=RunStatus.FAILED, since=since), actor, all_of_them=True)
-        failed = [run for run in failures.shown if run.reason != "cancelled"]
+        failed = [run for run in failures.shown if is_final_failure(run)]
         latest = self._runs.list(actor=actor, limit=50).items
         return Snapshot(
             running=self._count(RunFilter(status=RunStatus.RUNNING), actor),
@@ -138,6 +138,11 @@ class Overview:
         counts = Counter(run.failure_group for run in failed)
         last = {run.failure_group: run for run in reversed(failed)}
         return [(known.get(group) if group else None, count, last[group]) for group, count in counts.most_common(SHOWN)]
+
+
+def is_final_failure(run: Run) -> bool:
+    """Whether a failed run counts: one that is tried again is counted by its last attempt, a cancelled one is nobody's failure."""
+    return run.reason != "cancelled" and run.retried_by is None
 
 
 def startable(names: Iterable[str], get: Callable[[str], Pipeline]) -> Sequence[str]:

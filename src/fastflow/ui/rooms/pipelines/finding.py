@@ -1,5 +1,7 @@
 """What the palette offers of pipelines: to go to one, and to run one."""
 
+import threading
+import time
 from collections.abc import Sequence
 from urllib.parse import quote
 
@@ -9,18 +11,21 @@ from fastflow.kit.identity import Actor, Role
 from fastflow.ui.manifest import Finder, Found, fits
 from fastflow.ui.texts import Data, Texts
 
+_BELIEVED_SECONDS = 0.5
+
 
 def find_pipelines(catalog: PipelineCatalog) -> Sequence[Finder]:
-    """The groups over the catalogue."""
+    """The groups over the catalogue, which is looked at once for both."""
+    seen = _Seen(catalog)
 
     def to_open(_t: Texts, actor: Actor, wanted: str) -> Sequence[Found]:
-        found = [each for each in _seen(catalog, actor, Role.VIEWER) if fits(f"{each.name} {each.description}", wanted)]
+        found = [each for each in _seen(seen, actor, Role.VIEWER) if fits(f"{each.name} {each.description}", wanted)]
         return [
             Found(label=Data(each.name), note=Data(each.description), path=_page(each)) for each in _best(found, wanted)
         ]
 
     def to_run(t: Texts, actor: Actor, wanted: str) -> Sequence[Found]:
-        offered = [_run(t, each) for each in _best(_seen(catalog, actor, Role.OPERATOR), wanted) if each.is_healthy]
+        offered = [_run(t, each) for each in _best(_seen(seen, actor, Role.OPERATOR), wanted) if each.is_healthy]
         return [each for each in offered if wanted.strip() and fits(each.label, wanted)]
 
     return [
@@ -29,8 +34,25 @@ def find_pipelines(catalog: PipelineCatalog) -> Sequence[Finder]:
     ]
 
 
-def _seen(catalog: PipelineCatalog, actor: Actor, role: Role) -> Sequence[Pipeline]:
-    return [each for each in catalog.list() if actor.may_touch(each.name, role)]
+class _Seen:
+    """All pipelines, as they were a moment ago: every few letters are asked about twice."""
+
+    def __init__(self, catalog: PipelineCatalog) -> None:
+        self._catalog = catalog
+        self._lock = threading.Lock()
+        self._until = 0.0
+        self._kept: Sequence[Pipeline] = ()
+
+    def list(self) -> Sequence[Pipeline]:
+        with self._lock:
+            if time.monotonic() >= self._until:
+                self._kept = self._catalog.list()
+                self._until = time.monotonic() + _BELIEVED_SECONDS
+            return self._kept
+
+
+def _seen(seen: _Seen, actor: Actor, role: Role) -> Sequence[Pipeline]:
+    return [each for each in seen.list() if actor.may_touch(each.name, role)]
 
 
 def _best(found: Sequence[Pipeline], wanted: str) -> Sequence[Pipeline]:

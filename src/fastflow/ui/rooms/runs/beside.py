@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from fastflow.kernel.failures.domain.changes import Why
+from fastflow.kernel.flows.ports import Membership
 from fastflow.kernel.runs.domain.explain import Explanation
 from fastflow.kernel.runs.domain.logged_run import StoredArtifact
 from fastflow.kernel.runs.domain.run import Run
@@ -14,6 +15,7 @@ from fastflow.ui.icons import icon
 from fastflow.ui.markup import Child, Html, div, join, link, span, tag
 from fastflow.ui.parts import card, facts, lasting, seconds, short, size, when
 from fastflow.ui.rooms.runs.curves import Curves
+from fastflow.ui.rooms.runs.in_flows import membership
 from fastflow.ui.rooms.runs.table import trigger
 from fastflow.ui.shell.page import BASE
 from fastflow.ui.texts import Data, Phrase, Texts
@@ -26,10 +28,12 @@ class Shown:
     """A run with what surrounds it.
 
     Attributes:
+        flow: that it belongs to.
         why: of a failed one: what changed before it.
     """
 
     run: Run
+    flow: Membership | None
     explanation: Explanation
     artifacts: Sequence[StoredArtifact]
     why: Why | None
@@ -39,7 +43,9 @@ def put_beside(t: Texts, shown: Shown, curves: Curves) -> Html:
     """All of it, one card below the other."""
     run = shown.run
     return join(
-        card(t("runs.details"), _details(t, run), aside=link(f"{BASE}/runs/{run.id}/diff", t("runs.to_diff"))),
+        card(
+            t("runs.details"), _details(t, run, shown.flow), aside=link(f"{BASE}/runs/{run.id}/diff", t("runs.to_diff"))
+        ),
         curves.usage(t),
         _changes(t, shown.why) if shown.why else None,
         _values(t("runs.params"), run.params),
@@ -50,7 +56,7 @@ def put_beside(t: Texts, shown: Shown, curves: Curves) -> Html:
     )
 
 
-def _details(t: Texts, run: Run) -> Html:
+def _details(t: Texts, run: Run, flow: Membership | None) -> Html:
     def other(run_id: str | None) -> Child:
         return link(f"{BASE}/runs/{run_id}", tag("code", short(run_id))) if run_id else None
 
@@ -60,6 +66,7 @@ def _details(t: Texts, run: Run) -> Html:
     rows: list[tuple[Phrase | Data, Child]] = [
         (t("runs.started_by"), trigger(t, run)),
         (t("runs.by"), data(run.submitted_by)),
+        (t("runs.flow"), membership(t, flow) if flow else None),
         (t("runs.queued"), when(run.queued_at, "exact")),
         (t("runs.duration"), lasting(run.started_at, run.finished_at)),
         (t("runs.exit_code"), data(run.exit_code)),

@@ -6,6 +6,7 @@ from urllib.parse import quote
 from nicegui import ui
 
 from fastflow.kernel.failures.service import FailureService
+from fastflow.kernel.flows.service import FlowService
 from fastflow.kernel.runs.domain.run import Run
 from fastflow.kernel.runs.domain.states import RunStatus
 from fastflow.kernel.runs.log_service import LogService
@@ -17,6 +18,7 @@ from fastflow.ui.markup import Html, div, span, tag
 from fastflow.ui.parts import card, heading, kind_of, lasting, seconds, short, status, when
 from fastflow.ui.rooms.runs.beside import Shown, put_beside
 from fastflow.ui.rooms.runs.curves import Curves
+from fastflow.ui.rooms.runs.in_flows import find_flows
 from fastflow.ui.shell.controls import button, confirm
 from fastflow.ui.shell.log_view import LogView
 from fastflow.ui.shell.page import BASE, Fragment, Page
@@ -32,9 +34,11 @@ class RunPage:
         runs: the run, and what can be done with it.
         logs: what it left.
         failures: what changed before it failed.
+        flows: tells which flow it belongs to.
     """
 
-    def __init__(self, runs: RunService, logs: LogService, failures: FailureService) -> None:
+    def __init__(self, runs: RunService, logs: LogService, failures: FailureService, flows: FlowService) -> None:
+        self._flows = flows
         self._runs = runs
         self._logs = logs
         self._failures = failures
@@ -75,6 +79,7 @@ class RunPage:
         run = self._runs.get(run_id, actor=actor)
         return Shown(
             run=run,
+            flow=find_flows(self._flows, [run], actor).get(run.id),
             explanation=self._runs.explain(run.id, actor=actor),
             artifacts=self._logs.list_artifacts(actor, run.id) if run.has_ended else (),
             why=self._failures.why(run.id, actor=actor)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fastflow.kernel.failures.service import FailureService, LetterService
+from fastflow.kernel.flows.service import FlowService
 from fastflow.kernel.runs.log_service import LogService
 from fastflow.kernel.runs.service import RunService
 from fastflow.kit.clock import Clock
@@ -12,7 +13,12 @@ from fastflow.ui.rooms.runs.finding import find_runs
 
 
 def manifest(
-    runs: RunService, logs: LogService, failures: FailureService, letters: LetterService, clock: Clock
+    runs: RunService,
+    logs: LogService,
+    failures: FailureService,
+    letters: LetterService,
+    flows: FlowService,
+    clock: Clock,
 ) -> Manifest:
     """What it brings: the table of runs, and each run."""
 
@@ -24,8 +30,10 @@ def manifest(
         from fastflow.ui.rooms.runs.table import RunTable
 
         return [
-            PageSpec(path="/runs", title="runs.title", build=RunTable(runs, BulkRuns(runs, letters), clock).build),
-            PageSpec(path="/runs/{run_id}", title="runs.run_title", build=RunPage(runs, logs, failures).build),
+            PageSpec(
+                path="/runs", title="runs.title", build=RunTable(runs, BulkRuns(runs, letters), flows, clock).build
+            ),
+            PageSpec(path="/runs/{run_id}", title="runs.run_title", build=RunPage(runs, logs, failures, flows).build),
             PageSpec(path="/runs/{run_id}/diff", title="diff.title", build=DiffPage(runs).build),
             PageSpec(path="/runs/{run_id}/artifact", title="artifact.preview", build=ArtifactPage(runs, logs).build),
         ]

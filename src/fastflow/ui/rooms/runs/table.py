@@ -4,11 +4,14 @@ It is sorted by submission alone, in either direction: that is what every index 
 as by duration, would make the database sort all that fit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 from fastflow.kernel.executors.port import Reason
+from fastflow.kernel.flows.ports import Membership
+from fastflow.kernel.flows.service import FlowService
 from fastflow.kernel.runs.domain.run import Run, RunFilter
 from fastflow.kernel.runs.domain.states import REASONS, TRIGGERS, RunStatus
 from fastflow.kernel.runs.service import RunService
@@ -20,6 +23,7 @@ from fastflow.ui.markup import Html, div, join, link, span, tag
 from fastflow.ui.parts import choice, empty, heading, lasting, short, status, when
 from fastflow.ui.rooms.runs.bulk import BulkRuns
 from fastflow.ui.rooms.runs.bulk_bar import BulkBar
+from fastflow.ui.rooms.runs.in_flows import find_flows, membership
 from fastflow.ui.shell.page import BASE, Fragment, Page
 from fastflow.ui.texts import Data, Phrase, Texts
 
@@ -33,18 +37,28 @@ _PERIODS = {
 _FILTERS = ("pipeline", "state", "trigger", "period", "id", "group", "since", "until")
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """Runs, and by id the flows of those that are in one."""
+
+    page: RunPageOf[Run]
+    flows: Mapping[str, Membership]
+
+
 class RunTable:
     """Builds the page.
 
     Args:
         runs: where they come from.
         bulk: does the same with many.
+        flows: tells which of them belong to a flow.
         clock: tells where a period begins.
     """
 
-    def __init__(self, runs: RunService, bulk: BulkRuns, clock: Clock) -> None:
+    def __init__(self, runs: RunService, bulk: BulkRuns, flows: FlowService, clock: Clock) -> None:
         self._runs = runs
         self._bulk = bulk
+        self._flows = flows
         self._clock = clock
 
     async def build(self, page: Page) -> None:
@@ -53,7 +67,7 @@ class RunTable:
         cursor = page.query.get("cursor")
         found = await page.ask(self._load, page, page.actor, cursor)
         Fragment(join(heading(t("runs.title")), _filters(page)))
-        if found.items:
+        if found.page.items:
             BulkBar(page, self._bulk, lambda: self._wanted(page))
         shown = Fragment(_table(page, found))
 
@@ -63,9 +77,10 @@ class RunTable:
         if cursor is None:
             page.live(refresh, pipeline_name=page.query.get("pipeline") or None)
 
-    def _load(self, page: Page, actor: Actor, cursor: str | None) -> RunPageOf[Run]:
+    def _load(self, page: Page, actor: Actor, cursor: str | None) -> _Found:
         wanted, oldest = self._wanted(page), _is_oldest_first(page)
-        return self._runs.list(wanted, actor=actor, cursor=cursor, limit=_PAGE, oldest_first=oldest)
+        found = self._runs.list(wanted, actor=actor, cursor=cursor, limit=_PAGE, oldest_first=oldest)
+        return _Found(page=found, flows=find_flows(self._flows, found.items, actor))
 
     def _wanted(self, page: Page) -> RunFilter:
         given = page.query
@@ -147,8 +162,8 @@ def _filters(page: Page) -> Html:
     )  # fmt: skip
 
 
-def _table(page: Page, found: RunPageOf[Run]) -> Html:
-    t, given = page.t, page.query
+def _table(page: Page, shown: _Found) -> Html:
+    t, given, found = page.t, page.query, shown.page
     if not found.items:
         is_filtered = any(given.get(name) for name in _FILTERS)
         if is_filtered:
@@ -158,7 +173,7 @@ def _table(page: Page, found: RunPageOf[Run]) -> Html:
         return div(empty("runs", t("runs.none"), t("runs.none_hint"), to_pipelines), cls="card")
     begin, beyond = ("oldest", "newer") if _is_oldest_first(page) else ("newest", "older")
     return join(
-        div(_rows(page, found.items), cls="card table-wrap"),
+        div(_rows(page, shown), cls="card table-wrap"),
         div(
             link(_address(page), t(f"runs.{begin}"), cls="button") if given.get("cursor") else span(),
             link(_address(page, cursor=found.next_cursor), t(f"runs.{beyond}"), cls="button")
@@ -169,7 +184,7 @@ def _table(page: Page, found: RunPageOf[Run]) -> Html:
     )
 
 
-def _rows(page: Page, runs: Sequence[Run]) -> Html:
+def _rows(page: Page, shown: _Found) -> Html:
     """Runs as a table whose rows lead to them."""
     t = page.t
     everything = tag(
@@ -187,7 +202,7 @@ def _rows(page: Page, runs: Sequence[Run]) -> Html:
     return tag(
         "table",
         tag("thead", tag("tr", head)),
-        tag("tbody", [_row(t, run) for run in runs]),
+        tag("tbody", [_row(t, run, shown.flows.get(run.id)) for run in shown.page.items]),
         cls="list stacks picks",
     )
 
@@ -203,20 +218,28 @@ def _sorted_head(page: Page) -> Html:
     return tag("th", way, scope="col", aria_sort="ascending" if is_oldest else "descending")
 
 
-def _row(t: Texts, run: Run) -> Html:
+def _row(t: Texts, run: Run, flow: Membership | None) -> Html:
     path = f"{BASE}/runs/{run.id}"
     box = tag("input", type="checkbox", name="run", value=run.id, aria_label=t("runs.pick", id=short(run.id)))
     return tag(
         "tr",
         tag("td", box, cls="pick"),
-        tag("td", link(path, Data(run.pipeline_name), cls="first")),
-        tag("td", status(t, run)),
+        tag("td", link(path, Data(run.pipeline_name), cls="first"), membership(t, flow) if flow else None),
+        tag("td", div(status(t, run), attempt(t, run), cls="pair")),
         tag("td", trigger(t, run), cls="wide-only muted"),
         tag("td", when(run.queued_at), cls="muted"),
         tag("td", lasting(run.started_at, run.finished_at), cls="right"),
         tag("td", tag("code", short(run.id), cls="muted"), cls="wide-only"),
         data_href=path,
     )
+
+
+def attempt(t: Texts, run: Run) -> Html | None:
+    """Which attempt it is, of a run that was tried more than once."""
+    if run.attempt == 1 and run.retried_by is None:
+        return None
+    key = "runs.attempt_n" if run.retried_by is None else "runs.attempt_again"
+    return span(t(key, n=run.attempt), cls="muted small")
 
 
 def trigger(t: Texts, run: Run) -> Phrase | Data:

@@ -7,6 +7,7 @@ from fastflow.kernel.pipelines.service import PipelineCatalog
 from fastflow.kernel.schedules.service import PauseService, ScheduleService, SimulationService
 from fastflow.kit.clock import Clock
 from fastflow.ui.manifest import Manifest, NavEntry, PageSpec
+from fastflow.ui.rooms.schedules.finding import find_schedules
 
 
 def manifest(
@@ -36,4 +37,10 @@ def manifest(
         ]
 
     nav = NavEntry(path="/schedules", label="schedules.title", icon="clock", order=40, key="s")
-    return Manifest(name="schedules", texts=Path(__file__).parent / "texts.toml", load=load, nav=[nav])
+    return Manifest(
+        name="schedules",
+        texts=Path(__file__).parent / "texts.toml",
+        load=load,
+        nav=[nav],
+        finders=[find_schedules(schedules)],
+    )

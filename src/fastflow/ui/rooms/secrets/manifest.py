@@ -7,6 +7,7 @@ from fastflow.kernel.pipelines.service import PipelineCatalog
 from fastflow.kernel.secrets.service import SecretService
 from fastflow.kernel.sync.service import RepositoryService
 from fastflow.ui.manifest import Manifest, NavEntry, PageSpec
+from fastflow.ui.rooms.secrets.finding import find_secrets
 
 
 def manifest(secrets: SecretService, catalog: PipelineCatalog, repositories: RepositoryService) -> Manifest:
@@ -26,4 +27,10 @@ def manifest(secrets: SecretService, catalog: PipelineCatalog, repositories: Rep
         ]
 
     nav = NavEntry(path="/secrets", label="secrets.title", icon="key", order=60, key="k")
-    return Manifest(name="secrets", texts=Path(__file__).parent / "texts.toml", load=load, nav=[nav])
+    return Manifest(
+        name="secrets",
+        texts=Path(__file__).parent / "texts.toml",
+        load=load,
+        nav=[nav],
+        finders=[find_secrets(secrets)],
+    )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from fastflow.kernel.sync.service import RepositoryService, SyncService
 from fastflow.ui.manifest import Manifest, NavEntry, PageSpec
+from fastflow.ui.rooms.sync.finding import find_repositories
 
 
 def manifest(syncs: SyncService, repositories: RepositoryService) -> Manifest:
@@ -24,4 +25,10 @@ def manifest(syncs: SyncService, repositories: RepositoryService) -> Manifest:
         ]
 
     nav = NavEntry(path="/sync", label="sync.title", icon="sync", order=70, key="y")
-    return Manifest(name="sync", texts=Path(__file__).parent / "texts.toml", load=load, nav=[nav])
+    return Manifest(
+        name="sync",
+        texts=Path(__file__).parent / "texts.toml",
+        load=load,
+        nav=[nav],
+        finders=[find_repositories(repositories)],
+    )

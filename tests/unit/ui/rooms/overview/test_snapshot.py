@@ -2,7 +2,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from fastflow.kit.errors import NotFound
-from fastflow.ui.rooms.overview.snapshot import startable
+from fastflow.testing.run_doubles import make_run
+from fastflow.ui.rooms.overview.snapshot import is_final_failure, startable
 
 
 def test_startable_when_a_pipeline_is_gone_or_broken_then_it_is_not_offered() -> None:
@@ -14,3 +15,10 @@ def test_startable_when_a_pipeline_is_gone_or_broken_then_it_is_not_offered() ->
         return SimpleNamespace(faults=[SimpleNamespace(severity=each) for each in faults[name]])
 
     assert startable(["gone", "odd", "fine", "broken", "odd"], get) == ["odd", "fine"]
+
+
+def test_failures_when_one_is_tried_again_or_was_cancelled_then_it_does_not_count() -> None:
+    last, again, cancelled = (
+        make_run(reason="exit"), make_run(reason="exit", retried_by="2"), make_run(reason="cancelled"),
+    )  # fmt: skip
+    assert [is_final_failure(run) for run in (last, again, cancelled)] == [True, False, False]
