@@ -8,7 +8,7 @@ from fastflow.ui.layers import corner, extent, place_names, shortened, way
 from fastflow.ui.manifest import BASE
 from fastflow.ui.markup import Html, div, tag
 from fastflow.ui.parts import card
-from fastflow.ui.rooms.flows.pieces import KINDS, numbers, step_path, told
+from fastflow.ui.rooms.flows.pieces import KINDS, numbers, step_path
 from fastflow.ui.texts import Data, Phrase, Texts
 
 MOST = 200
@@ -44,11 +44,11 @@ def draw(t: Texts, view: FlowView, critical: Collection[str]) -> Html | None:
 
 def _box(t: Texts, view: FlowView, step: Step, at: tuple[int, int]) -> Html:
     x, y = at
-    shown, why = _told(t, step, view.counts.get(step.name)), told(t, step.why)
+    shown = _told(t, step, view.counts.get(step.name))
     run_id = None if step.is_fan_out else view.run_ids.get(step.name)
     return tag(
         "a",
-        tag("title", Data(f"{step.name}: {t(f'flows.state_{step.state}')}. {why}")),
+        tag("title", Data(f"{step.name}: {t(f'flows.state_{step.state}')}")),
         tag("rect", x=x, y=y, width=_WIDE, height=_HIGH, rx=6),
         tag("circle", cx=x + 15, cy=y + _HIGH // 2, r=4),
         tag("text", Data(shortened(step.name, _LONGEST)), x=x + 28, y=y + 19),

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from fastflow.kernel.flows.domain.flow import Counts, Flow, FlowStatus, Step, StepState
 from fastflow.kernel.flows.ports import FlowView
-from fastflow.ui.hints import as_told
+from fastflow.ui.hints import Told, as_told
 from fastflow.ui.manifest import BASE
 from fastflow.ui.markup import Html, div, span, tag
 from fastflow.ui.parts import pill
@@ -46,7 +46,7 @@ def asked(view: FlowView) -> list[Step]:
     return [step for step in view.steps if step.state is StepState.APPROVAL]
 
 
-def told(t: Texts, text: str) -> Data:
+def told(t: Texts, text: str) -> Told:
     """What the service says, without the commands that do what pages have buttons for; of ids the end alone."""
     return as_told(t, _ID.sub(r"\1", _COMMAND_SENTENCE.sub("", _COMMAND.sub("", text))))
 
