@@ -10,7 +10,7 @@ from fastflow.ui.hints import Told, as_told
 from fastflow.ui.manifest import BASE
 from fastflow.ui.markup import Html, div, span, tag
 from fastflow.ui.parts import pill
-from fastflow.ui.texts import Data, Phrase, Texts
+from fastflow.ui.texts import Phrase, Texts
 
 _COMMAND = re.compile(r"[:;] `fastflow [^`]*`[^.;]*")
 _COMMAND_SENTENCE = re.compile(r"(?<=\.) `fastflow [^`]*`[^.]*\.")
