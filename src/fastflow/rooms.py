@@ -28,6 +28,7 @@ from fastflow.terms import (
 )
 
 if TYPE_CHECKING:
+    from fastflow.apps.churn.manifest import ChurnRoom
     from fastflow.kernel.audit.service import AuditLog
     from fastflow.kernel.daemons.wiring import DaemonsRoom
     from fastflow.kernel.environments.infra.uv_builder import LinkMode
@@ -59,7 +60,7 @@ T = TypeVar("T")
 
 ROOMS = (
     "users_room", "secrets_room", "environments", "pipelines", "runs_room", "schedules", "notifications", "flows", "sync",
-    "audit", "daemons", "failures", "webhooks", "logs", "metrics", "tracing",
+    "audit", "daemons", "failures", "webhooks", "logs", "metrics", "tracing", "churn",
 )  # fmt: skip
 """What a server has from its start."""
 
@@ -420,6 +421,15 @@ class Rooms:
         from fastflow.kernel.tracing.wiring import build_tracing
 
         return build_tracing(self.database, tracing_settings(self.settings), self.clock)
+
+    # -- workbenches ------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def churn(self) -> "ChurnRoom":
+        """The churn workbench."""
+        from fastflow.workbenches import make_churn
+
+        return make_churn(self.settings, self.database, self.clock)
 
 
 def _environments(settings: Settings, database: Database, clock: Clock) -> "EnvironmentService":

@@ -118,6 +118,12 @@ def _audit(product: Product) -> APIRouter:
     return build_router(product.audit)
 
 
+def _churn(product: Product) -> APIRouter:
+    from fastflow.apps.churn.router import build_router
+
+    return build_router(product.churn.database)
+
+
 _PARTS = (
     Part(re.compile(r"/pipelines(?!/[^/]+/run$)"), _pipelines),
     Part(re.compile(r"/pipelines/[^/]+/run$|/runs(?!/[^/]+/(why|logs|artifacts)\b)"), _runs, waits=True),
@@ -133,6 +139,7 @@ _PARTS = (
     Part(re.compile(r"/secrets"), _secrets),
     Part(re.compile(r"/auth|/users|/tokens"), _users),
     Part(re.compile(r"/audit"), _audit),
+    Part(re.compile(r"/churn/|/outbox/"), _churn),
 )
 
 

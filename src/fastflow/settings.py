@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from dotenv import dotenv_values
-from dotenv.parser import parse_stream
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from fastflow.env_file import refuse_unreadable_lines
 from fastflow.kit.addresses import has_credentials
 from fastflow.kit.durations import parse_duration, parse_memory
 from fastflow.kit.errors import InvalidInput
@@ -283,6 +283,17 @@ class Settings(BaseSettings):
         None, gt=0, description="Days an entry of the audit log is kept; unset means for ever."
     )
 
+    # Churn workbench
+    churn_db_path: Path | None = Field(
+        None, description="The churn workbench's database; unset means DATA_DIR/churn/churn_database.json."
+    )
+    outbox_root: Path | None = Field(
+        None, description="Folder of the bundles it exports and takes in; unset means DATA_DIR/churn/outbox."
+    )
+    ui_settings_path: Path | None = Field(
+        None, description="File with defaults of its experiments (JSON); unset means DATA_DIR/churn/ui_settings.json."
+    )
+
     # Server
     host: str = Field("127.0.0.1", description="Address the server binds.")
     port: int = Field(8000, ge=0, le=65535, description="Port the server binds.")
@@ -298,6 +309,7 @@ class Settings(BaseSettings):
         "disk, and at which the nodes of a Ray cluster do; unset: http://HOST:PORT.",
     )
     max_body_mb: float = Field(10.0, gt=0, description="Size of a request body above which it is refused.")
+    max_upload_mb: float = Field(4096.0, gt=0, description="The same, of a body that is a file a workbench takes in.")
 
     @field_validator(
         *("container_timeout", "stop_grace", "warm_idle", "lost_after", "schedule_grace", "git_timeout"),
@@ -395,7 +407,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _absolute(self) -> Self:
-        for name in ("pipelines_dir", "logs_dir", "data_dir", "uv_cache_dir"):
+        places = ("pipelines_dir", "logs_dir", "data_dir", "uv_cache_dir")
+        for name in (*places, "churn_db_path", "outbox_root", "ui_settings_path"):
             path: Path | None = getattr(self, name)
             if path is not None:
                 object.__setattr__(self, name, path.expanduser().absolute())
@@ -438,7 +451,7 @@ def load_settings(**overrides: Any) -> Settings:
         InvalidInput: a variable has a wrong value, or a line of `.env` cannot be read; names every such one.
     """
     given = {key: value for key, value in overrides.items() if value is not None}
-    _refuse_unreadable_lines(ENV_FILE)
+    refuse_unreadable_lines(ENV_FILE)
     try:
         return Settings(**given)
     except ValidationError as error:
@@ -472,25 +485,3 @@ def misspelt_settings() -> Mapping[str, str]:
     names = {name for name in given if not name.upper().startswith("OTEL_")}  # the standard has many more of those
     near = {name: difflib.get_close_matches(name.upper(), known, 1, _NEARLY) for name in sorted(names)}
     return {name: found[0] for name, found in near.items() if found and name.upper() not in known}
-
-
-def _refuse_unreadable_lines(path: Path) -> None:
-    """Refuse a `.env` with lines that say nothing, instead of leaving them out."""
-    try:
-        with path.open(encoding="utf-8") as file:
-            wrong = [binding.original.line for binding in parse_stream(file) if binding.error]
-    except FileNotFoundError:
-        return
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(
-            f"{path.absolute()} cannot be read: {error}.",
-            code="invalid_setting",
-            hint="Make it readable for this user and write it in UTF-8, or remove it.",
-        ) from error
-    if wrong:
-        raise InvalidInput(
-            f"{path.absolute()} has lines that cannot be read: {', '.join(map(str, wrong))}.",
-            code="invalid_setting",
-            hint="Write each line as NAME=value; a comment begins with #.",
-            fields={f".env:{line}": "is not NAME=value" for line in wrong},
-        )

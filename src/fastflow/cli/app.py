@@ -10,6 +10,7 @@ from fastflow.cli import (
     backfill,
     backup,
     channels,
+    churn,
     daemons,
     doctor,
     engine_gate,
@@ -90,6 +91,7 @@ app.add_typer(secrets.app, name="secrets")
 app.add_typer(users.app, name="users")
 app.add_typer(users.tokens_app, name="tokens")
 app.add_typer(audit.app, name="audit")
+app.add_typer(churn.app, name="churn")
 for group in app.registered_groups:
     if group.name != "backfill":  # whose unknown first word is a pipeline
         group.cls = Nouns

@@ -5,8 +5,10 @@ dispatcher) can go on between them.
 """
 
 import asyncio
+import json
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
@@ -23,6 +25,7 @@ _PAGE = re.compile(r"/ui(/.*)?$")
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 120.0
 """Longer than any answer takes but streams, which have no limit of their own."""
+_PIECE = 2**20
 _PERHAPS_ASTRAY = (404, 405, 422)
 """What our own server answers, too, when the address has a path that belongs to something else there."""
 
@@ -110,6 +113,22 @@ class Api:
     def delete(self, path: str, **query: Any) -> None:
         """DELETE; raises as `get`."""
         self.run(self.call("DELETE", path, query=query))
+
+    def upload(self, path: str, file: Path, **query: Any) -> Any:
+        """POST a file as the body; raises as `get`."""
+        return self.run(self._upload(path, file, file.stat().st_size, query))
+
+    async def _upload(self, path: str, file: Path, size: int, query: Mapping[str, Any]) -> Any:
+        async def pieces() -> AsyncIterator[bytes]:
+            with file.open("rb") as opened:
+                while piece := opened.read(_PIECE):
+                    yield piece
+
+        wanted = {name: value for name, value in query.items() if value is not None}
+        kind = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
+        request = self.client.build_request("POST", path, params=wanted, content=pieces(), headers=kind)
+        async with _Opened(self, request) as answer:
+            return json.loads(await answer.aread())
 
     async def call(self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None) -> Any:
         """One call; None when the answer has no body. Raises as `get`."""

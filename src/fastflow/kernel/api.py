@@ -6,7 +6,10 @@ A workbench describes itself by a `Workbench`; the kernel never names one.
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Workbench"]
+from fastflow.kernel.audit import record
+from fastflow.kernel.locks import hold_new_folder, try_hold_folder
+
+__all__ = ["Workbench", "hold_new_folder", "record", "try_hold_folder"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,10 +20,12 @@ class Workbench:
         name: one word; the package of its method has this name beside its pipelines, and its commands begin with it.
         title: what people call it.
         folder: its package; `pipelines/<name>/` holds the pipelines it ships.
+        uploads: paths of the API whose bodies are files, for which MAX_UPLOAD_MB counts.
         packages: folders of `folder` that go along with each of its pipelines, inside the package `name`.
     """
 
     name: str
     title: str
     folder: Path
+    uploads: tuple[str, ...] = ()
     packages: tuple[str, ...] = ("domain", "method")

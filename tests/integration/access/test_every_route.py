@@ -54,6 +54,8 @@ OPEN = Rule(role=None)
 ANYONE = Rule(role=Role.NONE)
 READ = Rule(role=Role.VIEWER)
 ADMIN = Rule(role=Role.ADMIN, on="all")
+CHURN_READ = Rule(role=Role.VIEWER, on="all")
+CHURN_OPERATE = Rule(role=Role.OPERATOR, on="all")
 VIEW = on_pipeline(Role.VIEWER)
 OPERATE = on_pipeline(Role.OPERATOR)
 _JOB = {"pipeline_name": MINE, "trigger": "cron", "expression": "0 3 * * *"}
@@ -199,6 +201,14 @@ RULES: Mapping[str, Rule] = {
     "GET /audit/export": ADMIN,
     "GET /audit/anchor": ADMIN,
     "GET /audit/verify": ADMIN,
+    # the workbench's operations go by the role on the pipeline `churn`, which is neither of the two here
+    "GET /churn/paths": CHURN_READ,
+    "GET /outbox/info": CHURN_READ,
+    "GET /churn/database": CHURN_READ,
+    "GET /churn/database/snapshots": CHURN_READ,
+    "POST /churn/database/snapshots/{revision}/restore": ADMIN,
+    "GET /churn/database/export": CHURN_OPERATE,
+    "POST /churn/database/import": ADMIN,
 }
 
 _ROLES = (Role.VIEWER, Role.OPERATOR, Role.ADMIN)
@@ -273,6 +283,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         "{job_id}": jobs[MINE],
         "{hash}": "0" * 64,
         "{key}": "MINE",
+        "{revision}": "77",
         "{sync_id}": "01980000-0000-7000-8000-000000000000",
         "{repository}": "none",
         "{session_id}": "01980000-0000-7000-8000-000000000000",

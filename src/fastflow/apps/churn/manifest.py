@@ -1,7 +1,49 @@
-"""What the churn workbench contributes to the product; the composition root reads it, nothing below it does."""
+"""What the churn workbench contributes to the product, and how it is put together; only what assembles the product reads it."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
+from fastflow.apps.churn.domain.paths import Paths
+from fastflow.apps.churn.infra.audit import AuditedChanges
+from fastflow.apps.churn.infra.lock import DatabaseLock
+from fastflow.apps.churn.infra.outbox import DiskOutbox
+from fastflow.apps.churn.infra.store import JsonStore
+from fastflow.apps.churn.service.database import ChurnDatabase
 from fastflow.kernel.api import Workbench
+from fastflow.kernel.db.engine import Database
+from fastflow.kit.clock import Clock
 
-WORKBENCH = Workbench(name="churn", title="Churn", folder=Path(__file__).parent)
+WORKBENCH = Workbench(name="churn", title="Churn", folder=Path(__file__).parent, uploads=("/churn/database/import",))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChurnRoom:
+    """The workbench's services.
+
+    Attributes:
+        database: the churn database as a whole.
+        store: what the services keep things in.
+    """
+
+    database: ChurnDatabase
+    store: JsonStore
+
+
+def build_churn(database: Database, *, paths: Paths, host: str, clock: Clock) -> ChurnRoom:
+    """The workbench on these places; nothing is made on the disk before something is kept.
+
+    Args:
+        database: the product's own, for the audit log.
+        paths: absolute.
+        host: id of this machine.
+        clock: tells the time.
+    """
+    path = Path(paths.database.path)
+    store = JsonStore(
+        path,
+        lock=DatabaseLock(path.with_suffix(".lock"), host=host, clock=clock),
+        audited=AuditedChanges(database, clock),
+        clock=clock,
+    )
+    outbox = DiskOutbox(Path(paths.outbox.path))
+    return ChurnRoom(database=ChurnDatabase(store, outbox, paths, path.parent), store=store)

@@ -1,6 +1,6 @@
 """Puts an app together: routers inside, problems, limits and headers around them. Tests of routers use it too."""
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import APIRouter, Depends, FastAPI
@@ -33,6 +33,8 @@ def build_app(
     credentials_changed: Callable[[], None] = lambda: None,
     version: str = "0",
     max_body_bytes: int = 10 * 2**20,
+    uploads: Collection[str] = (),
+    max_upload_bytes: int = 0,
     cookie_secure: bool = False,
     lifespan: Lifespan = _nothing,
 ) -> FastAPI:
@@ -45,6 +47,8 @@ def build_app(
         credentials_changed: called after a change of users, sessions or tokens.
         version: shown in the OpenAPI document.
         max_body_bytes: the largest request body.
+        uploads: paths whose bodies are files.
+        max_upload_bytes: the largest body there.
         cookie_secure: cookies are for HTTPS alone, whatever the request says of itself.
         lifespan: what runs from the start of the app to its end.
     """
@@ -69,7 +73,7 @@ def build_app(
     for router in routers:
         app.include_router(router, dependencies=[Depends(refuse_unknown_query)])
     install_openapi(app)
-    app.add_middleware(RequestGuard, max_body_bytes=max_body_bytes)
+    app.add_middleware(RequestGuard, max_body_bytes=max_body_bytes, uploads=uploads, max_upload_bytes=max_upload_bytes)
     app.add_middleware(ErrorBarrier)
     app.add_middleware(CountedRequests, figures=app.state.request_figures)
     return app

@@ -2,7 +2,7 @@
 that streams pass through untouched."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -77,12 +77,17 @@ class RequestGuard:
 
     Args:
         max_body_bytes: the largest body let through.
+        uploads: paths whose bodies are files.
+        max_upload_bytes: the largest body let through there.
     """
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+    def __init__(
+        self, app: ASGIApp, max_body_bytes: int, uploads: Collection[str] = (), max_upload_bytes: int = 0
+    ) -> None:
         self.app = app
         self.max_bytes = max_body_bytes
-        self._detail = f"The body is larger than {max_body_bytes / 2**20:g} MB"
+        self._uploads = frozenset(uploads)
+        self._max_upload_bytes = max_upload_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -92,12 +97,15 @@ class RequestGuard:
         if "\0" in scope["path"] or b"%00" in scope.get("query_string", b""):
             await _null_byte()(scope, receive, send)
             return
-        if self._stated_length(scope) > self.max_bytes:
+        is_upload = scope["path"] in self._uploads
+        limit = self._max_upload_bytes if is_upload else self.max_bytes
+        told = f"The body is larger than {limit / 2**20:g} MB"
+        if self._stated_length(scope) > limit:
             answer = problem_response(
                 413,
-                detail=f"{self._detail}.",
+                detail=f"{told}.",
                 code="too_large",
-                hint="Send less, or raise MAX_BODY_MB on the server.",
+                hint=f"Send less, or raise {'MAX_UPLOAD_MB' if is_upload else 'MAX_BODY_MB'} on the server.",
                 headers={"Connection": "close"},
             )
             await answer(scope, receive, send)
@@ -109,8 +117,8 @@ class RequestGuard:
             message = await receive()
             if message["type"] == "http.request":
                 received += len(message.get("body", b""))
-                if received > self.max_bytes:
-                    raise HTTPException(413, self._detail, headers={"Connection": "close"})
+                if received > limit:
+                    raise HTTPException(413, told, headers={"Connection": "close"})
             return message
 
         await self.app(scope, receive_limited, send)

@@ -26,6 +26,7 @@ TAGS: tuple[tuple[str, str], ...] = (
     ("users", "People who may log in."),
     ("tokens", "Bearer tokens for programs."),
     ("audit", "Who changed what."),
+    ("churn", "Churn workbench: its database, experiments and outbox."),
     ("server", "Whether the server is alive and ready, and its figures."),
 )
 

@@ -1,0 +1,169 @@
+"""What the churn workbench's services need of the world."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from fastflow.apps.churn.domain.document import Document
+from fastflow.kit.identity import Actor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """What the audit log is told of a change.
+
+    Attributes:
+        actor: whoever made it.
+        action: such as `experiment.created`.
+        subject: such as `experiment:3`.
+        detail: further facts, as JSON.
+    """
+
+    actor: Actor
+    action: str
+    subject: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+Edit = Callable[[Document], tuple[Document, Note]]
+"""Makes the next state of the database out of the present one; raises to leave it as it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """An earlier state that is kept.
+
+    Attributes:
+        revision: of the document.
+        saved_at: when that state was saved.
+        size: in bytes.
+        problem: why it cannot be put back; '' when it can.
+    """
+
+    revision: int
+    saved_at: datetime
+    size: int
+    problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreState:
+    """What there is to say of the database's files.
+
+    Attributes:
+        revision: of the document; None while it cannot be read.
+        size: of the document, in bytes; 0 before the first save.
+        segment_count: files of large tables.
+        segment_bytes: their size.
+        problem: what is wrong with it; '' when nothing is.
+    """
+
+    revision: int | None
+    size: int
+    segment_count: int
+    segment_bytes: int
+    problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutboxState:
+    """What there is to say of the outbox.
+
+    Attributes:
+        exists: its folder is there; it is made when something is first put in.
+        writable: the server's user may write it, or make it.
+        file_count: files in it.
+        size: of them, in bytes.
+    """
+
+    exists: bool
+    writable: bool
+    file_count: int
+    size: int
+
+
+class Outbox(Protocol):
+    """The folder of bundles."""
+
+    def describe(self) -> OutboxState:
+        """What there is to say of it."""
+        ...
+
+
+class Audited(Protocol):
+    """Writes a change into the audit log in the transaction that closes when the block does: both, or none."""
+
+    def __call__(self, note: Note) -> AbstractContextManager[None]:
+        """The block in which the change is made."""
+        ...
+
+
+class ChurnStore(Protocol):
+    """The churn database. Every state it was ever in is whole; a crash at any moment leaves the last saved one."""
+
+    def read(self) -> Document:
+        """The present state; cheap while nothing changes. Needs no lock.
+
+        Raises:
+            DatabaseDamaged, DatabaseNewer: it cannot be read.
+        """
+        ...
+
+    def change(self, edit: Edit, staged: Sequence[Path] = ()) -> Document:
+        """Save what `edit` makes of the present state; the state before becomes a snapshot.
+
+        Args:
+            edit: called once, holding the lock.
+            staged: files of `staging` that become segments; what of them is not taken over is removed.
+
+        Raises:
+            DatabaseBusy, DatabaseDamaged, DatabaseNewer, DatabaseUnwritable: nothing was changed.
+        """
+        ...
+
+    def staging(self) -> AbstractContextManager[Path]:
+        """A folder on the segments' disk for files in the making; gone when the block is left."""
+        ...
+
+    def segment(self, sha256: str) -> Path:
+        """The file of a segment.
+
+        Raises:
+            DatabaseDamaged: it is not there.
+        """
+        ...
+
+    def snapshots(self) -> Sequence[Snapshot]:
+        """The states that are kept, newest first."""
+        ...
+
+    def restore(self, revision: int, note: Note) -> Document:
+        """Put an earlier state back, as a new revision; the present one, whatever its state, is kept.
+
+        Raises:
+            SnapshotNotFound, DatabaseDamaged: there is none, or it lacks segments; nothing was changed.
+        """
+        ...
+
+    def describe(self) -> StoreState:
+        """What there is to say of its files; never fails because of their content."""
+        ...
+
+    def export(self) -> Iterator[bytes]:
+        """Everything as one document, piece by piece.
+
+        Raises:
+            DatabaseDamaged, DatabaseNewer: at once, before the first piece.
+        """
+        ...
+
+    def load_export(self, source: Path, note: Note) -> Document:
+        """Put an exported document in the place of everything, as a new revision.
+
+        Raises:
+            ExportRefused: it is not a whole export; nothing was changed.
+        """
+        ...

@@ -1,0 +1,54 @@
+"""The workbenches of the product: each built from the settings by its manifest."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastflow.effective import find_origins
+from fastflow.kernel.db.engine import Database
+from fastflow.kit.clock import Clock
+from fastflow.settings import Settings
+
+if TYPE_CHECKING:
+    from fastflow.apps.churn.domain.paths import Paths
+    from fastflow.apps.churn.manifest import ChurnRoom
+    from fastflow.kernel.api import Workbench
+
+
+def workbenches() -> "Sequence[Workbench]":
+    """All of them."""
+    from fastflow.apps.churn.manifest import WORKBENCH
+
+    return (WORKBENCH,)
+
+
+def make_churn(settings: Settings, database: Database, clock: Clock) -> "ChurnRoom":
+    """The churn workbench."""
+    from fastflow.apps.churn.manifest import build_churn
+    from fastflow.kernel.runs.wiring import read_host_id
+
+    return build_churn(database, paths=churn_paths(settings), host=read_host_id(settings.data_dir), clock=clock)
+
+
+def churn_paths(settings: Settings) -> "Paths":
+    """Where it keeps things: the one place where this is worked out."""
+    from fastflow.apps.churn.domain.paths import Paths, PlacedPath
+
+    origins, home = find_origins(), settings.data_dir / "churn"
+
+    def placed(name: str, given: Path | None, usual: str, purpose: str) -> PlacedPath:
+        origin = "default" if given is None else origins[name]
+        return PlacedPath(setting=name.upper(), path=given or home / usual, origin=origin, purpose=purpose)
+
+    return Paths(
+        database=placed(
+            "churn_db_path",
+            settings.churn_db_path,
+            "churn_database.json",
+            "The database; its segments and snapshots lie beside it.",
+        ),
+        outbox=placed("outbox_root", settings.outbox_root, "outbox", "Bundles that leave the workbench and come back."),
+        ui_settings=placed(
+            "ui_settings_path", settings.ui_settings_path, "ui_settings.json", "Defaults of experiments."
+        ),
+    )
