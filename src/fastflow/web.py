@@ -23,7 +23,7 @@ from fastflow.routers import Part, make_routers
 from fastflow.serve import KEY_MADE, Reporter
 from fastflow.settings import load_settings
 from fastflow.terms import uv_binary
-from fastflow.workbenches import workbenches
+from fastflow.workbenches import UPLOADS
 
 _EXIT_CONFIGURATION = 78
 """EX_CONFIG of sysexits.h: starting again would fail again; see `serve.py`."""
@@ -92,7 +92,7 @@ def _build(
         credentials_changed=credentials_changed,
         version=__version__,
         max_body_bytes=int(settings.max_body_mb * 2**20),
-        uploads=[path for workbench in workbenches() for path in workbench.uploads],
+        uploads=UPLOADS,
         max_upload_bytes=int(settings.max_upload_mb * 2**20),
         cookie_secure=settings.cookie_secure,
         lifespan=partial(listening, product),

@@ -1,6 +1,5 @@
-"""The workbenches of the product: each built from the settings by its manifest."""
+"""The workbenches of the product: each built from the settings by its manifest, which is imported when it is first used."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,14 +11,10 @@ from fastflow.settings import Settings
 if TYPE_CHECKING:
     from fastflow.apps.churn.domain.paths import Paths
     from fastflow.apps.churn.manifest import ChurnRoom
-    from fastflow.kernel.api import Workbench
 
 
-def workbenches() -> "Sequence[Workbench]":
-    """All of them."""
-    from fastflow.apps.churn.manifest import WORKBENCH
-
-    return (WORKBENCH,)
+UPLOADS = ("/churn/database/import",)
+"""Paths of the API whose bodies are files, for which MAX_UPLOAD_MB counts. Here, as no command loads a room to know them."""
 
 
 def make_churn(settings: Settings, database: Database, clock: Clock) -> "ChurnRoom":

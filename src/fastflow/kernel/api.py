@@ -20,12 +20,10 @@ class Workbench:
         name: one word; the package of its method has this name beside its pipelines, and its commands begin with it.
         title: what people call it.
         folder: its package; `pipelines/<name>/` holds the pipelines it ships.
-        uploads: paths of the API whose bodies are files, for which MAX_UPLOAD_MB counts.
         packages: folders of `folder` that go along with each of its pipelines, inside the package `name`.
     """
 
     name: str
     title: str
     folder: Path
-    uploads: tuple[str, ...] = ()
     packages: tuple[str, ...] = ("domain", "method")

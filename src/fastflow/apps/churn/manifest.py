@@ -13,7 +13,7 @@ from fastflow.kernel.api import Workbench
 from fastflow.kernel.db.engine import Database
 from fastflow.kit.clock import Clock
 
-WORKBENCH = Workbench(name="churn", title="Churn", folder=Path(__file__).parent, uploads=("/churn/database/import",))
+WORKBENCH = Workbench(name="churn", title="Churn", folder=Path(__file__).parent)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -169,7 +169,7 @@ class JsonStore:
         if lacking:
             raise DatabaseDamaged(f"The segment {lacking[0]} is not there.")
         self._disk.write(self._next, content)
-        if read_document(self._next.read_bytes()) != saved:
+        if write_document(read_document(self._next.read_bytes())) != content:
             raise DatabaseDamaged(f"{self._next} does not read as what was written; {self.path} is untouched.")
         with self._audited(note):
             self._keep_present(present)
