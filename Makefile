@@ -11,22 +11,29 @@ RUN = "$(UV)" run --frozen --no-sync
 PYTEST = $(RUN) pytest -n auto --dist loadgroup
 
 .NOTPARALLEL:
-.PHONY: help install demo serve test check unit lint format types contracts tests bench torture soak screenshots migrate docs openapi worker-image clean
+.PHONY: help install product demo serve test check unit lint format types contracts tests bench torture soak screenshots migrate docs openapi worker-image clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
 
+SYNC = "$$(scripts/find-uv)" sync --frozen --all-extras
+FIRST = echo 'Installing what uv.lock names into .venv; the first time this takes a minute or two.'
+
 install:  ## get uv if it is missing, then everything the lock names, into .venv
 	@scripts/find-uv --install
-	@"$$(scripts/find-uv)" sync --frozen --all-extras --check --quiet 2>/dev/null \
-		|| echo 'Installing what uv.lock names into .venv; the first time this takes a minute or two.'
-	@"$$(scripts/find-uv)" sync --frozen --all-extras --compile-bytecode --quiet
+	@$(SYNC) --check --quiet 2>/dev/null || $(FIRST)
+	@$(SYNC) --compile-bytecode --quiet
 
-demo: install  ## run the examples on real data through the real server, and say what came out
+product:  ## the same without what only developers need
+	@scripts/find-uv --install
+	@$(SYNC) --no-dev --inexact --check --quiet 2>/dev/null || $(FIRST)
+	@$(SYNC) --no-dev --inexact --compile-bytecode --quiet
+
+demo: product  ## run the examples on real data through the real server, and say what came out
 	@echo 'Starting a server in .demo with the example pipelines; their environments are built first.'
 	@$(RUN) python scripts/demo.py
 
-serve: install  ## start the server with the example pipelines on http://127.0.0.1:8000
+serve: product  ## start the server with the example pipelines on http://127.0.0.1:8000
 	@PIPELINES_DIR="$${PIPELINES_DIR:-examples/pipelines}" $(RUN) fastflow serve
 
 test: lint types contracts tests  ## all of it: lint, types, import contracts, every test
