@@ -7,14 +7,15 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from fastflow import findings
 from fastflow.bootstrap import Product
+from fastflow.findings import judge_part
 from fastflow.kernel.http.probing import Looks
 from fastflow.kit.errors import Unavailable
 from fastflow.probes import build_probes
-from fastflow.ui.rooms.doctor.finding import Finding, Level
+from fastflow.ui.rooms.doctor.finding import Finding
 
 _SECONDS = 120.0
 _NOT_OURS = ("FASTFLOW_URL", "FASTFLOW_TOKEN")
@@ -32,12 +33,12 @@ class Diagnosis:
         self._product = product
         self._looks: Looks | None = None
 
-    async def look_at_parts(self) -> Sequence[tuple[Finding, Mapping[str, Any]]]:
-        """The parts of this server, each with what it tells of itself."""
+    async def look_at_parts(self) -> Sequence[Finding]:
+        """The parts of this server as they are now, in the words of `fastflow doctor`."""
         if self._looks is None:
             self._looks = Looks(build_probes(self._product))
         parts = await self._looks.look()
-        return [(_judge(name, part), part) for name, part in parts.items()]
+        return [_on_page(found) for name, part in parts.items() for found in judge_part(name, part)]
 
     async def examine(self) -> Sequence[Finding]:
         """What the checks of the machine find; takes seconds.
@@ -87,6 +88,5 @@ def _failed(why: str) -> Unavailable:
     )
 
 
-def _judge(name: str, part: Mapping[str, Any]) -> Finding:
-    level: Level = "ok" if part["ok"] else "fault"
-    return Finding(name=name, level=level, text=str(part.get("problem", "")), remedy=str(part.get("hint", "")))
+def _on_page(found: findings.Finding) -> Finding:
+    return Finding(name=found.name, level=found.level, text=found.text, remedy=found.remedy)

@@ -133,6 +133,8 @@ def test_rooms_of_administration_when_opened_then_they_say_what_was_done_what_is
 
     anna.open("/doctor")
     expect(page.locator("[data-check=runner] .pill")).to_have_text("Works")
+    expect(page.locator("[data-check=database]").first).to_contain_text("SQLite, schema ")
+    expect(page.locator("[data-check=isolation]").first).to_contain_text("runs act as user ")
     expect(page.locator("[data-check='encryption key'] .pill")).to_have_text("Works", timeout=120_000)
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import typer
 
 from fastflow.cli.client import Api, part
-from fastflow.cli.output import local_time, print_table, printable, size
+from fastflow.cli.output import local_time, print_table, printable
 from fastflow.kit.errors import Conflict, Unavailable
+from fastflow.kit.quantities import size
 from fastflow.kit.words import counted
 
 

@@ -117,7 +117,7 @@ def _note(target: Path, manifest: "Manifest") -> None:
 
 
 def _tell(manifest: "Manifest", what: str) -> None:
-    from fastflow.cli.output import size
+    from fastflow.kit.quantities import size
     from fastflow.kit.words import counted
 
     parts = ", ".join(("database", *manifest.parts))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fastflow.cli.client import Api
-from fastflow.cli.findings import Finding
+from fastflow.findings import Finding
 from fastflow.kernel.db.engine import Database
 from fastflow.kit.words import counted
 

@@ -19,14 +19,14 @@ from fastflow.cli.channel_check import check_channels
 from fastflow.cli.cluster_check import check_cluster
 from fastflow.cli.engine_check import check_engine
 from fastflow.cli.errors import fields_to_tell
-from fastflow.cli.findings import Finding, judge_executor, judge_pipelines
+from fastflow.cli.findings import judge_pipelines
 from fastflow.cli.git_check import check_git
 from fastflow.cli.history_check import check_history
-from fastflow.cli.output import size
 from fastflow.cli.places import existing_database
 from fastflow.cli.running import is_runner_at_work
 from fastflow.cli.schedule_check import check_schedules
 from fastflow.cli.serving import LOCK_FILE
+from fastflow.findings import Finding, judge_executor
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.migrate import current_revision, head_revision
 from fastflow.kernel.executors.process.executor import ProcessExecutor
@@ -37,6 +37,7 @@ from fastflow.kernel.secrets.ports import CiphertextHolder
 from fastflow.kernel.secrets.wiring import build_secrets
 from fastflow.kernel.webhooks.infra.store import SqlWebhookStore
 from fastflow.kit.errors import FastFlowError
+from fastflow.kit.quantities import size
 from fastflow.settings import Settings, load_settings, misspelt_settings
 
 OLDEST_PYTHON = (3, 11)
@@ -242,7 +243,7 @@ def _check_executor(settings: Settings) -> list[Finding]:
     finally:
         if is_made:
             shutil.rmtree(folder, ignore_errors=True)
-    return [*judge_executor(told), _judge_warm_start(settings, told)]
+    return [*judge_executor(told), _judge_warm_start(settings)]
 
 
 async def _describe_executor(folder: Path, run_user: str | None) -> Mapping[str, Any]:
@@ -254,13 +255,14 @@ async def _describe_executor(folder: Path, run_user: str | None) -> Mapping[str,
         await executor.close()
 
 
-def _judge_warm_start(settings: Settings, told: Mapping[str, Any]) -> Finding:
+def _judge_warm_start(settings: Settings) -> Finding:
     if settings.warm_environments == 0:
         return Finding(name="warm start", level="ok", text="switched off by WARM_ENVIRONMENTS=0")
     return Finding(
         name="warm start",
         level="ok",
-        text=f"a helper process starts runs ({told.get('kind')}); up to {settings.warm_environments} environments kept warm",
+        text=f"runs start from helper processes that have loaded Python already; up to {settings.warm_environments} environments "
+        "are kept ready (WARM_ENVIRONMENTS)",
     )
 
 

@@ -8,7 +8,8 @@ import typer
 
 from fastflow.cli.access import AsJson, open_api
 from fastflow.cli.asking import Yes, confirm
-from fastflow.cli.output import local_time, print_fields, print_json, print_table, size
+from fastflow.cli.output import local_time, print_fields, print_json, print_table
+from fastflow.kit.quantities import size
 
 if TYPE_CHECKING:
     from fastflow.cli.client import Api

@@ -1,7 +1,7 @@
 """What `fastflow doctor` says of the Ray cluster."""
 
-from fastflow.cli.findings import Finding
-from fastflow.cli.output import size
+from fastflow.findings import Finding
+from fastflow.kit.quantities import size
 from fastflow.kit.words import counted
 from fastflow.settings import Settings
 from fastflow.terms import ray_settings

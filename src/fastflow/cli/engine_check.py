@@ -1,14 +1,10 @@
 """What `fastflow doctor` says of the container engine."""
 
-from fastflow.cli.findings import Finding
-from fastflow.settings import LOCAL_WORKER_IMAGE, Settings
+from fastflow.findings import NO_IMAGE, Finding
+from fastflow.settings import Settings
 from fastflow.terms import executor_settings
 
 _NAME = "containers"
-NO_IMAGE = (
-    "It is pulled at the first run. Without a registry: `make worker-image`, then "
-    f"WORKER_BASE_IMAGE={LOCAL_WORKER_IMAGE}."
-)
 REFUSED = (
     "A gate before the engine must know this image, DATA_DIR's folder and the network (`fastflow engine-gate --help`); the "
     "engine must see the folder, under the name DOCKER_DATA_DIR where that is another."
@@ -25,7 +21,7 @@ def check_engine(settings: Settings) -> Finding:
         return Finding(
             name=_NAME,
             level="fault" if is_needed else "note",
-            text=found.why if is_needed else f"not available: {found.why}",
+            text=found.why if is_needed else f"not available, and only needed for runs in containers: {found.why}",
             remedy="Start the engine, let the server's user reach DOCKER_HOST, or set EXECUTOR=process."
             if is_needed
             else "",

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from fastflow.cli.access import AsJson, open_api
-from fastflow.cli.output import local_time, print_json, print_table, seconds, size
+from fastflow.cli.output import local_time, print_json, print_table
+from fastflow.kit.quantities import seconds, size
 
 app = typer.Typer(help="The Python environments built for pipelines.", no_args_is_help=True)
 

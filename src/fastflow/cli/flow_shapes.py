@@ -7,9 +7,10 @@ from typing import Any
 import typer
 
 from fastflow.cli.client import Api, part
-from fastflow.cli.output import local_time, print_fields, print_json, print_table, printable, seconds
+from fastflow.cli.output import local_time, print_fields, print_json, print_table, printable
 from fastflow.kit.errors import Conflict, InvalidInput, NotFound
 from fastflow.kit.ids import SHORTEST_TAIL, short_id
+from fastflow.kit.quantities import seconds
 
 _ID = re.compile(r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}")
 _TAIL = re.compile(rf"[0-9a-fA-F-]{{{SHORTEST_TAIL},36}}")

@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 
-from fastflow.cli.findings import Finding
+from fastflow.findings import Finding
 from fastflow.kernel.db.engine import Database
 from fastflow.settings import Settings
 

@@ -2,7 +2,7 @@
 
 from sqlalchemy import func, select
 
-from fastflow.cli.findings import Finding
+from fastflow.findings import Finding
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.runs.infra.rows import RUN
 from fastflow.kit.words import counted

@@ -1,13 +1,14 @@
 """`fastflow pipelines …`: what can be run, and what is wrong with it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from fastflow.cli.access import AsJson, access, open_api
-from fastflow.cli.output import local_time, print_fields, print_json, print_table, printable, seconds, size
+from fastflow.cli.output import local_time, print_fields, print_json, print_table, printable
+from fastflow.kit.quantities import seconds, size
 
 app = typer.Typer(help="What can be run, and what is wrong with it.", no_args_is_help=True)
 
@@ -125,6 +126,9 @@ def check_pipelines(
         for fault in faults:
             typer.echo(describe_fault(fault))
         warnings = len(faults) - errors
+        if not names and pipelines is None:
+            for note in _missing_there(ctx) if access(ctx).url else _missing_here():
+                typer.echo(printable(f"Note: {note}."), err=True)
         typer.echo(f"{_count(errors, 'error')}, {_count(warnings, 'warning')}.", err=True)
     if errors:
         raise typer.Exit(1)
@@ -155,6 +159,27 @@ def _check_here(names: list[str] | None, folder: Path | None) -> list[dict[str, 
         pipelines_dir, names or None, known_executors=kinds(), judges=JUDGES, graph_judges=GRAPH_JUDGES
     )
     return [asdict(fault) for fault in found]
+
+
+def _missing_there(ctx: typer.Context) -> Sequence[str]:
+    from fastflow.cli.schedule_check import notes_on_missing
+
+    with open_api(ctx) as api:
+        return notes_on_missing(api.get("/scheduler"), {one["name"] for one in api.get("/pipelines")["items"]})
+
+
+def _missing_here() -> Sequence[str]:
+    """Of this machine's database, if there is one; it is not needed."""
+    from fastflow.cli.places import existing_database
+    from fastflow.cli.schedule_check import look_at_status, notes_on_missing
+    from fastflow.kernel.db.migrate import current_revision, head_revision
+    from fastflow.settings import load_settings
+
+    settings = load_settings()
+    with existing_database(settings) as database:
+        if database is None or current_revision(database) != head_revision():
+            return ()
+        return notes_on_missing(*look_at_status(settings, database))
 
 
 def describe_fault(fault: dict[str, Any]) -> str:

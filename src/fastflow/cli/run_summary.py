@@ -11,10 +11,9 @@ from fastflow.cli.output import (
     local_time,
     print_fields,
     printable,
-    seconds,
     shown,
-    size,
 )
+from fastflow.kit.quantities import seconds, size
 
 Section = tuple[str, Mapping[str, object]]
 

@@ -1,11 +1,11 @@
 """`fastflow doctor` on schedules: which of them cannot start runs, and what is paused."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from fastflow.cli.findings import Finding
 from fastflow.cli.output import local_time
 from fastflow.cli.schedule_tables import describe_pause
+from fastflow.findings import Finding
 from fastflow.kernel.db.engine import Database
 from fastflow.kit.words import counted
 from fastflow.settings import Settings
@@ -15,14 +15,37 @@ _NAMED = 3
 
 def check_schedules(settings: Settings, database: Database) -> Finding:
     """The schedules of this machine's database, against its folder of pipelines."""
+    return judge_status(look_at_status(settings, database)[0])
+
+
+def notes_on_missing(status: Mapping[str, Any], known: Collection[str]) -> Sequence[str]:
+    """One for each schedule of a pipeline that is not there (any more): a removed folder takes none with it."""
+    return [
+        f"the schedule {one['pipeline_name']}/{one['name']} starts nothing: there is no pipeline {one['pipeline_name']!r}. "
+        "Bring it back, or remove the schedule"
+        for one in status["troubled"]
+        if one["pipeline_name"] not in known
+    ]
+
+
+def look_at_status(settings: Settings, database: Database) -> tuple[Mapping[str, Any], Collection[str]]:
+    """The scheduler's status on this machine as the API tells it, and the pipelines that are there."""
     from fastflow.kernel.executors.registry import kinds
     from fastflow.kernel.judges import JUDGES
     from fastflow.kernel.pipelines.wiring import look_at_folder
     from fastflow.kernel.schedules.schemas import StatusOut
     from fastflow.kernel.schedules.wiring import look_at_schedules
+    from fastflow.kernel.sync.infra.active import ActiveSources
 
-    pipelines = look_at_folder(settings.pipelines_dir, known_executors=kinds(), judges=JUDGES)
-    return judge_status(StatusOut.of(look_at_schedules(database, pipelines)).model_dump(mode="json"))
+    pipelines = look_at_folder(
+        settings.pipelines_dir,
+        known_executors=kinds(),
+        judges=JUDGES,
+        sources=ActiveSources(database),
+        data_dir=settings.data_dir,
+    )
+    status = StatusOut.of(look_at_schedules(database, pipelines)).model_dump(mode="json")
+    return status, {pipeline.name for pipeline in pipelines.list()}
 
 
 def judge_status(status: Mapping[str, Any]) -> Finding:

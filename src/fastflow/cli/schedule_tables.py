@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from fastflow.cli.output import local_time, print_fields, print_table, printable, seconds
+from fastflow.cli.output import local_time, print_fields, print_table, printable
 from fastflow.cli.schedule_refs import read_instant
 from fastflow.kit.ids import short_id
+from fastflow.kit.quantities import seconds
 
 _TRIGGERS = {"cron": "", "interval": "every ", "once": "once at "}
 _SIMULATED = timedelta(days=7)

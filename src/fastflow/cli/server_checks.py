@@ -6,10 +6,9 @@ from typing import Any
 
 from fastflow.cli.channel_check import ask_channels
 from fastflow.cli.client import Api
-from fastflow.cli.engine_check import NO_IMAGE
-from fastflow.cli.findings import Finding, judge_executor, judge_pipelines
-from fastflow.cli.output import local_time, seconds, shown, size
+from fastflow.cli.findings import judge_pipelines
 from fastflow.cli.schedule_check import judge_status
+from fastflow.findings import Finding, judge_part
 
 
 def check_server(api: Api) -> list[Finding]:
@@ -27,7 +26,7 @@ def check_server(api: Api) -> list[Finding]:
         ]
     found = [Finding(name="server", level="ok", text=f"{where}, version {health['version']}, {health['status']}")]
     for name, part in health["parts"].items():
-        found += [_check_schedules(api, part)] if name == "scheduler" and part["ok"] else _judge(name, part)
+        found += [_check_schedules(api, part)] if name == "scheduler" and part["ok"] else judge_part(name, part)
     found += _check_pipelines(api, where)
     found.append(ask_channels(api))
     return found
@@ -38,60 +37,6 @@ def _check_schedules(api: Api, part: Mapping[str, Any]) -> Finding:
     finding = judge_status(api.get("/scheduler"))
     is_paused = part.get("paused") and "paused" not in finding.text
     return replace(finding, text=f"{finding.text}; all are paused") if is_paused else finding
-
-
-def _judge(name: str, part: Mapping[str, Any]) -> Sequence[Finding]:
-    """One part of the server, in words."""
-    if "problem" in part:
-        return [Finding(name=name, level="fault", text=part["problem"], remedy=part.get("hint", ""))]
-    if name == "engine" and part.get("image_here") is False:
-        text = f"version {part.get('version')}, without the image {part.get('image')}"
-        return [Finding(name=name, level="warning", text=text, remedy=NO_IMAGE)]
-    text, remedy = _READERS.get(name, _read_other)(part)
-    ok = part["ok"]
-    found = [Finding(name=name, level="ok" if ok else "fault", text=text, remedy="" if ok else remedy)]
-    for kind, told in part.get("executors", {}).items():
-        if kind == "process":
-            found += judge_executor(told)
-    return found
-
-
-def _read_database(part: Mapping[str, Any]) -> tuple[str, str]:
-    kind = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}.get(str(part.get("kind")), shown(part.get("kind")))
-    return f"{kind}, schema {part.get('schema')}", "The schema is not that of this release: start the server anew."
-
-
-def _read_disk(part: Mapping[str, Any]) -> tuple[str, str]:
-    free = ", ".join(f"{name} has {size(count)} free" for name, count in part.get("free_bytes", {}).items())
-    return free, "Free some space: environments, logs and the database grow there."
-
-
-def _read_runner(part: Mapping[str, Any]) -> tuple[str, str]:
-    told = part.get("executors", {})
-    away = [kind for kind, each in told.items() if each.get("reachable") is False]
-    executors = ", ".join(kind for kind in told if kind not in away) or "none"
-    executors += f"; not reached: {', '.join(away)}" if away else ""
-    text = f"last heard of {seconds(part.get('silent_seconds'))} ago ({local_time(part.get('last_seen_at'))})"
-    return (
-        f"{text}; executors: {executors}",
-        "Runs stay in the queue until it is back; the server's output says why it is away.",
-    )
-
-
-def _read_clock(part: Mapping[str, Any]) -> tuple[str, str]:
-    if not part.get("is_compared"):
-        return "not compared with others: the database does not answer", ""
-    skew = part.get("database_skew_seconds")
-    database = "" if skew is None else f", {abs(skew):g} s from the database's"
-    return f"agrees with those of the runners{database}", ""
-
-
-def _read_other(part: Mapping[str, Any]) -> tuple[str, str]:
-    facts = {name: value for name, value in part.items() if name not in ("ok", "hint")}
-    return ", ".join(f"{name} {shown(value)}" for name, value in facts.items()) or "works", str(part.get("hint", ""))
-
-
-_READERS = {"database": _read_database, "disk": _read_disk, "runner": _read_runner, "clock": _read_clock}
 
 
 def _check_pipelines(api: Api, where: str) -> Sequence[Finding]:

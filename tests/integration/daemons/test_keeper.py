@@ -249,6 +249,18 @@ async def test_daemon_when_its_instances_end_with_0_and_1_by_turns_then_no_recov
     assert all(alert.resolved_at is not None for alert in desk.alerts())
 
 
+async def test_daemon_when_new_code_ends_its_crashes_before_they_are_a_loop_then_it_recovers(desk: Desk) -> None:
+    desk.store = SqlLeaseStore(desk.database, at_end=[EndAlerts()])
+    desk.rule("failure", "recovery")
+    desk.catalogue.add("demo", daemon={"crash_loop": 5, "delay": "1s", "stable": "1m"})
+    keeper = desk.keeper()
+    await crash(desk, keeper, 2)
+    desk.catalogue.tree_hash = "n" * 64
+    await settle(desk, keeper, 20)
+    assert [alert.event for alert in desk.alerts()] == ["failure", "failure", "recovery"]
+    assert all(alert.resolved_at is not None for alert in desk.alerts())
+
+
 async def test_daemon_when_a_looping_one_is_stopped_then_the_alert_is_over_without_a_recovery(desk: Desk) -> None:
     desk.rule("crash-loop", "recovery")
     desk.catalogue.add("demo", daemon={"crash_loop": 2})

@@ -60,14 +60,21 @@ def test_flow_when_begun_within_a_callers_trace_then_all_its_runs_belong_to_it(d
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     desk.add("extract")
     desk.add("load", ["extract"])
-    desk.room.flows.start(["extract"], actor=OPERATOR, trace=trace)
+    flow = desk.room.flows.start(["extract"], actor=OPERATOR, trace=trace)
     desk.runs.submit("extract", {}, actor=OPERATOR, trace=trace)
     desk.runs.submit("extract", {}, actor=OPERATOR)
     extracts = desk.active()
     for run in extracts:
         desk.end(run)
-    traces = sorted(str(run.capsule.get("trace")) for run in [*extracts, *desk.active()])
+    loads = desk.active()
+    traces = sorted(str(run.capsule.get("trace")) for run in [*extracts, *loads])
     assert traces == [trace] * 4 + ["None"] * 2
+
+    (load,) = [run for run in loads if run.capsule["flow"]["id"] == flow.flow.id]
+    desk.end(load, exit_code=1)
+    desk.room.flows.rerun(flow.flow.id, actor=OPERATOR)  # with the code as it is now
+    (again,) = [run for run in desk.active() if run.capsule["flow"]["id"] == flow.flow.id]
+    assert (again.pipeline_name, again.capsule.get("trace")) == ("load", trace)
 
 
 def test_run_when_submitted_alone_or_nothing_follows_then_no_flow(desk: FlowDesk) -> None:

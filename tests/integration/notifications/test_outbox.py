@@ -9,8 +9,10 @@ from tests.integration.notifications.conftest import ADMIN, OPERATOR, URL, Desk
 
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.notifications.domain.channel import QuietHours
+from fastflow.kernel.notifications.domain.message import Surroundings, compose
 from fastflow.kernel.notifications.domain.outbox import MAX_ATTEMPTS, State
 from fastflow.kernel.notifications.infra.outbox_store import LEASE, SqlOutbox
+from fastflow.kernel.notifications.ports import Delivery
 
 ONE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 
@@ -84,6 +86,40 @@ def test_equal_failures_when_they_come_within_the_window_then_the_rest_is_one_me
     assert desk.sender.titles == ["[FAILED] demo: exit code 3", "[3 x FAILED] demo"]
     assert desk.states() == ["sent"] * 4
     assert len({one.message_id for one in desk.outbox()}) == 2
+
+
+def test_recovery_when_failures_wait_to_be_grouped_then_they_go_before_it_in_one_message(desk: Desk) -> None:
+    desk.channel(group_window=300.0)
+    desk.rule("failure", "recovery")
+    for _ in range(3):
+        desk.end()
+        desk.deliver()
+        desk.clock.advance(10)
+    desk.end("SUCCESS")
+    assert desk.deliver() == 1
+    assert desk.sender.titles == ["[FAILED] demo: exit code 3", "[2 x FAILED, 1 x RECOVERED] demo"]
+    lines = [line for line in desk.sender.sent[-1].message.body.splitlines() if " UTC  [" in line]
+    assert ["RECOVERED" in line for line in lines] == [False, False, True]
+    desk.clock.advance(300)
+    assert desk.deliver() == 0 and desk.states() == ["sent"] * 4
+
+
+@ONE
+def test_recovery_when_its_failure_is_being_sent_then_it_waits_for_it(desk: Desk) -> None:
+    desk.channel()
+    desk.rule("failure", "recovery")
+    desk.end()
+    worker = SqlOutbox(desk.database, owner="another")
+    (batch,) = worker.claim(desk.clock.now(), limit=10)
+    desk.end("SUCCESS")
+    assert desk.deliver() == 0
+    assert desk.outbox()[-1].why == "waits until what it ends was sent"
+    (alert,) = worker.load_alerts(batch)
+    worker.settle(
+        batch, compose(alert, Surroundings(lines=(), url=None)), Delivery(delivered=(), problem=None), desk.clock.now()
+    )
+    desk.clock.advance(3)
+    assert desk.deliver() == 1 and desk.sender.titles[-1].startswith("[RECOVERED] demo")
 
 
 @ONE

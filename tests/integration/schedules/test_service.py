@@ -351,9 +351,10 @@ def test_simulation_when_of_a_schedule_that_is_not_made_then_nothing_is_kept(des
 
 
 def test_simulation_when_its_times_are_wrong_then_says_so(desk: Desk) -> None:
-    for until, said in ((START, "is not after since"), (START + timedelta(days=5000), "more than 3660 days")):
-        with pytest.raises(InvalidSchedule, match=said):
+    for until, said in ((START, "is not after the beginning"), (START + timedelta(days=5000), "more than 3660 days")):
+        with pytest.raises(InvalidSchedule, match=said) as caught:
             desk.room.simulations.simulate(SimulationRequest(since=START, until=until), actor=VIEWER)
+        assert list(caught.value.fields) == ["until"]
 
 
 def test_changes_when_made_then_each_is_in_the_audit_log(desk: Desk) -> None:

@@ -168,7 +168,7 @@ async def test_call_when_the_address_is_wrong_then_which_part_is_not_told(client
         await call(client, off),
     ]
     assert {answer.text for answer in answers} == {answers[0].text}
-    problem(answers[0], 404, "webhook_not_found")
+    assert problem(answers[0], 404, "webhook_not_found")["fields"] == {"key": "no webhook answers to it"}
     told = (await client.get(f"/webhooks/{elsewhere['id']}", headers={"as": "viewer"})).json()
     assert told["last_refusal"] == "the caller's address is not allowed"
 
@@ -181,7 +181,7 @@ async def test_call_when_the_body_does_not_fit_then_the_parameter_is_named_and_n
     assert problem(await call(client, made, {"m": 1}), 422, "webhook_mapping")["fields"] == {"N": "nothing is at /n"}
     assert "params.N" in problem(await call(client, made, {"n": "one"}), 422, "invalid_params")["fields"]
     answer = await client.post(made["path"], content=b"{" + b" " * 2**20)
-    problem(answer, 413, "too_large")
+    assert problem(answer, 413, "too_large")["fields"] == {"body": f"has {2**20 + 1} bytes; {2**20} are taken"}
     assert runs.made == {}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fastflow.cli.checks import _check_folder, _check_pipelines, _check_running, check_machine
-from fastflow.cli.findings import Level
+from fastflow.findings import Level
 from fastflow.settings import Settings
 
 Hold = Callable[[str], None]

@@ -37,21 +37,6 @@ def test_printable_when_text_is_harmless_then_it_is_unchanged() -> None:
     assert output.printable("grüße 🎉\nzweite Zeile") == "grüße 🎉\nzweite Zeile"
 
 
-@pytest.mark.parametrize(
-    ("value", "words"),
-    [(None, "-"), (0.0004, "0 ms"), (0.25, "250 ms"), (59.94, "59.9 s"), (61, "1 min 1 s"), (7260, "2 h 1 min")],
-)
-def test_seconds_when_given_a_duration_then_two_units_at_most(value: float | None, words: str) -> None:
-    assert output.seconds(value) == words
-
-
-@pytest.mark.parametrize(
-    ("value", "words"), [(None, "-"), (0, "0 B"), (1023, "1023 B"), (1024, "1.0 KB"), (3 * 2**40, "3.0 TB")]
-)
-def test_size_when_given_bytes_then_the_largest_unit_that_fits(value: int | None, words: str) -> None:
-    assert output.size(value) == words
-
-
 def test_duration_when_the_end_is_missing_then_it_counts_until_now() -> None:
     assert output.duration("2026-01-01T00:00:00Z", "2026-01-01T00:00:02.5Z") == "2.5 s"
     assert output.duration(None, None) == "-"

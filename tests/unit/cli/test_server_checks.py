@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from fastflow.cli.client import Api
-from fastflow.cli.findings import Finding
 from fastflow.cli.server_checks import check_server
+from fastflow.findings import Finding
 
 PROCESS = {
     "run_user": 64900,
@@ -89,7 +89,7 @@ def test_check_server_when_all_is_well_then_every_part_is_told_in_words() -> Non
     assert found["server"].text == "http://server:8000, version 1.2, ok"
     assert found["database"].text == "SQLite, schema 0001"
     assert found["disk"].text == "DATA_DIR has 1.0 GB free, LOGS_DIR has 2.0 GB free"
-    assert found["runner"].text.startswith("last heard of 400 ms ago (")
+    assert found["runner"].text.startswith("last heard of 400 ms ago; ")
     assert set(found) == {
         "server",
         "database",

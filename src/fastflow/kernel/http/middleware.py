@@ -106,6 +106,7 @@ class RequestGuard:
                 detail=f"{told}.",
                 code="too_large",
                 hint=f"Send less, or raise {'MAX_UPLOAD_MB' if is_upload else 'MAX_BODY_MB'} on the server.",
+                fields={"body": told.removeprefix("The body ")},
                 headers={"Connection": "close"},
             )
             await answer(scope, receive, send)

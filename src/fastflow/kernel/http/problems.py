@@ -70,6 +70,7 @@ _HTTP_EXCEPTIONS: Mapping[int, tuple[str, str]] = {
 }
 """Code and hint of the errors that the web framework raises itself."""
 
+_TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 _WHOLE_BODY = "Send a JSON object with the fields that `GET /openapi.json` describes for this path."
 
 
@@ -203,7 +204,10 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         allowed = _methods_at(request)
         hint = f"Possible there: {allowed}." if allowed else hint
         return problem_response(error.status_code, detail=detail, code=code, hint=hint, headers={"Allow": allowed})
-    return problem_response(error.status_code, detail=detail, code=code, hint=hint, headers=error.headers)
+    fields = {"body": detail.removeprefix("The body ").rstrip(".")} if error.status_code == _TOO_LARGE else None
+    return problem_response(
+        error.status_code, detail=detail, code=code, hint=hint, fields=fields, headers=error.headers
+    )
 
 
 def _methods_at(request: Request) -> str:

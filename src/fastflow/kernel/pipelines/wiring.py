@@ -140,12 +140,19 @@ def look_at_folder(
     known_executors: Collection[str] | None = None,
     judges: Sequence[Judge] = (),
     graph_judges: Sequence[GraphJudge] = (),
+    sources: Sources | None = None,
+    data_dir: Path | None = None,
 ) -> PipelineCatalog:
-    """The catalogue of a folder for who only looks: it copies nothing and remembers nothing."""
+    """The catalogue of a folder, and of `sources` whose files are in `data_dir`, for who only looks: it copies nothing and
+    remembers nothing."""
+    folder, sources = PipelinesFolder(pipelines_dir), sources or NoSources()
+    snapshots = DiskSnapshots(
+        pipelines_dir if data_dir is None else data_dir / "code"
+    )  # never opened: nothing is copied
     return PipelineCatalog(
-        files=PipelinesFolder(pipelines_dir),
-        snapshots=DiskSnapshots(pipelines_dir),  # never opened: nothing is copied
-        sources=NoSources(),
+        files=folder if data_dir is None else SourcedFiles(folder, sources, snapshots),
+        snapshots=snapshots,
+        sources=sources,
         revisions=GitRevisions(pipelines_dir, os.defpath),
         store=_NothingRemembered(),
         read=partial(_read, known_executors, judges),

@@ -79,7 +79,10 @@ def build_router(webhooks: WebhookService) -> APIRouter:
         """Start a run; for other systems. The same delivery again gives the same run."""
         body = await request.body()
         if len(body) > MAX_BODY_BYTES:
-            raise TooLarge(f"The body has {len(body)} bytes; a webhook takes {MAX_BODY_BYTES}.")
+            raise TooLarge(
+                f"The body has {len(body)} bytes; a webhook takes {MAX_BODY_BYTES}.",
+                fields={"body": f"has {len(body)} bytes; {MAX_BODY_BYTES} are taken"},
+            )
         address = request.client.host if request.client else None
         call = Call(
             headers={name.lower(): value for name, value in request.headers.items()}, body=body, address=address

@@ -196,7 +196,7 @@ class WebhookService:
         now = self._clock.now()
         found = self._store.find_by_key(pipeline_name, hash_of(key), now) if key.startswith(KEY_PREFIX) else None
         if found is None:
-            raise WebhookNotFound
+            raise WebhookNotFound("key")
         webhook, ciphertext = found
         try:
             accepted = self._take(webhook, ciphertext, call, now)

@@ -54,7 +54,7 @@ async def test_body_when_chunked_is_refused_as_soon_as_it_passes_the_limit(
     answer = await client.post(path, content=chunks(), headers={"Content-Type": "application/json"})
     problem = answer.json()
     assert (answer.status_code, problem["code"]) == (413, "too_large")
-    assert "MAX_BODY_MB" in problem["hint"]
+    assert "MAX_BODY_MB" in problem["hint"] and list(problem["fields"]) == ["body"]
     assert answer.headers["connection"] == "close"
 
 

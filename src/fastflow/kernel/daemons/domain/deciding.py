@@ -142,6 +142,7 @@ def _count_crash(
         crashes=crashes,
         next_start_at=now + timedelta(seconds=pause),
         crash_loop_since=loop_since,
+        failing_since=now if was_stable else decision.daemon.failing_since or now,
     )
 
 
@@ -164,7 +165,9 @@ def _end_unhealthy(decision: Decision, spec: DaemonSpec, instances: Sequence[Ins
             why = f"it was not healthy within {spec.start_period:g} s"
         elif _is_proof(instance, decision.daemon) and age >= spec.stable:
             decision.tell("recovered", f"stable for {age:.0f} s", instance)
-            decision.daemon = replace(decision.daemon, crashes=0, crash_loop_since=None, next_start_at=None)
+            decision.daemon = replace(
+                decision.daemon, crashes=0, crash_loop_since=None, failing_since=None, next_start_at=None
+            )
         if why is not None:
             decision.tell("unhealthy", why, instance)
             decision.stop.append(replace(instance, stopping=why, is_crash=True))
@@ -172,7 +175,7 @@ def _end_unhealthy(decision: Decision, spec: DaemonSpec, instances: Sequence[Ins
 
 def _is_proof(instance: Instance, daemon: Daemon) -> bool:
     """Whether its life says that the crashes are over: not that of one that ran beside those that crashed."""
-    has_crashed = daemon.crashes > 0 or daemon.crash_loop_since is not None
+    has_crashed = daemon.crashes > 0 or daemon.crash_loop_since is not None or daemon.failing_since is not None
     return has_crashed and instance.health == "healthy" and _is_newest(instance, daemon)
 
 

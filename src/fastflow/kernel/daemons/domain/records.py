@@ -71,6 +71,7 @@ class Daemon:
         crashes: unexpected ends in a row.
         next_start_at: before it nothing is started.
         crash_loop_since: when the crashes became a loop; kept until an instance was stable or it was stopped; None: none.
+        failing_since: when it crashed first, whatever code it had; kept until an instance was stable; None: it did not.
         trouble: what keeps it from being looked after, in words.
     """
 
@@ -82,6 +83,7 @@ class Daemon:
     crashes: int = 0
     next_start_at: datetime | None = None
     crash_loop_since: datetime | None = None
+    failing_since: datetime | None = None
     trouble: str | None = None
     changed_at: datetime
     changed_by: str

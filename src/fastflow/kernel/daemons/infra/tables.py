@@ -22,6 +22,7 @@ class DaemonRow(SQLModel, table=True):
     crashes: int
     next_start_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     crash_loop_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    failing_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
     trouble: str | None = Field(default=None, sa_type=Text)
     changed_at: datetime = Field(sa_type=UtcDateTime)
     changed_by: str = Field(max_length=200)

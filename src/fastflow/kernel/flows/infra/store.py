@@ -35,6 +35,7 @@ from fastflow.kernel.flows.infra.rows import (
 )
 from fastflow.kernel.flows.infra.tables import OPEN
 from fastflow.kernel.flows.ports import Earlier, FlowFilter, FlowView, Looked, Membership, NewFlow, NewStep
+from fastflow.kernel.runs.domain.prepared import PreparedRun
 from fastflow.kernel.runs.domain.run import Run
 from fastflow.kit.identity import Actor
 
@@ -243,11 +244,12 @@ class SqlFlowStore:
             if flow.status is FlowStatus.SUCCESS or not again:
                 raise NothingFailed(f"Nothing of {flow.kind} {flow_id} has failed.", hint=_AGAIN.get(flow.kind))
             attempt = flow.attempt + 1
+            trace = _trace_of(connection, flow_id) if templates else None
             for each in again:
                 step = each.step
                 _reset(connection, each, attempt)
                 if step.name in templates:
-                    new = _row_of(templates[step.name])
+                    new = _row_of(_traced(templates[step.name], trace))
                     renewed = {name: new[name] for name in ("template", "problem", "tree_hash")}
                     connection.execute(
                         update(STEP).where(STEP.c.flow_id == flow_id, STEP.c.name == step.name).values(**renewed)
@@ -312,6 +314,17 @@ class SqlFlowStore:
                 take_overlooked(connection, flow_id)
                 self._engine.advance(connection, flow_id, now, is_inline=False, admit=self._admit)
         return len(flow_ids)
+
+
+def _trace_of(connection: Connection, flow_id: str) -> str | None:
+    """The caller's trace that all runs of the flow belong to."""
+    kept = select(STEP.c.template).where(STEP.c.flow_id == flow_id, STEP.c.tree_hash.is_not(None)).limit(1)
+    template = connection.execute(kept).scalar()
+    return None if template is None else PreparedRun.from_json(template).capsule.get("trace")
+
+
+def _traced(new: NewStep, trace: str | None) -> NewStep:
+    return new if new.template is None else replace(new, template=new.template.traced(trace))
 
 
 def _row_of(new: NewStep) -> dict[str, Any]:

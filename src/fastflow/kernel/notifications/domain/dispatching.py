@@ -49,17 +49,38 @@ class Plan:
 
 LastSent = Mapping[tuple[str, str], datetime]
 """By channel and group: when a message of that group was last sent."""
+_TURN = timedelta(seconds=2)
+"""How soon is looked again whether what comes first was sent."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ahead:
+    """What a recovery must not overtake on its channel: what it ends, and was not sent yet.
+
+    Attributes:
+        waiting: held back for more of the same.
+        is_any_on_its_way: some of it is being sent now.
+    """
+
+    waiting: Sequence[Notification] = ()
+    is_any_on_its_way: bool = False
 
 
 def plan_dispatch(
-    due: Sequence[Notification], channels: Mapping[str, Channel], last_sent: LastSent, now: datetime
+    due: Sequence[Notification],
+    channels: Mapping[str, Channel],
+    last_sent: LastSent,
+    now: datetime,
+    ahead: Mapping[str, Ahead] | None = None,
 ) -> Plan:
     """What becomes of each notification that is due.
 
     The first of a group is sent at once; equal ones within the channel's window after it wait for the window's end and go as
     one; with a window of 0 each is a message. What quiet hours held back goes as one message when they end.
+    What is ahead of a recovery (by the recovery's id) goes with it, as one message.
     """
     plan = Plan()
+    due = _let_go_first(plan, due, channels, ahead or {}, now)
     ready: dict[tuple[str, str], list[Notification]] = {}
     for one in due:
         channel = channels.get(one.channel)
@@ -78,6 +99,25 @@ def plan_dispatch(
             continue
         _release(plan, channels[name], some, None if not group else last_sent.get((name, group)), now)
     return plan
+
+
+def _let_go_first(
+    plan: Plan, due: Sequence[Notification], channels: Mapping[str, Channel], ahead: Mapping[str, Ahead], now: datetime
+) -> Sequence[Notification]:
+    """Decide on recoveries with something ahead of them; what is left to decide on."""
+    decided: set[str] = set()
+    for one in due:
+        before, channel = ahead.get(one.id), channels.get(one.channel)
+        if before is None or channel is None or not channel.is_enabled or channel.quiet_until(now, one.severity):
+            continue
+        if before.is_any_on_its_way:
+            why = "waits until what it ends was sent"
+            plan.postponed.append(Postponed(notification=one, until=now + _TURN, why=why, held=False))
+            decided.add(one.id)
+        elif fresh := [each for each in before.waiting if each.id not in decided]:
+            plan.batches.append(Batch(channel=channel, notifications=[*fresh, one]))
+            decided |= {one.id, *(each.id for each in fresh)}
+    return [one for one in due if one.id not in decided]
 
 
 def _release(plan: Plan, channel: Channel, some: Sequence[Notification], last: datetime | None, now: datetime) -> None:

@@ -86,6 +86,17 @@ class Notification:
     sent_at: datetime | None = None
 
 
+def ended_by(group: str) -> tuple[str, str] | None:
+    """Of a recovery's group: how groups begin that it ends, and the one beside; None: it is no recovery's.
+
+    >>> ended_by("recovery:demo:"), ended_by("failure:demo:exit")
+    (('failure:demo:', 'crash-loop:demo'), None)
+    """
+    event, _, rest = group.partition(":")
+    pipeline = rest.partition(":")[0]
+    return (f"failure:{pipeline}:", f"crash-loop:{pipeline}") if event == "recovery" else None
+
+
 def retry_delay(attempts: int) -> timedelta | None:
     """How long to wait after so many failed attempts; None: no more are made.
 

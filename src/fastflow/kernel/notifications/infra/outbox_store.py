@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, tuple_, update
+from sqlalchemy import Connection, and_, bindparam, case, func, not_, or_, select, tuple_, update
 from sqlalchemy import text as sql
 
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.notifications.domain.channel import Channel
-from fastflow.kernel.notifications.domain.dispatching import Batch, Plan, plan_dispatch
+from fastflow.kernel.notifications.domain.dispatching import Ahead, Batch, Plan, plan_dispatch
 from fastflow.kernel.notifications.domain.message import Message
-from fastflow.kernel.notifications.domain.outbox import Alert, Notification, State, retry_delay
+from fastflow.kernel.notifications.domain.outbox import Alert, Notification, State, ended_by, retry_delay
 from fastflow.kernel.notifications.infra.rows import ALERT, CHANNEL, NOTIFICATION, alert_of, channel_of, notification_of
 from fastflow.kernel.notifications.ports import Delivery
 from fastflow.kit.ids import new_id
@@ -49,6 +49,25 @@ _NEXT: Final = select(
 _IN_FLIGHT: Final = select(NOTIFICATION.c.channel, NOTIFICATION.c.group_key).where(
     WAITING, NOTIFICATION.c.lease_expires_at > bindparam("now"), NOTIFICATION.c.lease_expires_at <= bindparam("too_far")
 )
+_ENDED: Final = and_(
+    WAITING,
+    NOTIFICATION.c.channel == bindparam("of_channel"),
+    NOTIFICATION.c.created_at <= bindparam("made"),
+    or_(
+        func.substr(NOTIFICATION.c.group_key, 1, bindparam("length")) == bindparam("beginning"),
+        NOTIFICATION.c.group_key == bindparam("other"),
+    ),
+)
+_ON_ITS_WAY: Final = and_(
+    NOTIFICATION.c.lease_expires_at > bindparam("now"), NOTIFICATION.c.lease_expires_at <= bindparam("too_far")
+)
+_AHEAD: Final = (
+    select(NOTIFICATION)
+    .where(_ENDED, or_(NOTIFICATION.c.lease_expires_at.is_(None), not_(_ON_ITS_WAY)))
+    .order_by(NOTIFICATION.c.id)
+    .with_for_update(skip_locked=True)
+)
+_AHEAD_IN_FLIGHT: Final = select(NOTIFICATION.c.id).where(_ENDED, _ON_ITS_WAY).limit(1)
 
 
 class SqlOutbox:
@@ -72,7 +91,8 @@ class SqlOutbox:
         with self._database.write() as connection:
             due = [notification_of(row) for row in connection.execute(_DUE, values).mappings()]
             channels = _load_channels(connection, {one.channel for one in due})
-            plan = plan_dispatch(due, channels, _load_last(connection, due, values), now)
+            last = _load_last(connection, due, values)
+            plan = plan_dispatch(due, channels, last, now, _load_ahead(connection, due, values))
             self._write(connection, plan, now)
         return plan.batches
 
@@ -149,6 +169,23 @@ def _change(
 def _load_channels(connection: Connection, names: set[str]) -> Mapping[str, Channel]:
     rows = connection.execute(select(CHANNEL).where(CHANNEL.c.name.in_(sorted(names)))).mappings()
     return {row["name"]: channel_of(row) for row in rows}
+
+
+def _load_ahead(connection: Connection, due: Sequence[Notification], values: Mapping[str, Any]) -> Mapping[str, Ahead]:
+    """By recovery: what it ends, was not sent yet, and came before it."""
+    found: dict[str, Ahead] = {}
+    for one in due:
+        if (ended := ended_by(one.group)) is None:
+            continue
+        beginning, other = ended
+        values = {**values, "of_channel": one.channel, "beginning": beginning, "other": other, "made": one.created_at}
+        rows = connection.execute(_AHEAD, {**values, "length": len(beginning)}).mappings().all()
+        found[one.id] = Ahead(
+            waiting=[notification_of(row) for row in rows],
+            is_any_on_its_way=connection.execute(_AHEAD_IN_FLIGHT, {**values, "length": len(beginning)}).first()
+            is not None,
+        )
+    return {key: ahead for key, ahead in found.items() if ahead.waiting or ahead.is_any_on_its_way}
 
 
 def _load_last(

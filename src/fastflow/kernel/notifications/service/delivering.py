@@ -58,8 +58,8 @@ class Deliverer:
             repeat = max(one.repeat for one in batch.notifications)
             return compose(alert, Surroundings(lines=lines, url=self._url), repeat=repeat)
         held = any(one.held for one in batch.notifications)
-        why = "came in quiet hours" if held else "of the same kind came in a short time"
-        return summarise(alerts, why, url=self._url)
+        same = "of the same kind came" if len({alert.event for alert in alerts}) == 1 else "came"
+        return summarise(alerts, "came in quiet hours" if held else f"{same} in a short time", url=self._url)
 
     def close(self) -> None:
         """End attempts that are going on."""

@@ -132,9 +132,11 @@ class SimulationService:
 
 def _check_times(request: SimulationRequest) -> None:
     if request.until <= request.since:
-        raise InvalidSchedule({"until": f"{request.until.isoformat()} is not after since, {request.since.isoformat()}"})
+        raise InvalidSchedule(
+            {"until": f"{request.until.isoformat()} is not after the beginning, {request.since.isoformat()}"}
+        )
     if request.until - request.since > LONGEST:
-        raise InvalidSchedule({"until": f"is more than {LONGEST.days} days after since"})
+        raise InvalidSchedule({"until": f"is more than {LONGEST.days} days after the beginning"})
 
 
 def _stream(place: int, schedule: Schedule, request: SimulationRequest) -> Iterator[tuple[datetime, int]]:

@@ -12,8 +12,8 @@ class WebhookNotFound(NotFound):
     default_code = "webhook_not_found"
     default_hint = "Check the address as it was shown when the webhook was made, and that the webhook is switched on."
 
-    def __init__(self) -> None:
-        super().__init__("There is no such webhook.")
+    def __init__(self, field: str = "webhook_id") -> None:
+        super().__init__("There is no such webhook.", fields={field: "no webhook answers to it"})
 
 
 class Unanswered(WebhookNotFound):
@@ -22,7 +22,7 @@ class Unanswered(WebhookNotFound):
     default_code = "webhook_not_found"
 
     def __init__(self, why: str) -> None:
-        super().__init__()
+        super().__init__("key")
         self.why = why
 
 

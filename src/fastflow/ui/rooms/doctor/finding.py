@@ -1,8 +1,8 @@
 """What a check found, as the page shows it; who gives it has looked."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 Level = Literal["ok", "note", "warning", "fault"]
 """Works; works, and is worth knowing; works with less; does not work."""
@@ -13,7 +13,7 @@ class Finding:
     """What a check found.
 
     Attributes:
-        text: what was found; '' where the part tells it itself.
+        text: what was found.
         remedy: what to do; '' when nothing needs to be done.
     """
 
@@ -25,5 +25,5 @@ class Finding:
 
 Examine = Callable[[], Awaitable[Sequence[Finding]]]
 """Checks the machine; takes seconds."""
-LookAtParts = Callable[[], Awaitable[Sequence[tuple[Finding, Mapping[str, Any]]]]]
-"""The parts of the server now, each with what it tells of itself."""
+LookAtParts = Callable[[], Awaitable[Sequence[Finding]]]
+"""The parts of the server as they are now."""

@@ -1,19 +1,17 @@
 """The doctor: the server's parts as they are now, and what was found on its machine, with what to do about it."""
 
 import asyncio
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from nicegui import ui
 
 from fastflow.kernel.http.access import require_admin
 from fastflow.kit.clock import Clock
 from fastflow.ui.hints import as_told
-from fastflow.ui.markup import Child, Html, div, join, span, tag
-from fastflow.ui.parts import card, heading, pill, size, when
+from fastflow.ui.markup import Html, div, span, tag
+from fastflow.ui.parts import card, heading, pill, when
 from fastflow.ui.rooms.doctor.finding import Examine, Finding, LookAtParts
 from fastflow.ui.shell.controls import button
 from fastflow.ui.shell.page import Fragment, Page
@@ -21,8 +19,6 @@ from fastflow.ui.texts import Data, Texts
 
 _LOOK_SECONDS = 5.0
 _KINDS = {"ok": "good", "note": "still", "warning": "waits", "fault": "bad"}
-_APART = ("ok", "hint", "executors", "is_compared")
-_NOT_OF_FORCE = ("kind", "warm", "reachable")
 _WORST_FIRST = ("fault", "warning", "note", "ok")
 
 
@@ -96,11 +92,18 @@ def _findings(t: Texts, last: _Examined | None) -> Html:
     if last is None:
         return card(t("doctor.machine"), tag("p", t("doctor.wait"), cls="card-body muted"))
     ordered = sorted(last.findings, key=lambda each: _WORST_FIRST.index(each.level))
-    rows = [_row(t, finding, as_told(t, finding.text)) for finding in ordered]
-    return card(t("doctor.machine"), div(rows, cls="rows findings"))
+    return card(t("doctor.machine"), _rows(t, ordered))
 
 
-def _row(t: Texts, finding: Finding, text: Child) -> Html:
+def _parts(t: Texts, parts: Sequence[Finding]) -> Html:
+    return card(t("doctor.server"), _rows(t, parts))
+
+
+def _rows(t: Texts, findings: Sequence[Finding]) -> Html:
+    return div([_row(t, finding) for finding in findings], cls="rows findings")
+
+
+def _row(t: Texts, finding: Finding) -> Html:
     remedy = (
         div(tag("strong", t("doctor.remedy")), Data(" "), as_told(t, finding.remedy), cls="remedy")
         if finding.remedy
@@ -108,61 +111,12 @@ def _row(t: Texts, finding: Finding, text: Child) -> Html:
     )
     return div(
         span(pill(_KINDS[finding.level], t(f"doctor.level_{finding.level}")), cls="state"),
-        div(tag("strong", Data(finding.name)), div(text, cls="muted small-text"), remedy, cls="main"),
+        div(
+            tag("strong", Data(finding.name)),
+            div(as_told(t, finding.text), cls="muted small-text"),
+            remedy,
+            cls="main",
+        ),
         cls="row",
         data_check=finding.name,
     )
-
-
-def _parts(t: Texts, parts: Sequence[tuple[Finding, Mapping[str, Any]]]) -> Html:
-    rows = [_row(t, finding, as_told(t, finding.text or _told(part))) for finding, part in parts]
-    executors: Mapping[str, Mapping[str, Any]] = next(
-        (part["executors"] for _, part in parts if part.get("executors")), {}
-    )
-    return join(
-        card(t("doctor.server"), div(rows, cls="rows findings")),
-        [
-            card(t("doctor.in_force"), _force(told), aside=tag("code", Data(kind)))
-            for kind, told in executors.items()
-            if told.get("reachable") is not False
-        ],
-    )
-
-
-def _told(part: Mapping[str, Any]) -> str:
-    """What a part says of itself, but for what is shown on its own."""
-    return ", ".join(
-        _fact(name, value)
-        for name, value in part.items()
-        if name not in _APART and not name.endswith("_at") and value not in (None, "", [], {})
-    )
-
-
-def _fact(name: str, value: Any) -> str:
-    if name.endswith("_bytes") and isinstance(value, Mapping):
-        return ", ".join(f"{which} {size(count)}" for which, count in value.items())
-    return f"{name.replace('_', ' ')} {_value(value)}"
-
-
-def _force(told: Mapping[str, Any]) -> Html:
-    rows = [
-        join(tag("dt", Data(name.replace("_", " "))), tag("dd", Data(_value(value))))
-        for name, value in told.items()
-        if name not in _NOT_OF_FORCE and value not in (None, "", [], {})
-    ]
-    return tag("dl", rows, cls="facts")
-
-
-def _value(value: Any) -> str:
-    """A value in words.
-
-    >>> _value(["mount", "pid"]), _value(True), _value({"cpu": "no cgroup"})
-    ('mount, pid', 'yes', 'cpu: no cgroup')
-    """
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list | tuple):
-        return ", ".join(map(_value, value))
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name}: {_value(each)}" for name, each in value.items())
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -20,6 +20,7 @@ from fastflow.ui.shell.page import BASE, Fragment, Page
 from fastflow.ui.texts import Data, Phrase, Texts
 
 _MACHINE_SECONDS = 15.0
+_NAMED = 3
 
 
 class OverviewPage:
@@ -175,7 +176,15 @@ def _due(t: Texts, shown: Snapshot) -> Html:
     title = t("overview.next")
     if not shown.due:
         return card(title, tag("p", t("overview.next_none"), cls="card-body muted"))
-    return card(title, div([_due_row(schedule) for schedule in shown.due], cls="rows"))
+    return card(title, _idle(t, shown.idle), div([_due_row(schedule) for schedule in shown.due], cls="rows"))
+
+
+def _idle(t: Texts, idle: Sequence[Schedule]) -> Html | None:
+    """Which schedules start nothing, though they have a due time."""
+    if not idle:
+        return None
+    named = ", ".join(schedule.label for schedule in idle[:_NAMED]) + (" …" if len(idle) > _NAMED else "")
+    return tag("p", link(f"{BASE}/schedules", t("overview.idle", named=named)), cls="card-body", data_idle=len(idle))
 
 
 def _due_row(schedule: Schedule) -> Html:

@@ -49,6 +49,7 @@ class Snapshot:
         failed: in the last 24 hours, as `is_final_failure` has it.
         groups: of those, the most frequent first: what they have in common, how many, the latest.
         due: schedules that start runs next, soonest first.
+        idle: schedules whose pipeline is not there any more, or is broken: they start nothing.
         recent: pipelines that ran lately and can be started, the latest first.
     """
 
@@ -58,6 +59,7 @@ class Snapshot:
     failed: Counted
     groups: Sequence[tuple[FailureGroup | None, int, Run]]
     due: Sequence[Schedule]
+    idle: Sequence[Schedule]
     recent: Sequence[str]
     machine: Machine
 
@@ -111,6 +113,12 @@ class Overview:
         failures = self._count(RunFilter(status=RunStatus.FAILED, since=since), actor, all_of_them=True)
         failed = [run for run in failures.shown if is_final_failure(run)]
         latest = self._runs.list(actor=actor, limit=50).items
+        due = [
+            schedule
+            for schedule in self._schedules.all(None, actor=actor, at_most=_SCHEDULES)
+            if schedule.next_due_at is not None
+        ]
+        able = startable((schedule.pipeline_name for schedule in due), self._pipelines.get)
         return Snapshot(
             running=self._count(RunFilter(status=RunStatus.RUNNING), actor),
             queued=queued,
@@ -118,6 +126,7 @@ class Overview:
             failed=Counted(shown=failed[:SHOWN], count=len(failed), is_more=failures.is_more),
             groups=self._group(failed, actor),
             due=self._schedules.coming(actor=actor, limit=SHOWN, at_most=_SCHEDULES),
+            idle=[one for one in due if one.pipeline_name not in able],
             recent=startable((run.pipeline_name for run in latest), self._pipelines.get)[:SHOWN],
             machine=look(self._data_dir),
         )

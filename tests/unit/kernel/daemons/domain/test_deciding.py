@@ -132,6 +132,22 @@ def test_loop_when_the_code_is_new_then_it_is_over_only_when_an_instance_is_stab
     assert (life.state, life.told[-1]) == ("running", "recovered")
 
 
+def test_crashes_when_new_code_ends_them_before_they_are_a_loop_then_that_is_told_once() -> None:
+    life = Life(stable=60.0, delay=1.0, crash_loop=5)
+    for _ in range(2):
+        while not life.alive:
+            life.step()
+        life.end()
+        life.step()
+    life.code = NEW
+    life.step(5)
+    assert life.daemon.crashes == 0 and "recovered" not in life.told
+    life.heal()
+    for _ in range(3):
+        life.step(61)
+    assert life.told.count("recovered") == 1 and life.daemon.failing_since is None
+
+
 def test_loop_when_the_pipeline_is_no_daemon_any_more_then_it_is_over() -> None:
     life = Life(crash_loop=1)
     life.step()
