@@ -55,6 +55,9 @@ class Attempt:
         except (OSError, TimeoutError):
             connection.close()
             return False
+        except asyncio.CancelledError:
+            connection.close()
+            raise
         finally:
             os.close(folder)
         self.attach(connection)
