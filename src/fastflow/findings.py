@@ -120,7 +120,8 @@ def _read_runner(part: Mapping[str, Any]) -> tuple[str, str]:
     told = part.get("executors", {})
     away = [kind for kind, each in told.items() if each.get("reachable") is False]
     executors = ", ".join(kind for kind in told if kind not in away) or "none"
-    executors += f"; not reached: {', '.join(away)}" if away else ""
+    told_why = [f"{kind} ({str(told[kind].get('why') or 'no reason is known').rstrip('.')})" for kind in away]
+    executors += f"; not reached: {', '.join(told_why)}" if away else ""
     return (
         f"last heard of {seconds(part.get('silent_seconds'))} ago; executors: {executors}",
         "Runs stay in the queue until it is back; the server's output says why it is away.",

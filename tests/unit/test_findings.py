@@ -84,7 +84,10 @@ def test_judge_part_when_it_works_then_told_in_words(name: str, part: dict[str, 
 
 
 def test_judge_part_when_runs_go_into_containers_then_what_holds_for_them_is_told() -> None:
-    told = {"docker": {"reachable": True, "run_user": 64900}, "ray": {"reachable": False}}
+    told = {
+        "docker": {"reachable": True, "run_user": 64900},
+        "ray": {"reachable": False, "why": "RAY_ADDRESS is not set"},
+    }
     runner, containers = judge_part("runner", {"ok": True, "silent_seconds": 0.4, "executors": told})
-    assert runner.text == "last heard of 400 ms ago; executors: docker; not reached: ray"
+    assert runner.text == "last heard of 400 ms ago; executors: docker; not reached: ray (RAY_ADDRESS is not set)"
     assert containers.text.startswith("runs act as user 64900, each in a container")

@@ -138,7 +138,7 @@ async def test_engine_when_nobody_has_asked_for_it_then_nothing_is_made_and_it_i
     executor = DockerExecutor(data_dir=data_dir, settings=settings)
     await executor.open()
     assert await executor.find_all() == []
-    assert executor.describe()["why"] == "not asked yet"
+    assert executor.describe()["why"] == "not asked yet, for no run has gone there"
     await executor.close()
     assert os.listdir(data_dir) == []
 

@@ -72,7 +72,7 @@ class Engine:
 
     def __init__(self, host: str) -> None:
         self.host = host
-        self.away_because: str | None = "not asked yet"
+        self.away_because: str | None = "not asked yet, for no run has gone there"
         self.has_answered = False
         self.version: str | None = None
         self._client: APIClient | None = None
