@@ -22,6 +22,7 @@ import uv
 
 from bench.cluster import bench_ray
 from bench.containers import bench_docker
+from bench.cpu import cpu_seconds
 from bench.figures import Figure, median, quantile, spread, table
 from bench.pages import bench_heat, bench_pages
 from bench.schedules import bench_schedules
@@ -375,10 +376,6 @@ def await_idle(root: psutil.Process) -> list[psutil.Process]:
         except psutil.NoSuchProcess:
             continue  # one has ended, such as a build: that is no rest
     raise AssertionError("the server does not come to rest")
-
-
-def cpu_seconds(tree: list[psutil.Process]) -> float:
-    return float(sum(sum(process.cpu_times()[:2]) for process in tree))
 
 
 def bench_idle(folder: Path) -> list[Figure]:

@@ -4,16 +4,16 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import psutil
 from playwright.sync_api import Page
 
+from bench.cpu import cpu_shares
 from bench.figures import Figure, median, spread
 from bench.rows import make_one, spread_runs
 from bench.server import Client, Server, serving
@@ -29,7 +29,6 @@ SIZES = (100_000, 1_000_000)
 REPETITIONS = 15
 DASHBOARDS = 50
 LOOKS = 8
-LOOK_SECONDS = 5.0
 DEEP = 100_000
 PASSWORD = "correct-horse-battery"
 _PAINTED = "performance.getEntriesByName('first-contentful-paint').length > 0"
@@ -90,36 +89,20 @@ def first_paint(visitor: Visitor, path: str, name: str, floor: Callable[[], floa
 
 def open_dashboards(visitor: Visitor, server: Server) -> Figure:
     """What so many open dashboards take of a server on which nothing happens."""
-    before = cpu_shares(server)
+    before = cpu_shares(server.process.pid, LOOKS)
     pages: list[Page] = []
     for _ in range(DASHBOARDS):
         page = visitor.context.new_page()
         page.goto(f"{visitor.url}/ui/")
         page.locator("main.content h1").wait_for()
         pages.append(page)
-    after = cpu_shares(server)
+    after = cpu_shares(server.process.pid, LOOKS)
     for page in pages:
         page.close()
     extra = f"{median(after) - median(before):.1f} % more than with none"
     load = f"load {os.getloadavg()[0]:.1f}, "
     value = f"{median(after):.1f} % of a core"
     return Figure(f"{DASHBOARDS} open dashboards, quiet server", value, extra, "≤ 30 %", load + spread(after, "%", 1))
-
-
-def cpu_shares(server: Server) -> Sequence[float]:
-    """Percent of one core that the server's processes take, over stretches of some seconds."""
-    root = psutil.Process(server.process.pid)
-    tree = [root, *root.children(recursive=True)]
-    found = []
-    for _ in range(LOOKS):
-        begun, used = time.perf_counter(), _cpu_seconds(tree)
-        time.sleep(LOOK_SECONDS)  # the stretch that is measured
-        found.append(100 * (_cpu_seconds(tree) - used) / (time.perf_counter() - begun))
-    return found
-
-
-def _cpu_seconds(tree: Sequence[psutil.Process]) -> float:
-    return float(sum(sum(process.cpu_times()[:2]) for process in tree if process.is_running()))
 
 
 def deep_cursor(client: Client) -> str:

@@ -7,26 +7,24 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psutil
-
+from bench.cpu import cpu_shares
 from bench.figures import Figure, median, spread
 from bench.server import Server, serving
 
 SCHEDULES = 10_000
 STARTED = 1_000
 LOOKS = 20
-LOOK_SECONDS = 5.0
 
 
 def bench_schedules(folder: Path) -> list[Figure]:
     """Idle cost with none and with 10,000 schedules; 10,000 due times decided; 1,000 runs started."""
     with serving(folder / "schedules") as server:
         server.client().run("trivial", wait=60)
-        before = cpu_shares(server)
+        before = cpu_shares(server.process.pid, LOOKS)
         job = {"pipeline_name": "trivial", "trigger": "cron", "expression": "30 2 * * *", "timezone": "Europe/Berlin"}
         call(server, "POST", "/scheduler/jobs", job)
         fill(server.data / "fastflow.db")
-        after = cpu_shares(server)
+        after = cpu_shares(server.process.pid, LOOKS)
         call(server, "POST", "/scheduler/pipelines/trivial/pause", {})
         decided = all_at_once(server, SCHEDULES, "paused")
         call(server, "POST", "/scheduler/pipelines/trivial/resume")
@@ -43,22 +41,6 @@ def bench_schedules(folder: Path) -> list[Figure]:
         Figure(f"{SCHEDULES:,} due at the same moment: all decided (paused)", f"{decided:.1f} s", "", "", "n = 1"),
         Figure(f"{STARTED:,} due at the same moment: all runs submitted", f"{started:.1f} s", "", "", "n = 1"),
     ]
-
-
-def cpu_shares(server: Server) -> list[float]:
-    """Percent of one core that the server's processes take, over intervals of five seconds."""
-    found = []
-    for _ in range(LOOKS):
-        begun, used = time.perf_counter(), cpu_seconds(server)
-        time.sleep(LOOK_SECONDS)
-        found.append(100 * (cpu_seconds(server) - used) / (time.perf_counter() - begun))
-    return found
-
-
-def cpu_seconds(server: Server) -> float:
-    parent = psutil.Process(server.process.pid)
-    times = [process.cpu_times() for process in [parent, *parent.children(recursive=True)]]
-    return sum(one.user + one.system for one in times)
 
 
 def fill(database: Path) -> None:
