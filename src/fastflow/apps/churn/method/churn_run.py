@@ -24,6 +24,7 @@ from .scores import (
     lift_table,
     profit_curve,
     rank,
+    ranking_curve,
     ranking_scores,
     score_report,
 )
@@ -334,6 +335,7 @@ def _write_tables(
     )
     results.table("churn_business_metrics", profit)
     results.table("churn_calibration", calibration_bins(predicted, sample.churned))
+    results.table("churn_curve", ranking_curve(rank(predicted, sample.churned)))
     results.table("churn_lift", lift_table(predicted, sample.churned))
     results.table("churn_segments", band_table(predicted, sample.churned, trained.validation, edges))
     results.table("churn_drift", drift_table(trained.sample.matrix, sample.matrix, features.names))

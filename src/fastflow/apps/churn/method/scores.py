@@ -64,6 +64,31 @@ def ranking_scores(ranking: Ranking, weights: Doubles | None = None) -> tuple[fl
     return auc, float((positive * precision).sum() / positives)
 
 
+def ranking_curve(ranking: Ranking, points: int = 200) -> list[dict[str, float]]:
+    """The ROC and the precision-recall curve: one row per threshold, the highest first, thinned to about `points`.
+
+    Returns:
+        threshold (a customer is flagged from it on), false_positive_rate, recall, precision; the first row flags nobody: its
+        threshold is above every prediction and its precision is that of the first group. Empty when one outcome is missing.
+
+    >>> ranking_curve(rank(np.array([0.9, 0.8, 0.8, 0.1]), np.array([1, 1, 0, 0])))[2]
+    {'threshold': 0.8, 'false_positive_rate': 0.5, 'recall': 1.0, 'precision': 0.6666666666666666}
+    """
+    found, flagged = np.cumsum(np.bincount(ranking.ties, ranking.churned)), np.cumsum(np.bincount(ranking.ties))
+    if not len(found) or not 0 < found[-1] < flagged[-1]:
+        return []
+    threshold = ranking.predicted[np.flatnonzero(np.diff(ranking.ties, prepend=-1))]
+    recall, false = found / found[-1], (flagged - found) / (flagged[-1] - found[-1])
+    precision = found / flagged
+    # evenly along the curve, so that neither of its two arms is thinned more than the other
+    along = np.interp(np.linspace(0, 2, points), recall + false, np.arange(len(recall)))
+    kept = np.unique(np.concatenate([[0], np.round(along).astype(int), [len(recall) - 1]]))
+    rows = [(float(threshold[k]), float(false[k]), float(recall[k]), float(precision[k])) for k in kept]
+    above = (float(np.nextafter(threshold[0], np.inf)), 0.0, 0.0, rows[0][3])
+    names = ("threshold", "false_positive_rate", "recall", "precision")
+    return [dict(zip(names, row, strict=True)) for row in (above, *rows)]
+
+
 def brier(predicted: Doubles, churned: NDArray[Any], weights: Doubles | None = None) -> float:
     """Mean squared difference of probability and outcome; 0 is best."""
     return float(np.average((predicted - churned) ** 2, weights=weights))

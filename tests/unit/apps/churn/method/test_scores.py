@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import auc, average_precision_score, precision_recall_curve, roc_auc_score
 
 from fastflow.apps.churn.method.scores import (
     bootstrap_intervals,
@@ -13,6 +13,7 @@ from fastflow.apps.churn.method.scores import (
     logistic_line,
     profit_curve,
     rank,
+    ranking_curve,
     ranking_scores,
     score_report,
     sigmoid,
@@ -41,6 +42,32 @@ def test_ranking_when_rows_are_weighted_then_it_is_as_if_they_were_repeated(
     weights = np.random.default_rng(seed).integers(1, 4, len(rows))
     repeated = ranking_scores(rank(np.repeat(p, weights), np.repeat(y, weights)))
     assert ranking_scores(rank(p, y), weights.astype(float)) == pytest.approx(repeated)
+
+
+@given(pairs)
+def test_ranking_curve_when_drawn_then_its_area_is_the_auc_and_its_points_are_scikit_learns(
+    rows: list[tuple[int, int]],
+) -> None:
+    p, y = np.array([a / 8 for a, _ in rows]), np.array([b for _, b in rows])
+    curve = ranking_curve(rank(p, y))
+    area = auc([row["false_positive_rate"] for row in curve], [row["recall"] for row in curve])
+    assert area == pytest.approx(roc_auc_score(y, p))
+    precision, recall, thresholds = precision_recall_curve(y, p)
+    known = {t: (a, b) for t, a, b in zip(thresholds, precision, recall, strict=False)}
+    for row in curve[1:]:
+        assert (row["precision"], row["recall"]) == pytest.approx(known[row["threshold"]])
+
+
+def test_ranking_curve_when_there_are_many_customers_then_few_points_are_left_and_the_area_stays() -> None:
+    generator = np.random.default_rng(3)
+    p = generator.random(20_000)
+    y = (generator.random(20_000) < p**2).astype(int)
+    curve = ranking_curve(rank(p, y))
+    assert len(curve) <= 203
+    area = auc([row["false_positive_rate"] for row in curve], [row["recall"] for row in curve])
+    assert area == pytest.approx(roc_auc_score(y, p), abs=2e-4)
+    assert (curve[0]["recall"], curve[-1]["recall"], curve[-1]["false_positive_rate"]) == (0.0, 1.0, 1.0)
+    assert ranking_curve(rank(p, np.ones(20_000))) == []
 
 
 def test_ranking_when_one_outcome_is_missing_then_it_is_not_a_number() -> None:
