@@ -50,3 +50,52 @@ class ExportRefused(InvalidInput):
 
     default_code = "churn_export_refused"
     default_hint = "Hand in a file that `fastflow churn db export` wrote, unchanged."
+
+
+class ExperimentNotFound(NotFound):
+    """There is no experiment of that number."""
+
+    default_code = "churn_experiment_not_found"
+    default_hint = "`fastflow churn experiments list` lists those that are there."
+
+
+class ExperimentRefused(InvalidInput):
+    """An experiment cannot be as it was asked for; nothing was changed."""
+
+    default_code = "churn_experiment_refused"
+    default_hint = "Correct the named fields and try again."
+
+
+class ExperimentTwin(Conflict):
+    """Another experiment is the same but for its name."""
+
+    default_code = "churn_experiment_twin"
+    default_hint = "Use that one, or change a window, a setting or the files."
+
+
+class ExperimentProcessing(Conflict):
+    """A run computes the experiment just now."""
+
+    default_code = "churn_experiment_processing"
+    default_hint = "Wait for the run's end, or cancel it; then try again."
+
+
+class ExperimentHasResults(Conflict):
+    """Results hang on what is to be changed or removed."""
+
+    default_code = "churn_experiment_has_results"
+    default_hint = "Reset the experiment first, which removes its results; then try again."
+
+
+class ExperimentStatusConflict(Conflict):
+    """The experiment's status cannot become that one."""
+
+    default_code = "churn_experiment_status"
+    default_hint = "Look at the experiment's status and decide again."
+
+
+class DefaultsUnreadable(Unavailable):
+    """The file of defaults is not what it should be."""
+
+    default_code = "churn_defaults_unreadable"
+    default_hint = "Correct the file that UI_SETTINGS_PATH names, or remove it."

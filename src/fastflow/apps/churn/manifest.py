@@ -5,10 +5,12 @@ from pathlib import Path
 
 from fastflow.apps.churn.domain.paths import Paths
 from fastflow.apps.churn.infra.audit import AuditedChanges
+from fastflow.apps.churn.infra.defaults import DefaultsFile
 from fastflow.apps.churn.infra.lock import DatabaseLock
 from fastflow.apps.churn.infra.outbox import DiskOutbox
 from fastflow.apps.churn.infra.store import JsonStore
 from fastflow.apps.churn.service.database import ChurnDatabase
+from fastflow.apps.churn.service.experiments import Experiments
 from fastflow.kernel.api import Workbench
 from fastflow.kernel.db.engine import Database
 from fastflow.kit.clock import Clock
@@ -22,10 +24,12 @@ class ChurnRoom:
 
     Attributes:
         database: the churn database as a whole.
+        experiments: what is computed.
         store: what the services keep things in.
     """
 
     database: ChurnDatabase
+    experiments: Experiments
     store: JsonStore
 
 
@@ -46,4 +50,8 @@ def build_churn(database: Database, *, paths: Paths, host: str, clock: Clock) ->
         clock=clock,
     )
     outbox = DiskOutbox(Path(paths.outbox.path))
-    return ChurnRoom(database=ChurnDatabase(store, outbox, paths, path.parent), store=store)
+    return ChurnRoom(
+        database=ChurnDatabase(store, outbox, paths, path.parent),
+        experiments=Experiments(store, DefaultsFile(Path(paths.ui_settings.path)), clock),
+        store=store,
+    )

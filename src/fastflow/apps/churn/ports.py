@@ -28,6 +28,10 @@ class Note:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
+Defaults = Callable[[], Mapping[str, Any]]
+"""`model_type`, `feature_set` and `hyperparameters` that hold where an experiment says nothing; each may be missing. Raises
+DefaultsUnreadable."""
+
 Edit = Callable[[Document], tuple[Document, Note]]
 """Makes the next state of the database out of the present one; raises to leave it as it is."""
 

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from ..domain.hyperparameters import Settings
 from ..domain.month import Month
-from .configuration import Settings, read_experiment
+from .configuration import read_experiment
 from .counterfactuals import (
     Found,
     Quality,

@@ -11,9 +11,6 @@ import numpy as np
 
 from .panel import Floats, Integers, Panel
 
-WINDOWS: Mapping[str, tuple[int, ...]] = {"standard": (3, 6, 12), "enhanced": (3, 6, 12, 18, 24, 36)}
-"""Window lengths in months of the feature sets."""
-
 FLAGS = ("drop", "decline", "volatile", "stopped")
 """Early warnings, 0 or 1; `warnings_of` says them in words."""
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..domain.hyperparameters import CF_RANGES
 from .features import FeatureSet
 from .panel import Doubles, Floats, Panel
 from .problems import Refusal
@@ -77,17 +78,6 @@ class Search:
         return np.asarray(probabilities * (1 - self.reduction))
 
 
-_RANGES = {
-    "months": (1, 120),
-    "from_probability": (0, 1),
-    "to_probability": (0, 1),
-    "reduction": (0, 1),
-    "goal_probability": (0, 1),
-    "sample": (0, 1),
-    "limit": (0, 10**9),
-    "most_changes": (1, 20),
-    "seed": (0, 2**63),
-}
 _RULE_KEYS = ("change", "min", "max", "step", "cost")
 
 
@@ -103,9 +93,9 @@ def read_search(given: Mapping[str, Any], panel: Panel, plan: FeatureSet, seed: 
     for name, value in given.items():
         if name == "policy":
             continue
-        if name not in _RANGES:
-            raise Refusal(f"cf.{name} is unknown.", f"Known are policy, {', '.join(_RANGES)}.")
-        low, high = _RANGES[name]
+        if name not in CF_RANGES:
+            raise Refusal(f"cf.{name} is unknown.", f"Known are policy, {', '.join(CF_RANGES)}.")
+        low, high = CF_RANGES[name]
         if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
             raise Refusal(f"cf.{name} is {value!r}, not a number from {low} to {high}.", "Correct the configuration.")
         values[name] = value

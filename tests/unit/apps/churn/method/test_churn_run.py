@@ -90,9 +90,9 @@ def test_run_when_a_column_was_written_after_the_fact_then_the_report_is_there_a
     [
         ({"training_to": 202313}, "training_to: 202313 is no month"),
         ({"model_type": "oracle"}, "model_type oracle is unknown"),
-        ({"hyperparameters": {"sede": 1}}, "The setting sede is unknown"),
-        ({"hyperparameters": {"capacity": 2}}, "capacity is 2, outside"),
-        ({"hyperparameters": {"seed": "one"}}, "seed must be int"),
+        ({"hyperparameters": {"sede": 1}}, "The setting sede: 'sede' is unknown. Did you mean 'seed'"),
+        ({"hyperparameters": {"capacity": 2}}, "The setting capacity: 2 is outside"),
+        ({"hyperparameters": {"seed": "one"}}, "The setting seed: 'one' is not a whole number"),
     ],
 )
 def test_experiment_when_a_field_is_impossible_then_it_is_refused_by_name(change: dict[str, Any], problem: str) -> None:
