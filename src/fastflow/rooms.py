@@ -187,6 +187,7 @@ class Rooms:
         from fastflow.kernel.executors.registry import kinds
         from fastflow.kernel.judges import GRAPH_JUDGES, JUDGES
         from fastflow.kernel.pipelines.wiring import build_pipelines
+        from fastflow.workbenches import SHIPPED
 
         return build_pipelines(
             self.database,
@@ -197,6 +198,7 @@ class Rooms:
             graph_judges=GRAPH_JUDGES,
             sources=self._sources,
             snapshots=self._snapshots,
+            shipped=SHIPPED,
             clock=self.clock,
         )
 

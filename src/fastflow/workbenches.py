@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from fastflow.effective import find_origins
 from fastflow.kernel.db.engine import Database
+from fastflow.kernel.pipelines.ports import Shipped
 from fastflow.kit.clock import Clock
 from fastflow.settings import Settings
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from fastflow.apps.churn.domain.paths import Paths
     from fastflow.apps.churn.manifest import ChurnRoom
 
+
+SHIPPED = (Shipped(workbench="churn", folder=Path(__file__).parent / "apps" / "churn"),)
+"""What ships pipelines. Here, as the catalogue knows them without loading a room."""
 
 UPLOADS = ("/churn/database/import",)
 """Paths of the API whose bodies are files, for which MAX_UPLOAD_MB counts. Here, as no command loads a room to know them."""

@@ -19,7 +19,7 @@ from fastflow.cli.channel_check import check_channels
 from fastflow.cli.cluster_check import check_cluster
 from fastflow.cli.engine_check import check_engine
 from fastflow.cli.errors import fields_to_tell
-from fastflow.cli.findings import judge_pipelines
+from fastflow.cli.findings import judge_pipelines, judge_shipped
 from fastflow.cli.git_check import check_git
 from fastflow.cli.history_check import check_history
 from fastflow.cli.places import existing_database
@@ -61,6 +61,7 @@ def check_machine() -> list[Finding]:
         _guard("logs folder", lambda: _check_folder("logs folder", "LOGS_DIR", settings.logs_dir, settings))
     )
     findings.append(_guard("pipelines", lambda: _check_pipelines(settings)))
+    findings.append(_guard("shipped pipelines", lambda: _check_shipped(settings)))
     findings.append(_guard("database", lambda: _check_database(settings)))
     findings.append(_guard("history", lambda: _check_history(settings)))
     findings.append(_guard("schedules", lambda: _check_schedules(settings)))
@@ -156,6 +157,13 @@ def _check_pipelines(settings: Settings) -> Finding:
         )
     faults = check_folder(folder, known_executors=kinds(), judges=JUDGES, graph_judges=GRAPH_JUDGES)
     return judge_pipelines(str(folder), [fault.pipeline for fault in faults if fault.severity == "error"])
+
+
+def _check_shipped(settings: Settings) -> Finding:
+    from fastflow.kernel.pipelines.wiring import find_shipped
+    from fastflow.workbenches import SHIPPED
+
+    return judge_shipped(*find_shipped(SHIPPED, settings.pipelines_dir))
 
 
 def _check_database(settings: Settings) -> Finding:

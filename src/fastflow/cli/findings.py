@@ -47,3 +47,20 @@ def judge_pipelines(where: str, broken: Sequence[str]) -> Finding:
         text=f"{where}, {counted(len(broken), 'fault')} in {named}",
         remedy="`fastflow pipelines check` names each with its place.",
     )
+
+
+def judge_shipped(shipped: Sequence[str], covered: Sequence[str]) -> Finding:
+    """How the pipelines are that workbenches ship.
+
+    Args:
+        shipped: their names.
+        covered: those whose place a pipeline of the user has taken.
+    """
+    if not covered:
+        return Finding(name="shipped pipelines", level="ok", text=", ".join(shipped))
+    return Finding(
+        name="shipped pipelines",
+        level="warning",
+        text=f"others have taken the place of {', '.join(covered)}",
+        remedy="Rename those pipelines, unless the workbench is not used.",
+    )

@@ -15,7 +15,7 @@ app = typer.Typer(help="What can be run, and what is wrong with it.", no_args_is
 
 @app.command("list")
 def list_pipelines(ctx: typer.Context, as_json: AsJson = False) -> None:
-    """Every pipeline in PIPELINES_DIR."""
+    """Every pipeline in PIPELINES_DIR and of repositories, then those that workbenches ship."""
     with open_api(ctx) as api:
         page = api.get("/pipelines")
     if as_json:
@@ -25,6 +25,7 @@ def list_pipelines(ctx: typer.Context, as_json: AsJson = False) -> None:
         page["items"],
         [
             ("name", lambda one: one["name"]),
+            ("from", _origin),
             ("ok", lambda one: "yes" if one["healthy"] else f"no: {_count(_errors(one), 'fault')}"),
             ("requirements", lambda one: one["has_requirements"]),
             ("environment", lambda one: one["environment"]["state"] if one["environment"] else None),
@@ -56,6 +57,7 @@ def show_pipeline(
             "name": one["name"],
             "description": one["description"],
             "tags": one["tags"],
+            "from": _origin(one),
             "script": one["script"],
             "ok": one["healthy"],
             "dependencies": one["dependencies"],
@@ -78,6 +80,13 @@ def show_pipeline(
     _print_parameters(one["params_schema"])
     for fault in one["faults"]:
         typer.echo(describe_fault(fault))
+
+
+def _origin(one: Mapping[str, Any]) -> str:
+    """Where it is from, in few words."""
+    if one.get("workbench") is not None:  # an older server tells of none
+        return f"shipped: {one['workbench']}"
+    return str(one["repository"] or "PIPELINES_DIR")
 
 
 def _environment(told: Mapping[str, Any] | None) -> str | None:

@@ -223,7 +223,7 @@ def test_run_when_it_is_asked_for_wrongly_then_nothing_is_submitted(
 def test_pipelines_when_one_is_broken_then_all_are_listed_and_its_fault_is_told(run: Run, pipelines_dir: Path) -> None:
     (pipelines_dir / "broken.py").write_text("print('a'\n")
     listed = output_of(run("pipelines", "list"))
-    assert [line.split()[0] for line in listed.splitlines()] == ["NAME", "broken", "hello"]
+    assert [line.split()[0] for line in listed.splitlines()] == ["NAME", "broken", "hello", "cf", "churn", "cox"]
     shown = output_of(run("pipelines", "show", "hello"))
     assert "Says hello" in shown
     assert "COUNT" in shown

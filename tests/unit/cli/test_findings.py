@@ -1,6 +1,6 @@
 import pytest
 
-from fastflow.cli.findings import judge_pipelines, print_findings
+from fastflow.cli.findings import judge_pipelines, judge_shipped, print_findings
 from fastflow.findings import Finding, Level
 
 
@@ -25,3 +25,9 @@ def test_judge_pipelines_when_some_are_broken_then_a_fault_that_names_them() -> 
     assert (found.level, found.text) == ("fault", "/p, 3 faults in a, b")
     assert "pipelines check" in found.remedy
     assert judge_pipelines("/p", list("abcdefg")).text.endswith("a, b, c, d, e and 2 more")
+
+
+def test_judge_shipped_when_one_is_covered_then_a_warning_that_names_it() -> None:
+    assert (judge_shipped(["a", "b"], []).level, judge_shipped(["a", "b"], []).text) == ("ok", "a, b")
+    found = judge_shipped(["a", "b"], ["b"])
+    assert (found.level, found.text) == ("warning", "others have taken the place of b")

@@ -15,7 +15,7 @@ AskNeeded = Callable[[Sequence[str]], Collection[str]]
 
 @dataclass(frozen=True, kw_only=True)
 class Located:
-    """A pipeline's place in PIPELINES_DIR or in the checkout of a repository.
+    """A pipeline's place: in PIPELINES_DIR, in the checkout of a repository, or in the product itself.
 
     Attributes:
         path: its folder or file.
@@ -24,6 +24,8 @@ class Located:
         repository: the repository it comes from; None: PIPELINES_DIR.
         commit: of the checkout; None in PIPELINES_DIR.
         shown: put before the names of its files when they are told: the repository's subfolder, with a slash.
+        workbench: the workbench it is shipped with; None: it is the installation's own.
+        covers: the workbench that ships a pipeline of the same name, which cannot run while this one is there.
     """
 
     name: str
@@ -34,6 +36,23 @@ class Located:
     repository: str | None = None
     commit: str | None = None
     shown: str = ""
+    workbench: str | None = None
+    covers: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shipped:
+    """The pipelines that come with a workbench of the product.
+
+    Attributes:
+        workbench: its name; beside each of its pipelines stands a package of that name.
+        folder: the workbench's own package: the pipelines are in its `pipelines/`.
+        packages: folders of it that go along inside the package `workbench`.
+    """
+
+    workbench: str
+    folder: Path
+    packages: tuple[str, ...] = ("domain", "method")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,10 +127,10 @@ class PipelineTree(Protocol):
 
 
 class PipelineFiles(Protocol):
-    """PIPELINES_DIR, and the checkouts beside it."""
+    """PIPELINES_DIR, the checkouts beside it, and what the product ships."""
 
     def locate_all(self) -> Sequence[Located]:
-        """Every pipeline, by name; hidden entries and what is no pipeline are left out.
+        """Every pipeline, by name, those that are shipped last; hidden entries and what is no pipeline are left out.
 
         Raises:
             PipelinesDirUnavailable: the folder is missing or cannot be read.

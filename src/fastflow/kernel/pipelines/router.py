@@ -34,8 +34,9 @@ def build_router(
 
     @router.get("/pipelines")
     def list_pipelines(actor: Viewer) -> PipelineList:
-        """Every pipeline in PIPELINES_DIR, by name; a broken one is listed with its faults and hides no other."""
-        pipelines = [pipeline for pipeline in catalog.list() if actor.may_touch(pipeline.name)]
+        """Every pipeline in PIPELINES_DIR and of repositories, by name, then those that workbenches ship; a broken one is
+        listed with its faults and hides no other."""
+        pipelines = [pipeline for pipeline in catalog.list_all() if actor.may_touch(pipeline.name)]
         catalog.remember(pipelines)
         return PipelineList.of(pipelines, catalog.memories(), warm_up.states(pipelines))
 

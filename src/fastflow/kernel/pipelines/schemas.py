@@ -66,8 +66,14 @@ class PipelineOut(BaseModel):
 
     name: str
     kind: Literal["folder", "file"]
-    repository: str | None = Field(description="The repository it is synced from; null: it is in PIPELINES_DIR.")
+    repository: str | None = Field(
+        description="The repository it is synced from; null: it is in PIPELINES_DIR, or shipped."
+    )
     commit: str | None = Field(description="The active commit of that repository.")
+    workbench: str | None = Field(description="The workbench that ships it; null: it is the installation's own.")
+    covers: str | None = Field(
+        description="The workbench whose shipped pipeline of the same name cannot run beside it."
+    )
     description: str
     tags: list[str]
     healthy: bool = Field(description="False: it has errors and cannot run.")
@@ -170,6 +176,8 @@ def _summary(pipeline: Pipeline, memory: PipelineMemory | None, readiness: Readi
         "kind": pipeline.kind,
         "repository": pipeline.repository,
         "commit": pipeline.commit,
+        "workbench": pipeline.workbench,
+        "covers": pipeline.covers,
         "description": pipeline.description,
         "tags": list(pipeline.tags),
         "healthy": pipeline.is_healthy,

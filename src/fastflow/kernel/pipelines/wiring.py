@@ -16,10 +16,11 @@ from fastflow.kernel.pipelines.domain.source import Source
 from fastflow.kernel.pipelines.infra.archives import SharedSnapshots, SqlArchives
 from fastflow.kernel.pipelines.infra.folder import PipelinesFolder
 from fastflow.kernel.pipelines.infra.git import GitRevisions
+from fastflow.kernel.pipelines.infra.shipped import ShippedFiles, own_files
 from fastflow.kernel.pipelines.infra.snapshots import DiskSnapshots
 from fastflow.kernel.pipelines.infra.sources import NoSources, SourcedFiles
 from fastflow.kernel.pipelines.infra.store import SqlPipelineStore
-from fastflow.kernel.pipelines.ports import Located, PipelineTree, Snapshots, Sources
+from fastflow.kernel.pipelines.ports import Located, PipelineTree, Shipped, Snapshots, Sources
 from fastflow.kernel.pipelines.service import PipelineCatalog
 from fastflow.kernel.pipelines.service.catalog import GraphJudge
 from fastflow.kit.clock import Clock, SystemClock
@@ -35,6 +36,7 @@ def build_pipelines(
     graph_judges: Sequence[GraphJudge] = (),
     sources: Sources | None = None,
     snapshots: Snapshots | None = None,
+    shipped: Sequence[Shipped] = (),
     clock: Clock | None = None,
 ) -> PipelineCatalog:
     """The catalogue of `pipelines_dir`, with its copies of code in `data_dir/code`, opened.
@@ -48,13 +50,14 @@ def build_pipelines(
         graph_judges: look at all pipelines together.
         sources: where pipelines come from beside `pipelines_dir`.
         snapshots: the copies of code, opened; None: opened here.
+        shipped: what the product's workbenches ship.
         clock: None: the machine's own.
     """
     clock, sources = clock or SystemClock(), sources or NoSources()
     snapshots = snapshots or open_snapshots(database, data_dir, clock)
     path_variable = os.environ.get("PATH", os.defpath)  # noqa: TID251 - where Git is found
     return PipelineCatalog(
-        files=SourcedFiles(PipelinesFolder(pipelines_dir), sources, snapshots),
+        files=SourcedFiles(PipelinesFolder(pipelines_dir), sources, snapshots, ShippedFiles(shipped)),
         snapshots=snapshots,
         sources=sources,
         revisions=GitRevisions(pipelines_dir, path_variable),
@@ -97,10 +100,13 @@ def open_snapshots(database: Database, data_dir: Path, clock: Clock) -> DiskSnap
 def _read(
     known_executors: Collection[str] | None, judges: Sequence[Judge], located: Located, tree: PipelineTree
 ) -> Pipeline:
-    source = Source(name=located.name, kind=located.kind, script=located.script, files=tree, faults=tree.faults)
+    files = tree if located.workbench is None else own_files(tree, located.workbench)
+    source = Source(name=located.name, kind=located.kind, script=located.script, files=files, faults=tree.faults)
     python = platform.python_version()
     pipeline = read_pipeline(source, server_python=python, known_executors=known_executors, judges=judges)
-    return replace(pipeline, repository=located.repository, commit=located.commit)
+    if located.workbench is not None:  # its imports are the package's, which was not read: nothing is loaded ahead
+        return replace(pipeline, workbench=located.workbench, modules=())
+    return replace(pipeline, repository=located.repository, commit=located.commit, covers=located.covers)
 
 
 def check_folder(
@@ -132,6 +138,12 @@ def check_folder(
 def find_overlooked(pipelines_dir: Path) -> Sequence[str]:
     """Folders in it with Python files but no main.py, which therefore are no pipelines."""
     return PipelinesFolder(pipelines_dir).overlooked()
+
+
+def find_shipped(shipped: Sequence[Shipped], pipelines_dir: Path) -> tuple[Sequence[str], Sequence[str]]:
+    """The names of the pipelines that are shipped, and those of which a pipeline in the folder has taken the place."""
+    names, folder = list(ShippedFiles(shipped).by_name), PipelinesFolder(pipelines_dir)
+    return names, [name for name in names if folder.locate(name) is not None]
 
 
 def look_at_folder(

@@ -83,6 +83,8 @@ class Pipeline(PipelineSettings):
         notes: what is worth knowing but not wrong.
         repository: the repository it comes from; None: PIPELINES_DIR.
         commit: the repository's active commit; None in PIPELINES_DIR, where a run's own tells.
+        workbench: the workbench that ships it; None: it is the installation's own.
+        covers: the workbench whose shipped pipeline of the same name it has taken the place of.
     """
 
     name: str
@@ -96,6 +98,8 @@ class Pipeline(PipelineSettings):
     notes: Sequence[str] = ()
     repository: str | None = None
     commit: str | None = None
+    workbench: str | None = None
+    covers: str | None = None
 
     @property
     def is_healthy(self) -> bool:

@@ -62,7 +62,7 @@ class PipelinesFolder:
             tree = scan_file(located.path, root, faults)
             if located.script not in tree.paths and not faults.has_errors:
                 faults.error(located.script, "This is no file, or it is gone.", "Put the script back.")
-        _add_own_faults(located, faults)
+        add_own_faults(located, faults)
         return tree
 
     def _candidates(self) -> Iterator[Located]:
@@ -138,7 +138,7 @@ def _merged(first: Located | None, second: Located) -> Located:
     return replace(first, twin=second.path.name)
 
 
-def _add_own_faults(located: Located, faults: FaultList) -> None:
+def add_own_faults(located: Located, faults: FaultList) -> None:
     """Faults of the name itself: of the folder or file as an entry of PIPELINES_DIR."""
     own = FaultList(located.name, located.shown)
     problem = name_problem(located.name)
@@ -152,5 +152,12 @@ def _add_own_faults(located: Located, faults: FaultList) -> None:
             entry,
             f"{entry} and {located.twin} both are the pipeline {located.name!r}.",
             "Rename or remove one of them, or give the pipelines of a repository a prefix.",
+        )
+    if located.covers is not None:
+        own.warning(
+            entry,
+            f"The {located.covers} workbench ships a pipeline {located.name!r} as well: this one takes its place, so that the "
+            "workbench cannot run its own.",
+            "Rename this one, unless the workbench is not used.",
         )
     faults.found += own.found

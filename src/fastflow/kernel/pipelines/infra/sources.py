@@ -1,10 +1,11 @@
-"""PIPELINES_DIR and the active versions of repositories as one set of pipelines."""
+"""PIPELINES_DIR, the active versions of repositories and what the product ships as one set of pipelines."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from fastflow.kernel.pipelines.domain.errors import CodeNotHere, PipelinesDirUnavailable
 from fastflow.kernel.pipelines.infra.folder import PipelinesFolder
+from fastflow.kernel.pipelines.infra.shipped import ShippedFiles
 from fastflow.kernel.pipelines.infra.tree import Tree
 from fastflow.kernel.pipelines.ports import CodeSource, Located, Snapshots, Sources
 
@@ -22,18 +23,23 @@ class NoSources:
 
 
 class SourcedFiles:
-    """See `ports.PipelineFiles`. One name in two of the places is one broken pipeline.
+    """See `ports.PipelineFiles`. One name in two of the user's places is one broken pipeline; what a user calls like a shipped
+    one takes its place, and is warned of it: an upgrade must not break what ran.
 
     Args:
         folder: PIPELINES_DIR; need not exist as long as a repository is active.
         sources: the repositories.
         snapshots: have the copies of their files.
+        shipped: what the product ships; None: nothing.
     """
 
-    def __init__(self, folder: PipelinesFolder, sources: Sources, snapshots: Snapshots) -> None:
+    def __init__(
+        self, folder: PipelinesFolder, sources: Sources, snapshots: Snapshots, shipped: ShippedFiles | None = None
+    ) -> None:
         self._folder = folder
         self._sources = sources
         self._snapshots = snapshots
+        self._shipped = shipped or ShippedFiles(())
 
     def locate_all(self) -> Sequence[Located]:
         """See the port.
@@ -41,6 +47,20 @@ class SourcedFiles:
         Raises:
             CodeNotHere: the files of a repository's version are not on this machine.
         """
+        shipped = self._shipped.by_name
+        found = {located.name: self._covering(located) for located in self._users()}
+        return [*found.values(), *(located for name, located in shipped.items() if name not in found)]
+
+    def locate(self, name: str) -> Located | None:
+        """See the port; raises as `locate_all`."""
+        found = self._locate_users(name)
+        return self._shipped.by_name.get(name) if found is None else self._covering(found)
+
+    def _covering(self, located: Located) -> Located:
+        hidden = self._shipped.by_name.get(located.name)
+        return located if hidden is None else replace(located, covers=hidden.workbench)
+
+    def _users(self) -> Sequence[Located]:
         sources = self._sources.active()
         if not sources:
             return self._folder.locate_all()
@@ -50,8 +70,7 @@ class SourcedFiles:
                 found[located.name] = _merged(found.get(located.name), located)
         return [found[name] for name in sorted(found)]
 
-    def locate(self, name: str) -> Located | None:
-        """See the port; raises as `locate_all`."""
+    def _locate_users(self, name: str) -> Located | None:
         sources = self._sources.active()
         if not sources:
             return self._folder.locate(name)
@@ -64,6 +83,8 @@ class SourcedFiles:
 
     def scan(self, located: Located) -> Tree:
         """See the port."""
+        if located.workbench is not None:
+            return self._shipped.scan(located)
         if located.repository is None:
             return self._folder.scan(located)
         return PipelinesFolder(located.path.parent).scan(located)

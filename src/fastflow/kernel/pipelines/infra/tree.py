@@ -3,7 +3,7 @@
 import fnmatch
 import os
 import stat
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -112,6 +112,21 @@ def scan_checkout(folder: Path, faults: FaultList) -> Tree:
     real = os.path.realpath(folder)
     walk = _Walk(root=real, faults=faults, ignored=(), outside="the repository's files that are taken")
     return Tree(sorted(walk.below(real, "", (real,)), key=lambda file: file.path), faults)
+
+
+def scan_parts(parts: Mapping[str, Path], faults: FaultList) -> Tree:
+    """Files and folders of the product from several places as one tree, by the path that each has in it, a folder's with a
+    slash at its end. Its installation decides what they are links to."""
+    walk = _Walk(root="", faults=faults, ignored=())
+    files: list[TreeFile] = []
+    for path, place in parts.items():
+        if path == "" or path.endswith("/"):
+            files += walk.below(str(place), path, (os.path.realpath(place),))
+        else:
+            files += [file for file in [walk.file(str(place), path)] if file is not None]
+    files.sort(key=lambda file: file.path)
+    _check_size(files, faults)
+    return Tree(files, faults)
 
 
 def scan_file(path: Path, root: str, faults: FaultList) -> Tree:

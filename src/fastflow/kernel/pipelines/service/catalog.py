@@ -103,17 +103,22 @@ class PipelineCatalog:
         self._making: dict[str, threading.Lock] = {}
 
     def list(self) -> Sequence[Pipeline]:
-        """Every pipeline by name, broken ones with their faults.
+        """The installation's own pipelines by name, broken ones with their faults: what is declared, scheduled and built
+        ahead. Those that are shipped are left alone until somebody uses them.
 
         Raises:
             PipelinesDirUnavailable: PIPELINES_DIR is missing or cannot be read.
         """
         located = self._files.locate_all()
-        pipelines = [self._look(one)[1].pipeline for one in located]
-        names = {pipeline.name for pipeline in pipelines}
-        for gone in self._known.keys() - names:
+        pipelines = [self._look(one)[1].pipeline for one in located if one.workbench is None]
+        for gone in self._known.keys() - {one.name for one in located}:
             self._known.pop(gone, None)
         return self._judged(pipelines)
+
+    def list_all(self) -> Sequence[Pipeline]:
+        """As `list`, and after them the pipelines that workbenches ship."""
+        shipped = [one for one in self._files.locate_all() if one.workbench is not None]
+        return [*self.list(), *(self._look(one)[1].pipeline for one in shipped)]
 
     def get(self, name: str) -> Pipeline:
         """The pipeline of that name, perhaps with faults.
@@ -184,7 +189,7 @@ class PipelineCatalog:
         assert known.tree_hash is not None
         assert known.environment is not None
         commit, dirty = located.commit, False
-        if commit is None:
+        if commit is None and located.workbench is None:
             commit, dirty = self._revisions.state_of(located.path, tree.signature)
         self._remember_one(known.pipeline)
         return FrozenPipeline(
@@ -249,8 +254,8 @@ class PipelineCatalog:
         return self._snapshots.remove_unused(needed_here_too, unused_seconds)
 
     def places(self) -> Sequence[Located]:
-        """Where every pipeline is, by name; raises as `list`."""
-        return self._files.locate_all()
+        """Where each of the installation's own pipelines is, by name; raises as `list`."""
+        return [one for one in self._files.locate_all() if one.workbench is None]
 
     def digests(self, located: Located) -> Mapping[str, str]:
         """Path -> content and mode, of each of the pipeline's files; of one that is just changing, what could be read."""

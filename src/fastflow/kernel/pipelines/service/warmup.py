@@ -135,7 +135,9 @@ class WarmUp:
     # --- what is to be done ------------------------------------------------------------------------------------------
 
     def _healthy(self, names: Collection[str] | None) -> list[Pipeline]:
-        pipelines = [one for one in self._catalog.list() if names is None or one.name in names]
+        pipelines = (
+            self._catalog.list() if names is None else [one for one in self._catalog.list_all() if one.name in names]
+        )
         self._catalog.remember(pipelines)
         healthy = [pipeline for pipeline in pipelines if pipeline.is_healthy]
         left = {pipeline.name for pipeline in healthy if self._is_elsewhere(pipeline)}

@@ -96,7 +96,9 @@ class PipelinePage:
         faults = Fragment(_faults(t, shown.pipeline))
         with ui.element("div").classes("columns"):
             with ui.element("div"):
-                if shown.pipeline.is_healthy:
+                if shown.pipeline.workbench is not None:
+                    Fragment(_shipped(t, shown.pipeline.workbench))
+                elif shown.pipeline.is_healthy:
                     may = page.may(Role.OPERATOR, name)
                     with ui.element("section").classes("card"):
                         Fragment(div(tag("h2", t("pipelines.run_card")), cls="card-head"))
@@ -164,6 +166,10 @@ def _head(t: Texts, shown: _Shown) -> Html:
         trail=[(f"{BASE}/pipelines", t("pipelines.title"))],
         under=Data(pipeline.description) if pipeline.description else None,
     )
+
+
+def _shipped(t: Texts, workbench: str) -> Html:
+    return div(icon("pipelines"), div(tag("p", t("pipelines.shipped_with", name=workbench))), cls="note")
 
 
 def _faults(t: Texts, pipeline: Pipeline) -> Html:
@@ -256,6 +262,7 @@ def _settings(t: Texts, pipeline: Pipeline) -> Sequence[tuple[Phrase | Data, Chi
         (t("pipelines.python"), code(pipeline.python)),
         (t("pipelines.dependencies"), code(pipeline.dependencies) if pipeline.dependencies != "none" else None),
         (t("pipelines.repository"), code(pipeline.repository)),
+        (t("pipelines.workbench"), code(pipeline.workbench)),
         (t("pipelines.commit"), code(pipeline.commit[:10] if pipeline.commit else None)),
         (t("pipelines.executor"), code(pipeline.executor)),
         (t("pipelines.timeout"), length(pipeline.run_timeout)),

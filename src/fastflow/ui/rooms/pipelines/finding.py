@@ -25,7 +25,8 @@ def find_pipelines(catalog: PipelineCatalog) -> Sequence[Finder]:
         ]
 
     def to_run(t: Texts, actor: Actor, wanted: str) -> Sequence[Found]:
-        offered = [_run(t, each) for each in _best(_seen(seen, actor, Role.OPERATOR), wanted) if each.is_healthy]
+        found = [each for each in _seen(seen, actor, Role.OPERATOR) if each.is_healthy and each.workbench is None]
+        offered = [_run(t, each) for each in _best(found, wanted)]
         return [each for each in offered if wanted.strip() and fits(each.label, wanted)]
 
     return [
@@ -46,7 +47,7 @@ class _Seen:
     def list(self) -> Sequence[Pipeline]:
         with self._lock:
             if time.monotonic() >= self._until:
-                self._kept = self._catalog.list()
+                self._kept = self._catalog.list_all()
                 self._until = time.monotonic() + _BELIEVED_SECONDS
             return self._kept
 

@@ -60,7 +60,7 @@ class PipelineTable:
         page.live(refresh)
 
     def _look(self, actor: Actor) -> Sequence[Row]:
-        pipelines = [pipeline for pipeline in self._catalog.list() if actor.may_touch(pipeline.name)]
+        pipelines = [pipeline for pipeline in self._catalog.list_all() if actor.may_touch(pipeline.name)]
         states = self._states(pipelines)
         return [
             Row(
@@ -103,7 +103,7 @@ def _row(t: Texts, row: Row) -> Html:
     last: Child = when(runs[0].queued_at) if runs else t("pipelines.never")
     return tag(
         "tr",
-        tag("td", link(path, Data(pipeline.name), cls="first"), about),
+        tag("td", link(path, Data(pipeline.name), cls="first"), _shipped(t, pipeline), about),
         tag("td", state(t, pipeline, row.readiness)),
         tag("td", spark(t, runs), cls="wide-only"),
         tag("td", Data(success_rate(pipeline, runs)), cls="right number wide-only"),
@@ -111,6 +111,12 @@ def _row(t: Texts, row: Row) -> Html:
         tag("td", last, cls="muted"),
         data_href=path,
     )
+
+
+def _shipped(t: Texts, pipeline: Pipeline) -> Html | None:
+    if pipeline.workbench is None:
+        return None
+    return span(t("pipelines.shipped", name=pipeline.workbench), cls="tag", style="margin-left: 8px")
 
 
 def state(t: Texts, pipeline: Pipeline, readiness: Readiness | None) -> Html:

@@ -36,6 +36,9 @@ class Pipelines:
             **values,
         )
 
+    def list_all(self) -> Sequence[Pipeline]:
+        return self.list()
+
     def list(self) -> Sequence[Pipeline]:
         if self.problem is not None:
             raise self.problem

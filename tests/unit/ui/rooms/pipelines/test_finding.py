@@ -13,9 +13,9 @@ class _Catalog:
     def __init__(self) -> None:
         self.looks = 0
 
-    def list(self) -> list[Any]:
+    def list_all(self) -> list[Any]:
         self.looks += 1
-        one = SimpleNamespace(name="export", description="Nightly", is_healthy=True, params_schema=None)
+        one = SimpleNamespace(name="export", description="Nightly", workbench=None, is_healthy=True, params_schema=None)
         return [one]
 
 
