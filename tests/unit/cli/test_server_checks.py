@@ -98,6 +98,7 @@ def test_check_server_when_all_is_well_then_every_part_is_told_in_words() -> Non
         "isolation",
         "limits",
         "pipelines",
+        "shipped pipelines",
         "schedules",
         "alerts",
     }
