@@ -61,7 +61,15 @@ def make_manifests(product: Product, forget: Callable[[], None]) -> "Sequence[Ma
     # asked how far environments are, not told to build them
     warm_up = WarmUp(product.pipelines, product.environments, is_elsewhere=product.is_made_elsewhere)
     return [
-        overview(product.runs, failures, schedules, product.pipelines, product.settings.data_dir, product.clock),
+        overview(
+            product.runs,
+            failures,
+            schedules,
+            product.pipelines,
+            product.flows.flows,
+            product.settings.data_dir,
+            product.clock,
+        ),
         pipelines(
             product.pipelines,
             warm_up.states,

@@ -248,8 +248,9 @@ class Rooms:
     @cached_property
     def _engine(self) -> "FlowEngine":
         from fastflow.kernel.flows.infra.engine import FlowEngine
+        from fastflow.kernel.notifications.infra.approval_alerts import ApprovalAlerts
 
-        return FlowEngine()
+        return FlowEngine(ApprovalAlerts())
 
     @cached_property
     def at_end(self) -> "Sequence[AtEnd]":

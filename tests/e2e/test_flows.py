@@ -59,7 +59,11 @@ def test_flow_when_steered_by_the_command_line_then_it_waits_for_people_and_goes
     asked = until(lambda: flow("RUNNING", "APPROVAL"))
     assert f"[fastflow] its flow {asked['id']} goes on with 1 step: fastflow flows show {asked['id']}" in told
     assert "Checked?" in tell("flows", "show", "last")
+    assert "Checked?" in tell("flows", "approvals", "--mine")
+    (question,) = json.loads(tell("flows", "approvals", "--json"))["items"]
+    assert (question["flow_id"], question["step"], question["may_decide"]) == (asked["id"], "deploy", True)
     tell("flows", "deny", "last", "deploy", "--note", "wrong figures")
+    assert json.loads(tell("flows", "approvals", "--json"))["items"] == []
     assert "wrong figures" in tell("flows", "explain", "last")
     assert until(lambda: flow("FAILED", "FAILED"))["id"] == asked["id"]
     assert cli("flows", "approve", "last", "deploy").returncode != 0

@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 from tests.e2e.web_driver import examine, on_one_worker
 
 from fastflow.testing.browser import Visitor
@@ -16,6 +16,9 @@ PIPELINES = {
     '[params.properties.ITEM]\ntype = "string"\n',
     "publish/main.py": "print('published')\n",
     "publish/pipeline.toml": '[after]\npipelines = ["clean"]\napproval = { note = "Are the figures right?" }\n',
+    "fetch.py": "print('fetched')\n",
+    "release/main.py": "print('released')\n",
+    "release/pipeline.toml": '[after]\npipelines = ["fetch"]\napproval = { users = ["vera"], note = "Release it?" }\n',
     "daily/main.py": "import time\ntime.sleep(600)\n",
     "daily/pipeline.toml": '[params.properties.DAY]\ntype = "string"\n',
     "shaky/main.py": "import sys\nsys.exit(1)\n",
@@ -59,6 +62,33 @@ def test_flow_when_a_step_fails_then_it_is_run_from_there_approved_and_ends_well
     runs = started.call("GET", f"/flows/{flow}/steps/clean/elements")[1]["items"]
     assert sorted((each["key"], each["attempt"]) for each in runs) == [("a", 1), ("b", 1), ("c", 1), ("c", 2)]
     assert not anna.complaints
+
+
+def test_approval_when_it_names_a_viewer_then_they_find_it_on_the_overview_and_decide_and_nobody_else_may(
+    anna: Visitor, started: Served, browser: Browser
+) -> None:
+    started.call("POST", "/users", {"name": "vera", "password": "a-first-password", "role": "viewer"})
+    flow = started.call("POST", "/flows", {"roots": ["fetch"]})[1]["id"]
+    anna.open("/")
+    row = anna.page.locator(".row", has_text="release").filter(has_text="Release it?")
+    expect(row).to_contain_text("Decided by vera")
+    expect(row.get_by_role("link", name="Decide")).to_have_count(0)
+    row.get_by_role("link", name="release").click()
+    expect(anna.page.get_by_role("button", name="Approve")).to_be_disabled()
+
+    vera = Visitor(browser, started.url)
+    vera.log_in("vera", "a-first-password")
+    vera.choose_password("a-first-password", "another-password-2")
+    vera.open("/")
+    vera.page.get_by_role("link", name="Decide about release").click()
+    vera.page.wait_for_url(re.compile(f"/ui/flows/{flow}$"))
+    vera.page.get_by_role("button", name="Approve").click()
+    expect(vera.page.locator(".title .pill")).to_have_text("Succeeded")
+    expect(vera.page.locator("tbody tr", has_text="release")).to_contain_text("Decided by user:vera")
+    vera.open("/")
+    expect(vera.page.locator(".row", has_text="Release it?")).to_have_count(0)
+    assert not vera.complaints and not anna.complaints
+    vera.close()
 
 
 def test_backfill_when_under_way_then_its_progress_is_shown_and_it_is_cancelled(anna: Visitor, started: Served) -> None:

@@ -176,7 +176,7 @@ def add_rule(
         list[str] | None,
         typer.Option(
             "--on",
-            help="failure, recovery, late, slow, deadline, crash-loop or system; may be repeated. Left away: failure, recovery.",
+            help="failure, recovery, late, slow, deadline, crash-loop, approval or system; may be repeated. Left away: failure, recovery.",
         ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="What to call it; left away: one is found.")] = None,

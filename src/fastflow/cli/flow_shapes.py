@@ -81,6 +81,24 @@ def print_flows(items: Sequence[Mapping[str, Any]], *, empty: str) -> None:
     )
 
 
+def print_questions(items: Sequence[Mapping[str, Any]]) -> None:
+    """One line for each step that waits for a person."""
+    print_table(
+        items,
+        [
+            ("flow", lambda one: short_id(one["flow_id"])),
+            ("step", lambda one: one["step"]),
+            ("question", lambda one: one["question"] or None),
+            ("asked", lambda one: one["asked_at"] and local_time(one["asked_at"])),
+            ("until", lambda one: one["expires_at"] and local_time(one["expires_at"])),
+            ("then", lambda one: "approved" if one["on_timeout"] == "approve" else "denied"),
+            ("who decides", lambda one: ", ".join(one["users"]) or "operators"),
+            ("you may", lambda one: "yes" if one["may_decide"] else "no"),
+        ],
+        empty="Nothing waits for approval.",
+    )
+
+
 def print_flow(flow: Mapping[str, Any]) -> None:
     """The flow with its steps as a tree."""
     print_fields(

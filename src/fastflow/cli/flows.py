@@ -162,6 +162,29 @@ def rerun_flow(
     change(ctx, flow, "flows", "rerun", {"exact": exact})
 
 
+@app.command("approvals")
+def list_approvals(
+    ctx: typer.Context,
+    mine: Annotated[bool, typer.Option("--mine", help="Only those that you may decide.")] = False,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    as_json: AsJson = False,
+) -> None:
+    """What waits for a person, in the order of the flows: the question, who may decide, until when."""
+    from fastflow.cli.flow_shapes import print_questions
+    from fastflow.cli.runs import tell_next
+
+    with open_api(ctx) as api:
+        page = api.get("/flows/approvals", limit=limit, cursor=cursor)
+    if mine:
+        page = {**page, "items": [one for one in page["items"] if one["may_decide"]]}
+    if as_json:
+        print_json(page)
+        return
+    print_questions(page["items"])
+    tell_next(page)
+
+
 @app.command("approve")
 def approve(ctx: typer.Context, flow: Ref, step: StepName, note: Note = None) -> None:
     """Let a step that waits for approval run."""

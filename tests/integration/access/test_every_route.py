@@ -126,6 +126,7 @@ RULES: Mapping[str, Rule] = {
     "GET /flows/{flow_id}/explain": VIEW,
     "GET /flows/{flow_id}/steps/{step}/elements": VIEW,
     "POST /flows/{flow_id}/steps/{step}/approval": on_pipeline(Role.OPERATOR, {"decision": "approve"}),
+    "GET /flows/approvals": READ,
     "POST /flows/{flow_id}/cancel": on_pipeline(Role.OPERATOR, {}),
     "POST /flows/{flow_id}/rerun": on_pipeline(Role.OPERATOR, {}),
     "GET /backfills": READ,

@@ -18,6 +18,7 @@ from fastflow.kernel.flows.infra.rows import ELEMENT, ELEMENT_COLUMNS, element_o
 from fastflow.kernel.flows.ports import FlowView
 from fastflow.kernel.flows.service import FlowKeeper
 from fastflow.kernel.flows.wiring import FlowsRoom, build_flows, flows_at_end
+from fastflow.kernel.notifications.infra.approval_alerts import ApprovalAlerts
 from fastflow.kernel.pipelines.domain.pipeline import Pipeline
 from fastflow.kernel.runs.domain import commands as command
 from fastflow.kernel.runs.domain.run import Ending, Run
@@ -58,7 +59,7 @@ class FlowDesk:
     wakeup: RecordingWakeUp = field(default_factory=RecordingWakeUp)
 
     def __post_init__(self) -> None:
-        self.engine = FlowEngine()
+        self.engine = FlowEngine(ApprovalAlerts())
         self.at_end: tuple[AtEnd, ...] = (Retries(), flows_at_end(self.engine))
         environments = MemoryEnvironments(Path(sys.executable))
         self.runs = RunService(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from fastflow.kernel.flows.domain.approving import Question
 from fastflow.kernel.flows.domain.flow import Counts, Element, ElementState, Flow, FlowStatus, Kind, Step
 from fastflow.kernel.pipelines.domain.pipeline import Pipeline
 from fastflow.kernel.runs.domain.prepared import PreparedRun
@@ -164,6 +165,13 @@ class FlowStore(Protocol):
         """Ids of the backfills that made these runs, oldest first; of very many, those of the first."""
         ...
 
+    def load_questions(
+        self, pipelines: Sequence[str] | None, *, after: tuple[str, str] | None, limit: int
+    ) -> Sequence[Question]:
+        """At most `limit` steps that wait for a person, those of the oldest flows first, after (flow, step); every root of
+        the flow, and the step, is one of `pipelines`, as in `FlowFilter`."""
+        ...
+
     def load_running(self, flow_id: str, *, limit: int) -> Sequence[str]:
         """Ids of the flow's runs that are under way, at most so many."""
         ...
@@ -215,6 +223,18 @@ class FlowStore(Protocol):
 
     def find_needed_code(self, tree_hashes: Sequence[str]) -> Collection[str]:
         """Of these copies of code those that a flow which is not over may still need."""
+        ...
+
+
+class ApprovalAlarm(Protocol):
+    """Hears of approvals in the transaction that changes the step."""
+
+    def asked(self, connection: Any, question: Question, *, at: datetime) -> None:
+        """A step begins to wait for a person."""
+        ...
+
+    def settled(self, connection: Any, question: Question, *, outcome: str, at: datetime) -> None:
+        """It waits no more: it was decided, its time is over, or the flow was cancelled; `outcome` says what, in a clause."""
         ...
 
 

@@ -8,6 +8,7 @@ from fastflow.kernel.flows.domain.flow import ElementState, FlowStatus
 from fastflow.kernel.flows.ports import FlowFilter
 from fastflow.kernel.flows.schemas import (
     ApprovalIn,
+    ApprovalPage,
     BackfillIn,
     BackfillOut,
     ElementPage,
@@ -34,7 +35,8 @@ _DRY = {200: {"model": BackfillOut, "description": "With `dry_run`: what would r
 
 
 def build_router(flows: FlowService, backfills: BackfillService, clock: Clock) -> APIRouter:
-    """The operations on flows; looking needs the role viewer, everything else operator."""
+    """The operations on flows; looking needs the role viewer, everything else operator; an approval may be
+    left to people it names."""
     router = APIRouter(tags=["flows"], responses=PROBLEM_RESPONSES)
     _add_flows(router, flows, clock)
     _add_changing(router, flows, clock)
@@ -79,6 +81,11 @@ def _add_flows(router: APIRouter, flows: FlowService, clock: Clock) -> None:
         """What a flow with these roots would be made of now. Changes nothing."""
         return FlowPlanOut.of(flows.plan(root, actor=actor))
 
+    @router.get("/flows/approvals")
+    def list_approvals(actor: Viewer, cursor: Cursor = None, limit: Limit = DEFAULT_PAGE_SIZE) -> ApprovalPage:
+        """What waits for a person, of the oldest flows first, and whether you may decide."""
+        return ApprovalPage.asked(flows.questions(actor=actor, cursor=cursor, limit=limit), actor)
+
     @router.get("/flows/{flow_id}")
     def get_flow(actor: Viewer, flow_id: FlowId) -> FlowOut:
         """One flow with its graph: steps, edges, states, durations, the critical path."""
@@ -120,8 +127,8 @@ def _add_changing(router: APIRouter, flows: FlowService, clock: Clock) -> None:
         return _again(actor, flow_id, body)
 
     @router.post("/flows/{flow_id}/steps/{step}/approval")
-    def decide_approval(actor: Operator, flow_id: FlowId, step: StepName, body: ApprovalIn) -> FlowOut:
-        """Approve or deny a step that waits for it."""
+    def decide_approval(actor: Viewer, flow_id: FlowId, step: StepName, body: ApprovalIn) -> FlowOut:
+        """Approve or deny a step that waits for it: whoever its rule names, or, when it names nobody, any operator."""
         view = flows.decide(flow_id, step, body.decision, actor=actor, note=body.note)
         return FlowOut.of(view, clock.now())
 

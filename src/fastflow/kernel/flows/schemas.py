@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict
 
 from fastflow.kernel.flows.domain.after import Join
+from fastflow.kernel.flows.domain.approving import Question, find_refusal
 from fastflow.kernel.flows.domain.backfilling import (
     DEFAULT_MAX,
     DEFAULT_PRIORITY,
@@ -24,6 +25,8 @@ from fastflow.kernel.flows.ports import FlowView
 from fastflow.kernel.flows.service import BackfillPlan
 from fastflow.kernel.flows.service.flows import MAX_ROOTS
 from fastflow.kernel.http.schemas import PageOut, RequestBody
+from fastflow.kit.identity import Actor
+from fastflow.kit.pages import Page
 
 _PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 PipelineName = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_PRINTABLE)]
@@ -81,6 +84,49 @@ class ApprovalIn(RequestBody):
     note: Sentence | None = Field(default=None, description="Why; kept with the decision.")
 
 
+class QuestionOut(BaseModel):
+    """A step that waits for a person."""
+
+    flow_id: str
+    flow: str = Field(description="The flow's name: its roots.")
+    kind: Kind
+    step: str = Field(description="The pipeline that starts when it is approved.")
+    question: str
+    users: list[str] = Field(description="Who may decide; empty: every operator of the step's pipeline.")
+    on_timeout: Literal["approve", "deny"] = Field(description="What is decided at `expires_at`.")
+    asked_at: datetime | None
+    expires_at: datetime | None
+    may_decide: bool = Field(description="Whether you may.")
+    why_not: str | None = Field(description="Of one that you may not decide: why.")
+
+    @classmethod
+    def of(cls, question: Question, actor: Actor) -> "QuestionOut":
+        """The question as the API shows it to the actor."""
+        refusal = find_refusal(question.step, question.users, actor)
+        return cls(
+            flow_id=question.flow_id,
+            flow=question.flow_name,
+            kind=question.kind,
+            step=question.step,
+            question=question.note,
+            users=list(question.users),
+            on_timeout=question.on_timeout,
+            asked_at=question.asked_at,
+            expires_at=question.expires_at,
+            may_decide=refusal is None,
+            why_not=None if refusal is None else f"{refusal.message} {refusal.hint or ''}".strip(),
+        )
+
+
+class ApprovalPage(PageOut[QuestionOut]):
+    """One page of what waits for a person."""
+
+    @classmethod
+    def asked(cls, page: Page[Question], actor: Actor) -> "ApprovalPage":
+        """The page as the API shows it to the actor."""
+        return cls(items=[QuestionOut.of(each, actor) for each in page.items], next_cursor=page.next_cursor)
+
+
 class CountsOut(BaseModel):
     """Elements of a step by state."""
 
@@ -100,7 +146,7 @@ class CountsOut(BaseModel):
 class ApprovalOut(BaseModel):
     """A step's approval."""
 
-    users: list[str] = Field(description="Who may decide; empty: every operator.")
+    users: list[str] = Field(description="Who may decide; empty: every operator of the step's pipeline.")
     question: str
     on_timeout: Literal["approve", "deny"]
     asked_at: datetime | None

@@ -274,6 +274,7 @@ class AlertOut(BaseModel):
     pipeline_name: str | None
     run_id: str | None
     schedule_id: str | None
+    flow_id: str | None = Field(description="Of an approval: the flow that waits.")
     title: str = Field(description="As it is told.")
     text: str = Field(description="As it is told, without the lines of the log.")
     at: datetime

@@ -23,6 +23,8 @@ from fastflow.kernel.flows.infra import elements as elements_of
 from fastflow.kernel.flows.infra.elements import MAX_KEY, Admit, Later
 from fastflow.kernel.flows.infra.rows import FLOW, FLOW_COLUMNS, STEP, STEP_COLUMNS, flow_of, step_of
 from fastflow.kernel.flows.infra.telling import tell
+from fastflow.kernel.flows.infra.waiting import tell_alarm
+from fastflow.kernel.flows.ports import ApprovalAlarm
 from fastflow.kernel.runs.domain.params import encode_value
 from fastflow.kernel.runs.domain.prepared import PreparedRun
 
@@ -54,9 +56,14 @@ class Advance:
 
 
 class FlowEngine:
-    """Moves flows on. Safe in threads."""
+    """Moves flows on. Safe in threads.
 
-    def __init__(self) -> None:
+    Args:
+        alarm: told of approvals; None: nobody is.
+    """
+
+    def __init__(self, alarm: ApprovalAlarm | None = None) -> None:
+        self.alarm = alarm
         self._local = threading.local()
         self._left_work = threading.Event()
 
@@ -93,7 +100,7 @@ class FlowEngine:
                 return done  # not alone: we were called from within, and the call outside looks once more
             while True:
                 self._news.discard(flow_id)
-                _Moving(connection, flow, now, is_inline=is_inline, admit=admit, done=done).move()
+                _Moving(connection, flow, now, is_inline=is_inline, admit=admit, done=done, alarm=self.alarm).move()
                 if flow_id not in self._news:
                     if done.has_more:
                         self._left_work.set()
@@ -144,8 +151,17 @@ class _Moving:
     """One look at a flow whose row is locked."""
 
     def __init__(
-        self, connection: Connection, flow: Flow, now: datetime, *, is_inline: bool, admit: Admit | None, done: Advance
+        self,
+        connection: Connection,
+        flow: Flow,
+        now: datetime,
+        *,
+        is_inline: bool,
+        admit: Admit | None,
+        done: Advance,
+        alarm: ApprovalAlarm | None,
     ) -> None:
+        self.alarm = alarm
         self.connection = connection
         self.flow = flow
         self.now = now
@@ -421,6 +437,7 @@ class _Moving:
         if before.state is not after.state:
             self.moved.add(after.name)
         save_step(self.connection, before, after)
+        tell_alarm(self.alarm, self.connection, self.flow, before, after, self.now)
         self.steps[after.name] = after
 
 

@@ -1,6 +1,6 @@
 """Steps whose pipeline was removed by force: what of them has not begun is ended, and their flows go on to their ends."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -35,7 +35,14 @@ def find_flows_with(connection: Connection, names: Collection[str], *, limit: in
 
 
 def end_steps(
-    connection: Connection, flow_id: str, names: Collection[str], *, why: str, actor: Actor, now: datetime
+    connection: Connection,
+    flow_id: str,
+    names: Collection[str],
+    *,
+    why: str,
+    actor: Actor,
+    now: datetime,
+    tell: Callable[[Step, Step, datetime], None],
 ) -> Sequence[Step]:
     """Let what has not begun of these pipelines' steps fail; what runs is left to whoever stops the runs.
 
@@ -46,6 +53,7 @@ def end_steps(
         why: one clause.
         actor: on whose behalf.
         now: aware.
+        tell: told of each step as it was, as it is, and now.
 
     Returns:
         The steps, as they are now, of which anything was ended.
@@ -59,6 +67,7 @@ def end_steps(
         if step.state in _NOT_BEGUN:
             after = replace(step, state=StepState.FAILED, why=why, finished_at=now)
             save_step(connection, step, after)
+            tell(step, after, now)
         elif not elements:
             continue
         detail = {"step": step.name, "why": why, **({"elements": elements} if elements else {})}

@@ -1,5 +1,6 @@
 """Rows of the flow tables and the domain records they become."""
 
+from collections.abc import Iterable
 from typing import Any, Final, cast
 
 from sqlalchemy import Row, Table
@@ -26,7 +27,7 @@ def flow_of(row: Row[Any]) -> Flow:
     return Flow(**{**values, "status": FlowStatus(values["status"])})
 
 
-def step_of(row: Row[Any]) -> Step:
+def step_of(row: Iterable[Any]) -> Step:
     """The record of a row that was selected with `STEP_COLUMNS`."""
     values = dict(zip(_STEP_FIELDS, row, strict=True))
     after = values["after"]

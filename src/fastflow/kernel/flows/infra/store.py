@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
@@ -11,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from fastflow.kernel.audit import record
 from fastflow.kernel.db.engine import Database
-from fastflow.kernel.db.scope import in_scope
+from fastflow.kernel.flows.domain.approving import Question
 from fastflow.kernel.flows.domain.errors import FlowNotFound, FlowRuns, NoApproval, NothingFailed, StepNotFound
 from fastflow.kernel.flows.domain.flow import Counts, Element, ElementState, Flow, FlowStatus, Step, StepState
 from fastflow.kernel.flows.domain.rerunning import Again, steps_again
@@ -34,6 +35,7 @@ from fastflow.kernel.flows.infra.rows import (
     values_of_step,
 )
 from fastflow.kernel.flows.infra.tables import OPEN
+from fastflow.kernel.flows.infra.waiting import is_seen, load_questions, tell_alarm
 from fastflow.kernel.flows.ports import Earlier, FlowFilter, FlowView, Looked, Membership, NewFlow, NewStep
 from fastflow.kernel.runs.domain.prepared import PreparedRun
 from fastflow.kernel.runs.domain.run import Run
@@ -124,7 +126,7 @@ class SqlFlowStore:
         if wanted.run_id is not None:
             query = query.where(FLOW.c.id.in_(select(ELEMENT.c.flow_id).where(ELEMENT.c.run_id == wanted.run_id)))
         if wanted.pipelines is not None:
-            query = query.where(_is_seen(wanted.pipelines))
+            query = query.where(is_seen(wanted.pipelines))
         with self._database.read() as connection:
             return _views(connection, [flow_of(row) for row in connection.execute(query)])
 
@@ -137,7 +139,7 @@ class SqlFlowStore:
             .order_by(FLOW.c.id.desc())
         )
         if pipelines is not None:
-            query = query.where(_is_seen(pipelines))
+            query = query.where(is_seen(pipelines))
         with self._database.read() as connection:
             return {
                 run_id: Membership(flow_id=flow_id, kind=kind, name=name, step=step, key=key)
@@ -160,6 +162,13 @@ class SqlFlowStore:
             query = query.where(ELEMENT.c.state == state.value, ELEMENT.c.is_current)
         with self._database.read() as connection:
             return [element_of(row) for row in connection.execute(query)]
+
+    def load_questions(
+        self, pipelines: Sequence[str] | None, *, after: tuple[str, str] | None, limit: int
+    ) -> Sequence[Question]:
+        """See `FlowStore.load_questions`."""
+        with self._database.read() as connection:
+            return load_questions(connection, pipelines, after=after, limit=limit)
 
     def load_running(self, flow_id: str, *, limit: int) -> Sequence[str]:
         """See `FlowStore.load_running`."""
@@ -279,7 +288,8 @@ class SqlFlowStore:
                 flow = self._engine.lock(connection, flow_id)
                 if flow is None or flow.status is not FlowStatus.RUNNING:
                     continue
-                ended += end_steps(connection, flow_id, pipelines, why=why, actor=actor, now=now)
+                tell = partial(tell_alarm, self._engine.alarm, connection, flow)
+                ended += end_steps(connection, flow_id, pipelines, why=why, actor=actor, now=now, tell=tell)
                 self._engine.advance(connection, flow_id, now, is_inline=False, admit=self._admit)
         return ended
 
@@ -380,12 +390,6 @@ def _reset(connection: Connection, again: Again, attempt: int) -> None:
         note=None,
     )
     save_step(connection, step, after)
-
-
-def _is_seen(pipelines: Sequence[str]) -> Any:
-    """Whether every root of the flow is one of these."""
-    hidden = and_(STEP.c.flow_id == FLOW.c.id, STEP.c.is_root, ~in_scope(STEP.c.name, pipelines))
-    return ~select(STEP.c.name).where(hidden).exists()
 
 
 def _views(connection: Connection, flows: Sequence[Flow]) -> Sequence[FlowView]:

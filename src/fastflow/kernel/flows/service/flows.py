@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, cast
 
+from fastflow.kernel.flows.domain.approving import Question, find_refusal, rule_of
 from fastflow.kernel.flows.domain.errors import FlowNotFound, InvalidFlow, NoApproval, StepNotFound, flow_ended
 from fastflow.kernel.flows.domain.flow import Element, ElementState, Flow, FlowStatus, Step
 from fastflow.kernel.flows.domain.planned import FlowPlan, PlannedStep
@@ -22,7 +23,6 @@ from fastflow.kernel.flows.ports import (
 from fastflow.kernel.flows.service.planning import Planner, detail_of, element_of, name_of, new_step, refuse
 from fastflow.kernel.runs.domain.prepared import PreparedRun
 from fastflow.kit.clock import Clock
-from fastflow.kit.errors import Forbidden
 from fastflow.kit.identity import Actor, Role
 from fastflow.kit.ids import new_id, parse_id
 from fastflow.kit.pages import DEFAULT_PAGE_SIZE, Page, bad_cursor, decode_cursor, encode_cursor
@@ -174,6 +174,22 @@ class FlowService:
         """Which flow each of these runs belongs to, as far as it is in one that the actor may see."""
         return self._store.find_memberships(run_ids, actor.reach()) if run_ids else {}
 
+    def questions(self, *, actor: Actor, cursor: str | None = None, limit: int = DEFAULT_PAGE_SIZE) -> Page[Question]:
+        """One page of the steps that wait for a person, of the oldest flows first; those outside the actor's scope are left
+        out, those that others have to decide are not: `find_refusal` tells.
+
+        Raises:
+            InvalidInput: the cursor was not given out by this list.
+        """
+        after = None
+        if cursor:
+            flow_id, step = cast("tuple[str, str]", decode_cursor(cursor, (str, str)))
+            after = (flow_id, step)
+        found = self._store.load_questions(actor.reach(), after=after, limit=limit + 1)
+        items = found[:limit]
+        more = encode_cursor(items[-1].flow_id, items[-1].step) if len(found) > limit else None
+        return Page(items=items, next_cursor=more)
+
     def list_elements(
         self,
         flow_id: str,
@@ -227,18 +243,17 @@ class FlowService:
 
         Raises:
             NoApproval: it does not wait for one: its turn has not come, it was decided, or its time is over.
-            Forbidden: role, scope, or the actor is none of those who may decide.
+            Forbidden: the rule names others; or it names nobody, and the actor is no operator of the step's pipeline.
             Others: as `get`.
         """
-        actor.require_somewhere(Role.OPERATOR)
         view = self.get(flow_id, actor=actor)
         found = _step_of(view, step)
-        actor.require_pipeline(step, Role.OPERATOR)
-        if found.after is None or found.after.approval is None:
+        rule = rule_of(found)
+        refusal = find_refusal(step, () if rule is None else rule.users, actor)
+        if refusal is not None:
+            raise refusal
+        if rule is None:
             raise NoApproval(f"The step {step} needs no approval.")
-        users = found.after.approval.users
-        if users and not any(actor.name in (user, f"user:{user}") for user in users):
-            raise Forbidden(f"{actor.name} may not decide about {step}.", hint=f"These may: {', '.join(users)}.")
         self._store.decide(view.flow.id, step, decision, note=note, actor=actor, now=self._clock.now())
         self._wake()
         return self.get(flow_id, actor=actor)

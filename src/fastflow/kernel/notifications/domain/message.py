@@ -49,18 +49,18 @@ _WORDS: Mapping[Event, str] = {
     "deadline": "NOT DONE",
     "system": "SYSTEM",
     "crash-loop": "CRASH LOOP",
+    "approval": "APPROVAL",
 }
 
 
 def compose(alert: Alert, around: Surroundings, *, repeat: int = 0) -> Message:
     """The message of one alert."""
     what = _TELLERS[alert.event](alert)
-    title = f"[{_WORDS[alert.event]}] {alert.pipeline_name or 'Fast-Flow'}: {what.short}"
+    title = f"[{_word(alert)}] {alert.pipeline_name or 'Fast-Flow'}: {what.short}"
     parts = [*what.sentences]
     if _is_over(alert):
         title += " (over)"
-        over = "it ended" if alert.event == "crash-loop" else "the pipeline succeeded"
-        parts.append(f"It is over: {over} at {alert.resolved_at:%Y-%m-%d %H:%M:%S} UTC.")
+        parts.append(f"It is over: {_how_over(alert)} at {alert.resolved_at:%Y-%m-%d %H:%M:%S} UTC.")
     if repeat:
         parts.append(f"Told again, for the {_ordinal(repeat)} time: nobody has acknowledged it.")
     if around.lines:
@@ -79,11 +79,11 @@ def summarise(alerts: Sequence[Alert], why: str, *, url: str | None = None) -> M
         url: where people reach the server; None: no link is made.
     """
     named = sorted({alert.pipeline_name or "Fast-Flow" for alert in alerts})
-    counts = [(event, len(list(some))) for event, some in groupby(sorted(alert.event for alert in alerts))]
-    told = ", ".join(f"{number} x {_WORDS[event]}" for event, number in counts)
+    counts = [(word, len(list(some))) for word, some in groupby(sorted(_word(alert) for alert in alerts))]
+    told = ", ".join(f"{number} x {word}" for word, number in counts)
     who = named[0] if len(named) == 1 else counted(len(named), "pipeline")
     lines = [
-        f"{alert.at:%Y-%m-%d %H:%M:%S} UTC  [{_WORDS[alert.event]}] {alert.pipeline_name or 'Fast-Flow'}: "
+        f"{alert.at:%Y-%m-%d %H:%M:%S} UTC  [{_word(alert)}] {alert.pipeline_name or 'Fast-Flow'}: "
         f"{_clean(_TELLERS[alert.event](alert).short)}"
         + (f"  run {alert.run_id}" if alert.run_id else "")
         + ("  (over)" if _is_over(alert) else "")
@@ -97,8 +97,19 @@ def summarise(alerts: Sequence[Alert], why: str, *, url: str | None = None) -> M
     return Message(title=clean_title(f"[{told}] {who}"), body="\n".join(body))
 
 
+def _how_over(alert: Alert) -> str:
+    if alert.event == "approval":
+        return _clean(str(alert.facts.get("outcome") or "it was decided"))
+    return "it ended" if alert.event == "crash-loop" else "the pipeline succeeded"
+
+
 def _is_over(alert: Alert) -> bool:
     return alert.resolved_at is not None and alert.event != "recovery"
+
+
+def _word(alert: Alert) -> str:
+    """What happened, in capitals; of a decision about an approval that."""
+    return "DECIDED" if alert.event == "recovery" and alert.facts.get("outcome") else _WORDS[alert.event]
 
 
 def clean_title(text: str) -> str:
@@ -117,6 +128,10 @@ def _where(alert: Alert, around: Surroundings) -> Iterable[str]:
         yield f"Run: {alert.run_id}"
         if around.url is not None:
             yield f"Look: {_page(around.url, f'runs/{alert.run_id}')}"
+    elif alert.flow_id is not None:
+        yield f"Flow: {alert.flow_id}"
+        if around.url is not None:
+            yield f"Look: {_page(around.url, f'flows/{alert.flow_id}')}"
     elif around.url is not None:
         yield f"Look: {_page(around.url, f'alerts/{alert.id}')}"
 
@@ -152,6 +167,8 @@ def _failure(alert: Alert) -> _Told:
 
 def _recovery(alert: Alert) -> _Told:
     facts = alert.facts
+    if facts.get("outcome"):
+        return _decided(alert)
     since = facts.get("failing_since")
     lasted = _between(since, facts.get("finished_at"))
     if facts.get("daemon"):
@@ -164,6 +181,13 @@ def _recovery(alert: Alert) -> _Told:
         + (f", for {lasted}." if lasted else "."),
     ]
     return _Told(short=f"succeeds again{f' after {lasted}' if lasted else ''}", sentences=sentences)
+
+
+def _decided(alert: Alert) -> _Told:
+    facts = alert.facts
+    outcome = _clean(str(facts["outcome"]))
+    told = f"The step {alert.pipeline_name} of the flow {facts.get('flow')} waits no more: {outcome}."
+    return _Told(short=outcome, sentences=[told, *_question(facts)])
 
 
 def _late(alert: Alert) -> _Told:
@@ -234,6 +258,27 @@ def _crash_loop(alert: Alert) -> _Told:
     return _Told(short=f"crashed {crashes} in a row", sentences=sentences, next_steps=steps)
 
 
+def _approval(alert: Alert) -> _Told:
+    facts = alert.facts
+    flow, step = short_id(alert.flow_id or ""), alert.pipeline_name
+    users = ", ".join(str(user) for user in facts.get("users") or ())
+    word = "approved" if facts.get("on_timeout") == "approve" else "denied"
+    sentences = [
+        f"The flow {facts.get('flow')} waits since {_at(facts.get('asked_at'))} for somebody to approve its step {step}.",
+        *_question(facts),
+        f"May decide: {_clean(users) or f'every operator of {step}'}",
+        f"Without a decision it is {word} at {_at(facts.get('expires_at'))}.",
+    ]
+    steps = [f"Next: fastflow flows approve {flow} {step}", f"      fastflow flows deny {flow} {step}"]
+    return _Told(
+        short=f"waits for approval until {_at(facts.get('expires_at'))}", sentences=sentences, next_steps=steps
+    )
+
+
+def _question(facts: Mapping[str, Any]) -> Sequence[str]:
+    return [f"Question: {_clean(str(facts['question']))}"] if facts.get("question") else ()
+
+
 _TELLERS: Mapping[Event, Callable[[Alert], _Told]] = {
     "failure": _failure,
     "recovery": _recovery,
@@ -242,6 +287,7 @@ _TELLERS: Mapping[Event, Callable[[Alert], _Told]] = {
     "deadline": _deadline,
     "system": _system,
     "crash-loop": _crash_loop,
+    "approval": _approval,
 }
 
 

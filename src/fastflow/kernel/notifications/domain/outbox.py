@@ -54,6 +54,12 @@ class Alert:
     next_repeat_at: datetime | None = None
     repeats: int = 0
 
+    @property
+    def flow_id(self) -> str | None:
+        """Of an approval: the flow that waits."""
+        found = self.facts.get("flow_id")
+        return None if found is None else str(found)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Notification:
@@ -86,14 +92,28 @@ class Notification:
     sent_at: datetime | None = None
 
 
+def approval_group(pipeline_name: str) -> str:
+    """The group of questions whether a pipeline may start."""
+    return f"approval:{pipeline_name}"
+
+
+def decision_group(pipeline_name: str) -> str:
+    """The group of what became of such questions."""
+    return f"decided:{pipeline_name}"
+
+
 def ended_by(group: str) -> tuple[str, str] | None:
-    """Of a recovery's group: how groups begin that it ends, and the one beside; None: it is no recovery's.
+    """Of a recovery's or a decision's group: how groups begin that it ends, and the one beside; None: it ends nothing.
 
     >>> ended_by("recovery:demo:"), ended_by("failure:demo:exit")
     (('failure:demo:', 'crash-loop:demo'), None)
+    >>> ended_by("decided:demo")
+    ('approval:demo:', 'approval:demo')
     """
     event, _, rest = group.partition(":")
     pipeline = rest.partition(":")[0]
+    if event == "decided":
+        return f"{approval_group(pipeline)}:", approval_group(pipeline)
     return (f"failure:{pipeline}:", f"crash-loop:{pipeline}") if event == "recovery" else None
 
 

@@ -11,10 +11,10 @@ from fastflow.kernel.notifications.domain.errors import InvalidRule
 from fastflow.kernel.schedules.domain.zones import zone_problem
 from fastflow.kit.words import did_you_mean
 
-Event = Literal["failure", "recovery", "late", "slow", "deadline", "system", "crash-loop"]
+Event = Literal["failure", "recovery", "late", "slow", "deadline", "system", "crash-loop", "approval"]
 """A run failed for good; the first success after that; a due time whose run has not started; a run that takes much longer
 than others did; no success by a time of day; the product's own machine (disk, a server that went away); a
-daemon that crashes again and again."""
+daemon that crashes again and again; a step of a flow that waits for a person."""
 Origin = Literal["user", "code"]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
@@ -52,6 +52,7 @@ USUAL_SEVERITY: dict[Event, Severity] = {
     "deadline": Severity.CRITICAL,
     "system": Severity.CRITICAL,
     "crash-loop": Severity.CRITICAL,
+    "approval": Severity.WARNING,
 }
 
 

@@ -22,12 +22,14 @@ FORGET_TROUBLE: Final = (
     .where(TROUBLE.c.pipeline_name == bindparam("of_pipeline"))
     .returning(TROUBLE.c.failing_since, TROUBLE.c.failures)
 )
+OWN_END: Final = ("crash-loop", "approval")
+"""What is over when whoever told it says so, not with the next success of the pipeline."""
 RESOLVE: Final = (
     update(ALERT)
     .where(
         ALERT.c.pipeline_name == bindparam("of_pipeline"),
         ALERT.c.resolved_at.is_(None),
-        ALERT.c.event != "crash-loop",  # that a daemon's run ended with success ends no loop
+        ALERT.c.event.not_in(OWN_END),  # that a daemon's run ended with success ends no loop
     )
     .values(resolved_at=bindparam("at_moment"), next_repeat_at=None)
 )
@@ -75,7 +77,7 @@ def raise_alert(connection: Connection, rule: Rule, finding: Finding, now: datet
         return False
     rows = outbox_rows(alert_id, rule.channels, severity, finding.group, now, repeat=0)
     connection.execute(NOTIFICATION.insert(), rows)
-    if finding.pipeline_name is not None and finding.event not in ("failure", "recovery", "crash-loop"):
+    if finding.pipeline_name is not None and finding.event not in ("failure", "recovery", *OWN_END):
         _note_trouble(connection, finding.pipeline_name)
     return True
 

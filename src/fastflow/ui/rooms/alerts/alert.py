@@ -113,6 +113,7 @@ def _beside(t: Texts, view: AlertView) -> Html:
         (t("alerts.rule"), link(f"{BASE}/alerts/rules/{alert.rule_id}", Data(alert.rule_name.removeprefix("*/")), cls="underlined")),
         (t("alerts.pipeline"), link(f"{BASE}/pipelines/{quote(pipeline, safe='')}", Data(pipeline), cls="underlined") if pipeline else None),
         (t("alerts.run"), link(f"{BASE}/runs/{alert.run_id}", tag("code", short(alert.run_id)), cls="underlined") if alert.run_id else None),
+        (t("alerts.flow"), link(f"{BASE}/flows/{alert.flow_id}", tag("code", short(alert.flow_id)), cls="underlined") if alert.flow_id else None),
         (t("alerts.at"), when(alert.at, "exact")),
         (t("alerts.acknowledged_at"), when(alert.acknowledged_at, "exact")),
         (t("alerts.acknowledged_by"), Data(alert.acknowledged_by) if alert.acknowledged_by else None),

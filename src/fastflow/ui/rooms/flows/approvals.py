@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from nicegui import ui
 
+from fastflow.kernel.flows.domain.approving import find_refusal, rule_of
 from fastflow.kernel.flows.domain.flow import Step
 from fastflow.kernel.flows.ports import FlowView
 from fastflow.kernel.flows.service import FlowService
 from fastflow.kernel.flows.service.flows import Decision
-from fastflow.kit.identity import Actor, Role
 from fastflow.ui.markup import Html, div, join, span, tag
 from fastflow.ui.parts import when
 from fastflow.ui.rooms.flows.pieces import asked
@@ -51,8 +51,10 @@ class Approvals:
 
     def _put(self, step: Step) -> None:
         page, t = self._page, self._page.t
-        may = page.may(Role.OPERATOR, step.name)
-        why_not = None if not may or may_decide(step, page.actor) else t("flows.not_yours")
+        users = users_of(step)
+        refusal = find_refusal(step.name, users, page.actor)
+        may = refusal is None or bool(users)
+        why_not = None if refusal is None or not users else t("flows.not_yours")
         with ui.element("section").classes("card approval"):
             Fragment(_question(t, step))
             with ui.element("form").classes("run-form").on("submit.prevent", lambda: None):
@@ -77,14 +79,14 @@ class Approvals:
                     )  # fmt: skip
 
 
-def may_decide(step: Step, actor: Actor) -> bool:
-    """Whether to offer it; whether it is allowed, the service decides."""
-    users = step.after.approval.users if step.after and step.after.approval else ()
-    return not users or any(actor.name in (user, f"user:{user}") for user in users)
+def users_of(step: Step) -> Sequence[str]:
+    """Who was named to decide."""
+    rule = rule_of(step)
+    return () if rule is None else rule.users
 
 
 def _question(t: Texts, step: Step) -> Html:
-    rule = step.after.approval if step.after else None
+    rule = rule_of(step)
     question = tag("p", Data(rule.note), cls="question") if rule and rule.note else None
     told: list[Html | Data | None] = [span(t("flows.asked"), Data(" "), when(step.asked_at))]
     if step.expires_at is not None and rule is not None:

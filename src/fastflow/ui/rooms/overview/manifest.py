@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fastflow.kernel.failures.service import FailureService
+from fastflow.kernel.flows.service import FlowService
 from fastflow.kernel.pipelines.service import PipelineCatalog
 from fastflow.kernel.runs.service import RunService
 from fastflow.kernel.schedules.service import ScheduleService
@@ -16,6 +17,7 @@ def manifest(
     failures: FailureService,
     schedules: ScheduleService,
     pipelines: PipelineCatalog,
+    flows: FlowService,
     data_dir: Path,
     clock: Clock,
 ) -> Manifest:
@@ -26,7 +28,8 @@ def manifest(
         from fastflow.ui.rooms.overview.pages import OverviewPage
         from fastflow.ui.rooms.overview.snapshot import Overview
 
-        page = OverviewPage(Overview(runs, failures, schedules, pipelines, data_dir, clock), HeatMap(runs, clock), runs)
+        overview = Overview(runs, failures, schedules, pipelines, flows, data_dir, clock)
+        page = OverviewPage(overview, HeatMap(runs, clock), runs)
         return [PageSpec(path="/", title="overview.title", build=page.build)]
 
     nav = NavEntry(path="/", label="overview.title", icon="overview", order=10, key="h")

@@ -1,4 +1,4 @@
-"""The overview: what runs, what waits and why, what failed, what comes next."""
+"""The overview: what waits for a person, what runs, what waits and why, what failed, what comes next."""
 
 from collections.abc import Sequence
 from urllib.parse import quote, urlencode
@@ -8,12 +8,13 @@ from nicegui import ui
 from fastflow.kernel.runs.domain.run import Run
 from fastflow.kernel.runs.service import RunService
 from fastflow.kernel.schedules.domain.schedule import Schedule
-from fastflow.kit.identity import Role
+from fastflow.kit.identity import Actor, Role
 from fastflow.ui.hints import as_told
 from fastflow.ui.markup import Html, div, join, link, span, tag
 from fastflow.ui.parts import card, empty, heading, lasting, short, size, when
 from fastflow.ui.rooms.overview.heat import HeatMap, put_heat
 from fastflow.ui.rooms.overview.machine import Machine
+from fastflow.ui.rooms.overview.questions import put_questions
 from fastflow.ui.rooms.overview.quick_start import QuickStart
 from fastflow.ui.rooms.overview.snapshot import Counted, Overview, Snapshot
 from fastflow.ui.shell.page import BASE, Fragment, Page
@@ -45,7 +46,7 @@ class OverviewPage:
         heat = await page.ask(self._heat.look, page.actor, page.zone)
         stats = Fragment(_stats(t, shown))
         with ui.element("div").classes("columns"):
-            main = Fragment(_main(t, shown))
+            main = Fragment(_main(t, shown, page.actor))
             with ui.element("div"):
                 start = QuickStart(page, self._runs, _startable(page, shown))
                 beside = Fragment(_beside(t, shown), cls="below")
@@ -55,7 +56,7 @@ class OverviewPage:
             actor = await page.who()
             now = await page.ask(self._overview.look, actor)
             stats.show(_stats(t, now))
-            main.show(_main(t, now))
+            main.show(_main(t, now, actor))
             start.show(_startable(page, now))
             beside.show(_beside(t, now))
             map_of_hours.show(put_heat(t, await page.ask(self._heat.look, actor, page.zone)))
@@ -63,8 +64,13 @@ class OverviewPage:
         page.live(refresh, kinds=("state", "progress"), every=_MACHINE_SECONDS)
 
 
-def _main(t: Texts, shown: Snapshot) -> Html:
-    return join(_running(t, shown), _queued(t, shown) if shown.queued.count else None, _failed(t, shown))
+def _main(t: Texts, shown: Snapshot, actor: Actor) -> Html:
+    return join(
+        put_questions(t, shown.questions, actor, are_more=shown.are_more_questions) if shown.questions else None,
+        _running(t, shown),
+        _queued(t, shown) if shown.queued.count else None,
+        _failed(t, shown),
+    )
 
 
 def _beside(t: Texts, shown: Snapshot) -> Html:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from fastflow.kernel.failures.domain.records import FailureGroup, GroupFilter
 from fastflow.kernel.failures.service import FailureService
+from fastflow.kernel.flows.domain.approving import Question
+from fastflow.kernel.flows.service import FlowService
 from fastflow.kernel.pipelines.domain.pipeline import Pipeline
 from fastflow.kernel.pipelines.service import PipelineCatalog
 from fastflow.kernel.runs.domain.explain import Explanation
@@ -45,6 +47,8 @@ class Snapshot:
     """The product at one moment, as far as somebody may see it.
 
     Attributes:
+        questions: steps of flows that wait for a person, the oldest first.
+        are_more_questions: whether there are more than are shown.
         reasons: of queued runs, by id.
         failed: in the last 24 hours, as `is_final_failure` has it.
         groups: of those, the most frequent first: what they have in common, how many, the latest.
@@ -55,6 +59,8 @@ class Snapshot:
 
     running: Counted
     queued: Counted
+    questions: Sequence[Question]
+    are_more_questions: bool
     reasons: Mapping[str, Explanation]
     failed: Counted
     groups: Sequence[tuple[FailureGroup | None, int, Run]]
@@ -72,6 +78,7 @@ class Overview:
         failures: what failures have in common.
         schedules: what is due.
         pipelines: what there is to be started.
+        flows: what waits for a person.
         data_dir: whose disk is looked at.
         clock: tells the time.
     """
@@ -82,6 +89,7 @@ class Overview:
         failures: FailureService,
         schedules: ScheduleService,
         pipelines: PipelineCatalog,
+        flows: FlowService,
         data_dir: Path,
         clock: Clock,
     ) -> None:
@@ -89,6 +97,7 @@ class Overview:
         self._failures = failures
         self._schedules = schedules
         self._pipelines = pipelines
+        self._flows = flows
         self._data_dir = data_dir
         self._clock = clock
         self._lock = threading.Lock()
@@ -118,10 +127,13 @@ class Overview:
             for schedule in self._schedules.all(None, actor=actor, at_most=_SCHEDULES)
             if schedule.next_due_at is not None
         ]
+        asked = self._flows.questions(actor=actor, limit=SHOWN)
         able = startable((schedule.pipeline_name for schedule in due), self._pipelines.get)
         return Snapshot(
             running=self._count(RunFilter(status=RunStatus.RUNNING), actor),
             queued=queued,
+            questions=asked.items,
+            are_more_questions=asked.next_cursor is not None,
             reasons={run.id: self._runs.explain(run.id, actor=actor) for run in queued.shown},
             failed=Counted(shown=failed[:SHOWN], count=len(failed), is_more=failures.is_more),
             groups=self._group(failed, actor),
