@@ -121,7 +121,8 @@ def _audit(product: Product) -> APIRouter:
 def _churn(product: Product) -> APIRouter:
     from fastflow.apps.churn.router import build_router
 
-    return build_router(product.churn.database)
+    room = product.churn
+    return build_router(room.database, room.experiments)
 
 
 _PARTS = (
@@ -139,7 +140,7 @@ _PARTS = (
     Part(re.compile(r"/secrets"), _secrets),
     Part(re.compile(r"/auth|/users|/tokens"), _users),
     Part(re.compile(r"/audit"), _audit),
-    Part(re.compile(r"/churn/|/outbox/"), _churn),
+    Part(re.compile(r"/churn/|/outbox/|/experiments"), _churn),
 )
 
 

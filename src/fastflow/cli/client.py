@@ -110,9 +110,9 @@ class Api:
         """PATCH; raises as `get`."""
         return self.run(self.call("PATCH", path, body=body))
 
-    def delete(self, path: str, **query: Any) -> None:
+    def delete(self, path: str, **query: Any) -> Any:
         """DELETE; raises as `get`."""
-        self.run(self.call("DELETE", path, query=query))
+        return self.run(self.call("DELETE", path, query=query))
 
     def upload(self, path: str, file: Path, **query: Any) -> Any:
         """POST a file as the body; raises as `get`."""
@@ -155,7 +155,9 @@ class Api:
 
     def open(self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None) -> "_Opened":
         """An answer whose body is read as it comes: `async with api.open("GET", path) as answer`. Raises as `get`."""
-        request = self.client.build_request(method, path, params=query, json=body)
+        request = self.client.build_request(
+            method, path, params=query or None, json=body
+        )  # {} would drop what the path asks
         return _Opened(self, request)
 
 

@@ -60,6 +60,9 @@ VIEW = on_pipeline(Role.VIEWER)
 OPERATE = on_pipeline(Role.OPERATOR)
 _JOB = {"pipeline_name": MINE, "trigger": "cron", "expression": "0 3 * * *"}
 _BACKFILL = {"pipeline_name": MINE, "since": "2026-01-01", "until": "2026-01-02", "dry_run": True}
+_EXPERIMENT = {
+    "experiment_name": "a", "training_from": 202201, "training_to": 202312, "backtest_from": 202401, "backtest_to": 202406
+}  # fmt: skip
 _ALERT_RULE = {"pipeline_name": MINE, "events": ["failure"], "channels": ["none"]}
 
 RULES: Mapping[str, Rule] = {
@@ -210,6 +213,12 @@ RULES: Mapping[str, Rule] = {
     "POST /churn/database/snapshots/{revision}/restore": ADMIN,
     "GET /churn/database/export": CHURN_OPERATE,
     "POST /churn/database/import": ADMIN,
+    "GET /experiments": CHURN_READ,
+    "POST /experiments": Rule(role=Role.OPERATOR, on="all", body=_EXPERIMENT),
+    "GET /experiments/{experiment_id}": CHURN_READ,
+    "PUT /experiments/{experiment_id}": Rule(role=Role.OPERATOR, on="all", body=_EXPERIMENT),
+    "DELETE /experiments/{experiment_id}": CHURN_OPERATE,
+    "POST /experiments/{experiment_id}/reset": CHURN_OPERATE,
 }
 
 _ROLES = (Role.VIEWER, Role.OPERATOR, Role.ADMIN)
@@ -285,6 +294,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         "{hash}": "0" * 64,
         "{key}": "MINE",
         "{revision}": "77",
+        "{experiment_id}": "77",
         "{sync_id}": "01980000-0000-7000-8000-000000000000",
         "{repository}": "none",
         "{session_id}": "01980000-0000-7000-8000-000000000000",

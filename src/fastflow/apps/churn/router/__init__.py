@@ -3,12 +3,15 @@
 from fastapi import APIRouter
 
 from fastflow.apps.churn.router.database import add_database
+from fastflow.apps.churn.router.experiments import add_experiments
 from fastflow.apps.churn.service.database import ChurnDatabase
+from fastflow.apps.churn.service.experiments import Experiments
 from fastflow.kernel.http.problems import PROBLEM_RESPONSES
 
 
-def build_router(database: ChurnDatabase) -> APIRouter:
+def build_router(database: ChurnDatabase, experiments: Experiments) -> APIRouter:
     """All its operations."""
     router = APIRouter(tags=["churn"], responses=PROBLEM_RESPONSES)
     add_database(router, database)
+    add_experiments(router, experiments)
     return router

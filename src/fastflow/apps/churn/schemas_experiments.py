@@ -1,0 +1,129 @@
+"""Experiments on the wire. What they are asked for is judged as a whole by the domain, so the body takes any value."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic.config import JsonDict
+
+from fastflow.apps.churn.domain.experiment import LONGEST_NAME, MOST_FILES, Experiment
+from fastflow.apps.churn.domain.hyperparameters import FEATURE_SETS, MODEL_TYPES, SETTING_NAMES
+from fastflow.apps.churn.domain.month import FIRST_YEAR, LAST_YEAR
+from fastflow.apps.churn.service.experiments import Removal
+from fastflow.kernel.http.schemas import PageOut, RequestBody
+
+_EXAMPLE: JsonDict = {
+    "experiment_name": "Summer 1997",
+    "training_from": 199701,
+    "training_to": 199712,
+    "backtest_from": 199801,
+    "backtest_to": 199803,
+    "model_type": "logistic",
+}
+
+
+def _word(known: list[str]) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [{"type": "string", "enum": known}, {"type": "null"}]})
+
+
+MonthIn = Annotated[
+    Any, WithJsonSchema({"type": "integer", "minimum": FIRST_YEAR * 100 + 1, "maximum": LAST_YEAR * 100 + 12})
+]
+Name = Annotated[Any, WithJsonSchema({"type": "string", "minLength": 1, "maxLength": LONGEST_NAME})]
+Files = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "array", "items": {"type": "integer", "minimum": 1}, "maxItems": MOST_FILES},
+                {"type": "null"},
+            ]
+        }
+    ),
+]
+Values = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "object", "additionalProperties": True}, {"type": "null"}]})]
+
+
+class ExperimentIn(RequestBody):
+    """An experiment to make, or the new form of one."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+    experiment_name: Name = Field(description="For people.")
+    training_from: MonthIn = Field(description="First month of the training window, YYYYMM.")
+    training_to: MonthIn = Field(description="Its last month.")
+    backtest_from: MonthIn = Field(description="First month of the backtest window, after the training window.")
+    backtest_to: MonthIn = Field(description="Its last month.")
+    model_type: Annotated[Any, _word(list(MODEL_TYPES))] = Field(default=None, description="Null: the default.")
+    feature_set: Annotated[Any, _word(list(FEATURE_SETS))] = Field(default=None, description="Null: the default.")
+    hyperparameters: Values = Field(
+        default=None, description=f"Settings that differ from the defaults, of {', '.join(SETTING_NAMES)}."
+    )
+    id_files: Files = Field(default=None, description="Numbers of files to compute on; null: all that there are now.")
+
+    def given(self) -> dict[str, Any]:
+        """Field -> value."""
+        return {name: getattr(self, name) for name in type(self).model_fields}
+
+
+class ExperimentOut(BaseModel):
+    """An experiment."""
+
+    experiment_id: int
+    experiment_name: str
+    training_from: int
+    training_to: int
+    backtest_from: int
+    backtest_to: int
+    model_type: str
+    feature_set: str
+    hyperparameters: dict[str, Any] = Field(description="All settings with the values that hold.")
+    id_files: list[int]
+    data_fingerprint: str = Field(description="SHA-256 over the content of its files; '' without files.")
+    status: str = Field(description="created, processing, processed or failed.")
+    reason: str = Field(description="Why it failed; '' when it did not.")
+    runs: dict[str, str] = Field(description="Pipeline -> id of its last run.")
+    created_at: str
+    updated_at: str
+    processed_at: str = Field(description="'' until it is processed.")
+
+    @classmethod
+    def of(cls, experiment: Experiment) -> "ExperimentOut":
+        """The experiment as the API shows it."""
+        return cls(**experiment.record())
+
+
+class ExperimentPage(PageOut[ExperimentOut]):
+    """One page of experiments, newest first."""
+
+
+class OneExperimentOut(ExperimentOut):
+    """An experiment and what was computed of it."""
+
+    results: dict[str, int] = Field(description="Table -> rows that hang on the experiment.")
+
+    @classmethod
+    def of_one(cls, experiment: Experiment, results: dict[str, int]) -> "OneExperimentOut":
+        """The experiment as the API shows it alone."""
+        return cls(**experiment.record(), results=results)
+
+
+class RemovalOut(BaseModel):
+    """What was removed, or would be."""
+
+    experiment_id: int
+    dry_run: bool = Field(description="True: nothing was removed.")
+    rows: dict[str, int] = Field(description="Table -> rows.")
+    row_count: int = Field(description="Of all tables.")
+
+    @classmethod
+    def of(cls, removal: Removal) -> "RemovalOut":
+        """The removal as the API shows it."""
+        own = {**vars(removal), "rows": dict(removal.rows)}
+        return cls(**own, row_count=sum(removal.rows.values()))
+
+
+class ResetOut(BaseModel):
+    """An experiment that is back at its beginning."""
+
+    experiment: ExperimentOut
+    removed: RemovalOut
