@@ -20,6 +20,7 @@ from pathlib import Path
 import psutil
 import uv
 
+from bench.answers import bench_answers
 from bench.cluster import bench_ray
 from bench.containers import bench_docker
 from bench.cpu import cpu_seconds
@@ -426,6 +427,7 @@ FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
     "schedules": bench_schedules,
     "pages": bench_with_floor(bench_pages),
     "heat": bench_with_floor(bench_heat),
+    "answers": bench_with_floor(bench_answers),
 }
 
 

@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from playwright.sync_api import Page
 
 from bench.cpu import cpu_shares
 from bench.figures import Figure, median, spread
-from bench.rows import make_one, spread_runs
+from bench.rows import make_one, settle, spread_runs
 from bench.server import Client, Server, serving
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.migrate import migrate
@@ -125,7 +124,7 @@ def bench_heat(folder: Path, floor: Callable[[], float]) -> list[Figure]:
                 with database.write() as connection:
                     spread_runs(connection, size - there, first=there)
                 there = size
-                _settle(database)
+                settle(database)
                 found += _reads(store, f"{kind}, {size:,} runs", floor)
     return found
 
@@ -143,17 +142,6 @@ def _database(kind: str, folder: Path) -> Iterator[Database]:
         database = stack.enter_context(closing(Database(url, silence_seconds=None)))
         migrate(database)
         yield database
-
-
-def _settle(database: Database) -> None:
-    """What PostgreSQL does by itself a minute after such a change."""
-    if not database.is_sqlite:
-        with closing(database.engine.raw_connection()) as connection:
-            driver: Any = connection.driver_connection
-            driver.rollback()  # no vacuum in a transaction
-            driver.autocommit = True
-            connection.cursor().execute("VACUUM ANALYZE run")
-            driver.autocommit = False
 
 
 def _reads(store: SqlReadStore, where: str, floor: Callable[[], float]) -> list[Figure]:

@@ -1,9 +1,12 @@
 """Many runs at once, straight into the database: copies of one, spread evenly over the last days."""
 
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, insert, text
 
+from fastflow.kernel.db.engine import Database
 from fastflow.kernel.runs.infra.rows import RUN
 
 DAYS = 7
@@ -67,3 +70,14 @@ def spread_runs(connection: Connection, count: int, *, first: int = 0) -> None:
     numbers = _NUMBERS[kind].format(count=count)
     statement = f"INSERT INTO run ({names}) SELECT {chosen} FROM {numbers} AS numbers, {one}"
     connection.execute(text(statement.replace(":", r"\:")))
+
+
+def settle(database: Database) -> None:
+    """What PostgreSQL does by itself a minute after such a change."""
+    if not database.is_sqlite:
+        with closing(database.engine.raw_connection()) as connection:
+            driver: Any = connection.driver_connection
+            driver.rollback()  # no vacuum in a transaction
+            driver.autocommit = True
+            connection.cursor().execute("VACUUM ANALYZE run")
+            driver.autocommit = False
