@@ -1,7 +1,7 @@
 """The channels: where messages go, and whether they get through."""
 
-from collections.abc import Sequence
-from urllib.parse import quote, urlencode
+from functools import partial
+from urllib.parse import quote
 
 from nicegui import ui
 
@@ -9,10 +9,11 @@ from fastflow.kernel.notifications.domain.channel import Channel
 from fastflow.kernel.notifications.service import ChannelService
 from fastflow.kit.identity import Actor, Role
 from fastflow.kit.pages import Page as PageOf
-from fastflow.ui.markup import Html, div, join, link, span, tag
+from fastflow.ui.markup import Html, div, link, span, tag
 from fastflow.ui.parts import empty, heading, when
 from fastflow.ui.rooms.alerts.words import channel_state, tabs
 from fastflow.ui.shell.controls import way
+from fastflow.ui.shell.listing import Listing, head
 from fastflow.ui.shell.page import BASE, Fragment, Page
 from fastflow.ui.texts import Data, Texts
 
@@ -33,7 +34,22 @@ class ChannelTable:
     async def build(self, page: Page) -> None:
         """Put it on the page."""
         t = page.t
-        found = await page.ask(self._look, page, page.actor)
+        listing = Listing(
+            page,
+            "/alerts/channels",
+            self._look,
+            heads=[
+                head(t("channels.channel")),
+                head(t("alerts.state")),
+                head(t("channels.kinds"), "wide-only"),
+                head(t("channels.quiet"), "wide-only"),
+                head(t("channels.last_sent")),
+            ],
+            row=partial(_row, t),
+            none=empty("bell", t("channels.none"), t("channels.none_hint")),
+            older=t("alerts.more"),
+        )
+        await listing.read()
         new = way(
             page, "/alerts/channels/-/new", t("channels.new"), drawing="plus", may=page.may_everywhere(Role.ADMIN),
             role=Role.ADMIN,
@@ -42,38 +58,10 @@ class ChannelTable:
             Fragment(heading(t("channels.title"), under=t("channels.about")), cls="grow")
             Fragment(div(new, cls="actions"))
         Fragment(tabs(t, "channels"))
-        table = Fragment(_table(t, found))
+        listing.put(kinds=(), every=_LOOK_SECONDS)
 
-        async def refresh() -> None:
-            table.show(_table(t, await page.ask(self._look, page, await page.who())))
-
-        page.live(refresh, kinds=(), every=_LOOK_SECONDS)
-
-    def _look(self, page: Page, actor: Actor) -> PageOf[Channel]:
-        return self._channels.list(actor=actor, cursor=page.query.get("cursor"), limit=_PAGE)
-
-
-def _table(t: Texts, found: PageOf[Channel]) -> Html:
-    if not found.items:
-        return div(empty("bell", t("channels.none"), t("channels.none_hint")), cls="card")
-    table = div(_rows(t, found.items), cls="card table-wrap")
-    if found.next_cursor is None:
-        return table
-    more = f"{BASE}/alerts/channels?{urlencode({'cursor': found.next_cursor})}"
-    return join(table, div(span(), link(more, t("alerts.more"), cls="button"), cls="pager"))
-
-
-def _rows(t: Texts, channels: Sequence[Channel]) -> Html:
-    head = [
-        tag("th", t("channels.channel"), scope="col"),
-        tag("th", t("alerts.state"), scope="col"),
-        tag("th", t("channels.kinds"), scope="col", cls="wide-only"),
-        tag("th", t("channels.quiet"), scope="col", cls="wide-only"),
-        tag("th", t("channels.last_sent"), scope="col"),
-    ]
-    return tag(
-        "table", tag("thead", tag("tr", head)), tag("tbody", [_row(t, each) for each in channels]), cls="list stacks"
-    )
+    def _look(self, actor: Actor, cursor: str | None) -> PageOf[Channel]:
+        return self._channels.list(actor=actor, cursor=cursor, limit=_PAGE)
 
 
 def _row(t: Texts, channel: Channel) -> Html:

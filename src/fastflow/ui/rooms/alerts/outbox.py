@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlencode
 
 from fastflow.kernel.notifications.domain.outbox import MAX_ATTEMPTS, State
 from fastflow.kernel.notifications.ports import Backlog, NotificationFilter
@@ -17,10 +16,12 @@ from fastflow.ui.icons import icon
 from fastflow.ui.markup import Html, div, join, link, span, tag
 from fastflow.ui.parts import choice, empty, heading, when
 from fastflow.ui.rooms.alerts.words import channel_link, event, sending, tabs
+from fastflow.ui.shell.listing import head, kept, pager, table
 from fastflow.ui.shell.page import BASE, Fragment, Page
 from fastflow.ui.texts import Data, Phrase, Texts
 
 _PAGE = 50
+_FILTERS = ("channel", "state")
 _LOOK_SECONDS = 3.0
 _PATIENCE = timedelta(minutes=1)
 """What is due goes within seconds; later, nobody is sending."""
@@ -87,7 +88,7 @@ def _filters(page: Page, channels: Sequence[str]) -> Html:
     t, given = page.t, page.query
     states = [(each.value, t(f"outbox.state_{each}")) for each in State]
     names = [(name, Data(name)) for name in channels]
-    is_filtered = any(given.get(name) for name in ("channel", "state"))
+    is_filtered = any(given.get(name) for name in _FILTERS)
     return tag(
         "form",
         choice("channel", names, given.get("channel"), t("outbox.all_channels"), t("outbox.channel")),
@@ -98,29 +99,24 @@ def _filters(page: Page, channels: Sequence[str]) -> Html:
 
 
 def _table(page: Page, found: PageOf[SentView]) -> Html:
-    t, given = page.t, page.query
-    kept = {name: given[name] for name in ("channel", "state") if given.get(name)}
+    t, keeping = page.t, kept(page, _FILTERS)
     if not found.items:
-        return div(empty("letter", t("outbox.none_fit" if kept else "outbox.none")), cls="card")
-    table = div(outbox_table(t, found.items), cls="card table-wrap")
-    if found.next_cursor is None:
-        return table
-    older = f"{BASE}/alerts/outbox?{urlencode({**kept, 'cursor': found.next_cursor})}"
-    return join(table, div(span(), link(older, t("alerts.older"), cls="button"), cls="pager"))
+        return div(empty("letter", t("outbox.none_fit" if keeping else "outbox.none")), cls="card")
+    table_of = div(outbox_table(t, found.items), cls="card table-wrap")
+    return join(table_of, pager("/alerts/outbox", found.next_cursor, older=t("alerts.older"), keeping=keeping))
 
 
 def outbox_table(t: Texts, rows: Sequence[SentView], *, is_of_one: bool = False) -> Html:
     """Messages on their way, or what became of them; of one alert they need not say which."""
-    head = [
-        tag("th", t("outbox.state"), scope="col"),
-        tag("th", t("outbox.channel"), scope="col"),
-        None if is_of_one else tag("th", t("outbox.what"), scope="col"),
-        tag("th", t("outbox.why"), scope="col"),
-        tag("th", t("outbox.attempts"), scope="col", cls="right wide-only"),
-        tag("th", t("outbox.when"), scope="col"),
+    heads = [
+        head(t("outbox.state")),
+        head(t("outbox.channel")),
+        None if is_of_one else head(t("outbox.what")),
+        head(t("outbox.why")),
+        head(t("outbox.attempts"), "right wide-only"),
+        head(t("outbox.when")),
     ]
-    body = [_row(t, each, is_of_one=is_of_one) for each in rows]
-    return tag("table", tag("thead", tag("tr", head)), tag("tbody", body), cls="list stacks outbox")
+    return table(heads, [_row(t, each, is_of_one=is_of_one) for each in rows], cls="outbox")
 
 
 def _row(t: Texts, view: SentView, *, is_of_one: bool) -> Html:

@@ -1,7 +1,6 @@
 """The rules: what is worth a message, and whom it goes to."""
 
-from collections.abc import Sequence
-from urllib.parse import urlencode
+from functools import partial
 
 from nicegui import ui
 
@@ -11,10 +10,11 @@ from fastflow.kernel.notifications.service.rules import RuleView
 from fastflow.kit.identity import Actor, Role
 from fastflow.kit.pages import Page as PageOf
 from fastflow.ui.hints import as_told
-from fastflow.ui.markup import Html, div, join, link, span, tag
+from fastflow.ui.markup import Html, div, join, link, tag
 from fastflow.ui.parts import empty, heading, pill
 from fastflow.ui.rooms.alerts.words import channel_link, tabs, tells_of
 from fastflow.ui.shell.controls import way
+from fastflow.ui.shell.listing import Listing, head
 from fastflow.ui.shell.page import BASE, Fragment, Page
 from fastflow.ui.texts import Data, Texts
 
@@ -35,50 +35,26 @@ class RuleTable:
     async def build(self, page: Page) -> None:
         """Put it on the page."""
         t = page.t
-        found = await page.ask(self._look, page, page.actor)
+        listing = Listing(
+            page,
+            "/alerts/rules",
+            partial(self._look, page.query.get("pipeline") or None),
+            heads=[head(t("rules.rule")), head(t("alerts.state")), head(t("rules.tells_of")), head(t("rules.to"))],
+            row=partial(_row, t),
+            none=empty("bell", t("rules.none"), t("rules.none_hint")),
+            older=t("alerts.more"),
+            keeps=["pipeline"],
+        )
+        await listing.read()
+        new = way(page, "/alerts/rules/-/new", t("rules.new"), drawing="plus", may=page.may(Role.OPERATOR))
         with ui.element("div").classes("bar"):
             Fragment(heading(t("rules.title"), under=t("rules.about")), cls="grow")
-            Fragment(
-                div(
-                    way(page, "/alerts/rules/-/new", t("rules.new"), drawing="plus", may=page.may(Role.OPERATOR)),
-                    cls="actions",
-                )
-            )
+            Fragment(div(new, cls="actions"))
         Fragment(tabs(t, "rules"))
-        table = Fragment(_table(page, found))
+        listing.put(kinds=(), every=_LOOK_SECONDS)
 
-        async def refresh() -> None:
-            table.show(_table(page, await page.ask(self._look, page, await page.who())))
-
-        page.live(refresh, kinds=(), every=_LOOK_SECONDS)
-
-    def _look(self, page: Page, actor: Actor) -> PageOf[RuleView]:
-        wanted = RuleFilter(pipeline_name=page.query.get("pipeline") or None)
-        return self._rules.list(wanted, actor=actor, cursor=page.query.get("cursor"), limit=_PAGE)
-
-
-def _table(page: Page, found: PageOf[RuleView]) -> Html:
-    t, given = page.t, page.query.get("pipeline", "")
-    if not found.items:
-        return div(empty("bell", t("rules.none"), t("rules.none_hint")), cls="card")
-    table = div(_rows(t, found.items), cls="card table-wrap")
-    if found.next_cursor is None:
-        return table
-    kept = {"pipeline": given} if given else {}
-    more = f"{BASE}/alerts/rules?{urlencode({**kept, 'cursor': found.next_cursor})}"
-    return join(table, div(span(), link(more, t("alerts.more"), cls="button"), cls="pager"))
-
-
-def _rows(t: Texts, views: Sequence[RuleView]) -> Html:
-    head = [
-        tag("th", t("rules.rule"), scope="col"),
-        tag("th", t("alerts.state"), scope="col"),
-        tag("th", t("rules.tells_of"), scope="col"),
-        tag("th", t("rules.to"), scope="col"),
-    ]
-    return tag(
-        "table", tag("thead", tag("tr", head)), tag("tbody", [_row(t, each) for each in views]), cls="list stacks"
-    )
+    def _look(self, pipeline_name: str | None, actor: Actor, cursor: str | None) -> PageOf[RuleView]:
+        return self._rules.list(RuleFilter(pipeline_name=pipeline_name), actor=actor, cursor=cursor, limit=_PAGE)
 
 
 def _row(t: Texts, view: RuleView) -> Html:

@@ -1,7 +1,5 @@
 """What rules told of: what is open first of all, with the button that says somebody knows."""
 
-from urllib.parse import urlencode
-
 from fastflow.kernel.notifications.domain.rule import EVENTS, Event
 from fastflow.kernel.notifications.ports import AlertFilter
 from fastflow.kernel.notifications.service import AlertService
@@ -11,12 +9,14 @@ from fastflow.kit.pages import Page as PageOf
 from fastflow.ui.markup import Html, div, join, link, span, tag
 from fastflow.ui.parts import choice, empty, heading, when
 from fastflow.ui.rooms.alerts.words import as_sent, event, severity, standing, tabs
+from fastflow.ui.shell.listing import kept, pager
 from fastflow.ui.shell.page import BASE, Fragment, Page
 from fastflow.ui.texts import Data, Texts
 
 _PAGE = 50
 _LOOK_SECONDS = 5.0
 _OPEN = "open"
+_FILTERS = ("pipeline", "event", "state")
 
 
 class AlertsPage:
@@ -62,7 +62,7 @@ def wanted_of(page: Page) -> AlertFilter:
 
 def _filters(page: Page) -> Html:
     t, given = page.t, page.query
-    is_filtered = any(given.get(name) for name in ("pipeline", "event", "state"))
+    is_filtered = any(given.get(name) for name in _FILTERS)
     return tag(
         "form",
         tag(
@@ -77,17 +77,14 @@ def _filters(page: Page) -> Html:
 
 
 def _table(page: Page, found: PageOf[AlertView]) -> Html:
-    t, given = page.t, page.query
-    kept = {name: given[name] for name in ("pipeline", "event", "state") if given.get(name)}
+    t = page.t
+    keeping = kept(page, _FILTERS)
     if not found.items:
-        if kept:
+        if keeping:
             return div(empty("search", t("alerts.none_fit")), cls="card")
         return div(empty("bell", t("alerts.none"), t("alerts.none_hint")), cls="card")
     rows = div(div([_row(page, each) for each in found.items], cls="rows flat wraps"), cls="card")
-    if found.next_cursor is None:
-        return rows
-    older = link(f"{BASE}/alerts?{urlencode({**kept, 'cursor': found.next_cursor})}", t("alerts.older"), cls="button")
-    return join(rows, div(span(), older, cls="pager"))
+    return join(rows, pager("/alerts", found.next_cursor, older=t("alerts.older"), keeping=keeping))
 
 
 def _row(page: Page, view: AlertView) -> Html:

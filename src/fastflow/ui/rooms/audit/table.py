@@ -15,6 +15,7 @@ from fastflow.ui.markup import Html, div, join, link, span, tag
 from fastflow.ui.parts import choice, empty, heading, when
 from fastflow.ui.rooms.audit.chain import Chain
 from fastflow.ui.rooms.audit.wanted import BETWEEN, FILTERS, PERIODS, instant, read_filter
+from fastflow.ui.shell.listing import head, kept, pager, table_card
 from fastflow.ui.shell.page import BASE, Fragment, Page
 from fastflow.ui.texts import Data, Texts
 
@@ -100,26 +101,18 @@ def _table(page: Page, found: EntriesOf[AuditEntry]) -> Html:
     t, given = page.t, page.query
     if not found.items:
         return div(empty("search", t("audit.none_fit")), cls="card")
-    kept = {name: given[name] for name in FILTERS if given.get(name)}
-    newest = f"{BASE}/audit?{urlencode(kept)}" if kept else f"{BASE}/audit"
-    older = f"{BASE}/audit?{urlencode({**kept, 'cursor': found.next_cursor})}" if found.next_cursor else None
-    head = [
-        tag("th", t("audit.action"), scope="col"),
-        tag("th", t("audit.at"), scope="col"),
-        tag("th", t("audit.actor"), scope="col"),
-        tag("th", t("audit.subject"), scope="col"),
-        tag("th", t("audit.detail"), scope="col", cls="wide-only"),
-        tag("th", t("audit.address"), scope="col", cls="wide-only"),
+    heads = [
+        head(t("audit.action")),
+        head(t("audit.at")),
+        head(t("audit.actor")),
+        head(t("audit.subject")),
+        head(t("audit.detail"), "wide-only"),
+        head(t("audit.address"), "wide-only"),
     ]
-    rows = [_row(t, entry) for entry in found.items]
-    table = tag("table", tag("thead", tag("tr", head)), tag("tbody", rows), cls="list stacks")
+    newest = t("audit.newest") if given.get("cursor") else None
     return join(
-        div(table, cls="card table-wrap"),
-        div(
-            link(newest, t("audit.newest"), cls="button") if given.get("cursor") else span(),
-            link(older, t("audit.older"), cls="button") if older else None,
-            cls="pager",
-        ),
+        table_card(heads, [_row(t, entry) for entry in found.items]),
+        pager("/audit", found.next_cursor, older=t("audit.older"), newest=newest, keeping=kept(page, FILTERS)),
     )
 
 

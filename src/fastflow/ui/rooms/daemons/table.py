@@ -1,14 +1,16 @@
 """The daemons: how each stands, how often it was restarted, and what is wrong with it."""
 
-from urllib.parse import quote, urlencode
+from functools import partial
+from urllib.parse import quote
 
 from fastflow.kernel.daemons.service import DaemonService, DaemonView
 from fastflow.kit.identity import Actor
 from fastflow.kit.pages import Page as PageOf
 from fastflow.ui.hints import as_told
-from fastflow.ui.markup import Html, div, join, link, span, tag
+from fastflow.ui.markup import Html, div, link, tag
 from fastflow.ui.parts import empty, heading, when
 from fastflow.ui.rooms.daemons.words import instances_told, state
+from fastflow.ui.shell.listing import Listing, head
 from fastflow.ui.shell.page import BASE, Fragment, Page
 from fastflow.ui.texts import Data, Texts
 
@@ -29,36 +31,28 @@ class DaemonTable:
     async def build(self, page: Page) -> None:
         """Put it on the page."""
         t = page.t
-        found = await page.ask(self._look, page, page.actor)
+        listing = Listing(
+            page,
+            "/daemons",
+            self._look,
+            heads=[
+                head(t("daemons.daemon")),
+                head(t("daemons.state")),
+                head(t("daemons.instances")),
+                head(t("daemons.restarts"), "right wide-only"),
+                head(t("daemons.trouble")),
+            ],
+            row=partial(_row, t),
+            none=empty("daemon", t("daemons.none"), t("daemons.none_hint")),
+            older=t("daemons.more"),
+            cls="last-whole",
+        )
+        await listing.read()
         Fragment(heading(t("daemons.title"), under=t("daemons.about")))
-        table = Fragment(_table(t, found))
+        listing.put(every=_LOOK_SECONDS)
 
-        async def refresh() -> None:
-            table.show(_table(t, await page.ask(self._look, page, await page.who())))
-
-        page.live(refresh, every=_LOOK_SECONDS)
-
-    def _look(self, page: Page, actor: Actor) -> PageOf[DaemonView]:
-        return self._daemons.list(actor=actor, cursor=page.query.get("cursor"), limit=_PAGE)
-
-
-def _table(t: Texts, found: PageOf[DaemonView]) -> Html:
-    if not found.items:
-        return div(empty("daemon", t("daemons.none"), t("daemons.none_hint")), cls="card")
-    head = [
-        tag("th", t("daemons.daemon"), scope="col"),
-        tag("th", t("daemons.state"), scope="col"),
-        tag("th", t("daemons.instances"), scope="col"),
-        tag("th", t("daemons.restarts"), scope="col", cls="right wide-only"),
-        tag("th", t("daemons.trouble"), scope="col"),
-    ]
-    rows = [_row(t, each) for each in found.items]
-    table = tag("table", tag("thead", tag("tr", head)), tag("tbody", rows), cls="list stacks last-whole")
-    card = div(table, cls="card table-wrap")
-    if found.next_cursor is None:
-        return card
-    more = f"{BASE}/daemons?{urlencode({'cursor': found.next_cursor})}"
-    return join(card, div(span(), link(more, t("daemons.more"), cls="button"), cls="pager"))
+    def _look(self, actor: Actor, cursor: str | None) -> PageOf[DaemonView]:
+        return self._daemons.list(actor=actor, cursor=cursor, limit=_PAGE)
 
 
 def _row(t: Texts, view: DaemonView) -> Html:

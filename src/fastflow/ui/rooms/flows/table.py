@@ -1,8 +1,5 @@
 """Flows and backfills, the latest first."""
 
-from collections.abc import Sequence
-from urllib.parse import urlencode
-
 from fastflow.kernel.flows.domain.flow import Counts, FlowStatus
 from fastflow.kernel.flows.ports import FlowFilter, FlowView
 from fastflow.kernel.flows.service import FlowService
@@ -11,6 +8,7 @@ from fastflow.kit.pages import Page as PageOf
 from fastflow.ui.markup import Html, div, join, link, span, tag
 from fastflow.ui.parts import choice, empty, heading, lasting, pill, short, when
 from fastflow.ui.rooms.flows.pieces import asked, flow_state, meter
+from fastflow.ui.shell.listing import head, kept, pager, table_card
 from fastflow.ui.shell.page import BASE, Fragment, Page
 from fastflow.ui.texts import Data, Phrase, Texts
 
@@ -79,25 +77,19 @@ def _table(page: Page, found: PageOf[FlowView]) -> Html:
         is_backfill = given.get("kind") == "backfill"
         hint = t("flows.none_backfills_hint" if is_backfill else "flows.none_hint")
         return div(empty("flow", t("flows.none_backfills" if is_backfill else "flows.none"), hint), cls="card")
-    kept = {name: given[name] for name in _FILTERS if given.get(name)}
-    older = urlencode({**kept, "cursor": found.next_cursor or ""})
-    newest = link(f"{BASE}/flows?{urlencode(kept)}", t("flows.newest"), cls="button") if given.get("cursor") else span()
-    more = link(f"{BASE}/flows?{older}", t("flows.older"), cls="button") if found.next_cursor else None
-    return join(div(_rows(t, found.items), cls="card table-wrap"), div(newest, more, cls="pager"))
-
-
-def _rows(t: Texts, views: Sequence[FlowView]) -> Html:
-    head = [
-        tag("th", t("flows.begins_with"), scope="col"),
-        tag("th", t("flows.state"), scope="col"),
-        tag("th", t("flows.progress"), scope="col"),
-        tag("th", t("flows.started_by"), scope="col", cls="wide-only"),
-        tag("th", t("flows.begun"), scope="col"),
-        tag("th", t("flows.duration"), scope="col", cls="right"),
-        tag("th", t("flows.id"), scope="col", cls="wide-only"),
+    heads = [
+        head(t("flows.begins_with")),
+        head(t("flows.state")),
+        head(t("flows.progress")),
+        head(t("flows.started_by"), "wide-only"),
+        head(t("flows.begun")),
+        head(t("flows.duration"), "right"),
+        head(t("flows.id"), "wide-only"),
     ]
-    return tag(
-        "table", tag("thead", tag("tr", head)), tag("tbody", [_row(t, view) for view in views]), cls="list stacks"
+    newest = t("flows.newest") if given.get("cursor") else None
+    return join(
+        table_card(heads, [_row(t, view) for view in found.items]),
+        pager("/flows", found.next_cursor, older=t("flows.older"), newest=newest, keeping=kept(page, _FILTERS)),
     )
 
 

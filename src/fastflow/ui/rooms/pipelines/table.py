@@ -15,6 +15,7 @@ from fastflow.kit.identity import Actor
 from fastflow.ui.markup import Child, Html, div, link, span, tag
 from fastflow.ui.parts import empty, heading, kind_of, pill, seconds, when
 from fastflow.ui.rooms.pipelines.manifest import States
+from fastflow.ui.shell.listing import head, table_card
 from fastflow.ui.shell.page import BASE, Fragment, Page
 from fastflow.ui.texts import Data, Texts
 
@@ -78,18 +79,15 @@ class PipelineTable:
 def _table(t: Texts, rows: Sequence[Row]) -> Html:
     if not rows:
         return div(empty("pipelines", t("pipelines.none"), t("pipelines.none_hint")), cls="card")
-    head = [
-        tag("th", t("pipelines.name"), scope="col"),
-        tag("th", t("pipelines.state"), scope="col"),
-        tag("th", t("pipelines.recent"), scope="col", cls="wide-only"),
-        tag("th", t("pipelines.success"), scope="col", cls="right wide-only"),
-        tag("th", t("pipelines.typical"), scope="col", cls="right wide-only"),
-        tag("th", t("pipelines.last"), scope="col"),
+    heads = [
+        head(t("pipelines.name")),
+        head(t("pipelines.state")),
+        head(t("pipelines.recent"), "wide-only"),
+        head(t("pipelines.success"), "right wide-only"),
+        head(t("pipelines.typical"), "right wide-only"),
+        head(t("pipelines.last")),
     ]
-    body = [_row(t, row) for row in rows]
-    return div(
-        tag("table", tag("thead", tag("tr", head)), tag("tbody", body), cls="list stacks"), cls="card table-wrap"
-    )
+    return table_card(heads, [_row(t, row) for row in rows])
 
 
 def _row(t: Texts, row: Row) -> Html:

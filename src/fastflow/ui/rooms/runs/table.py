@@ -7,7 +7,6 @@ as by duration, would make the database sort all that fit.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlencode
 
 from fastflow.kernel.executors.port import Reason
 from fastflow.kernel.flows.ports import Membership
@@ -24,6 +23,7 @@ from fastflow.ui.parts import choice, empty, heading, lasting, short, status, wh
 from fastflow.ui.rooms.runs.bulk import BulkRuns
 from fastflow.ui.rooms.runs.bulk_bar import BulkBar
 from fastflow.ui.rooms.runs.in_flows import find_flows, membership
+from fastflow.ui.shell.listing import address, head, kept, pager, table_card
 from fastflow.ui.shell.page import BASE, Fragment, Page
 from fastflow.ui.texts import Data, Phrase, Texts
 
@@ -35,6 +35,7 @@ _PERIODS = {
     "month": timedelta(days=30),
 }
 _FILTERS = ("pipeline", "state", "trigger", "period", "id", "group", "since", "until")
+_KEPT = (*_FILTERS, "order")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,9 +115,7 @@ def _instant(text: str | None) -> datetime | None:
 
 def _address(page: Page, **changed: str) -> str:
     """The address of this view with something changed; empty: left away."""
-    kept = {name: page.query[name] for name in (*_FILTERS, "order") if page.query.get(name)}
-    query = urlencode({name: value for name, value in {**kept, **changed}.items() if value})
-    return f"{BASE}/runs?{query}" if query else f"{BASE}/runs"
+    return address("/runs", {**kept(page, _KEPT), **changed})
 
 
 def offered_states(t: Texts) -> Sequence[tuple[str, Phrase]]:
@@ -172,15 +171,10 @@ def _table(page: Page, shown: _Found) -> Html:
         to_pipelines = link(f"{BASE}/pipelines", t("runs.to_pipelines"), cls="button")
         return div(empty("runs", t("runs.none"), t("runs.none_hint"), to_pipelines), cls="card")
     begin, beyond = ("oldest", "newer") if _is_oldest_first(page) else ("newest", "older")
+    newest = t(f"runs.{begin}") if given.get("cursor") else None
     return join(
-        div(_rows(page, shown), cls="card table-wrap"),
-        div(
-            link(_address(page), t(f"runs.{begin}"), cls="button") if given.get("cursor") else span(),
-            link(_address(page, cursor=found.next_cursor), t(f"runs.{beyond}"), cls="button")
-            if found.next_cursor
-            else None,
-            cls="pager",
-        ),
+        _rows(page, shown),
+        pager("/runs", found.next_cursor, older=t(f"runs.{beyond}"), newest=newest, keeping=kept(page, _KEPT)),
     )
 
 
@@ -190,21 +184,16 @@ def _rows(page: Page, shown: _Found) -> Html:
     everything = tag(
         "input", type="checkbox", name="every-run", aria_label=t("runs.pick_all"), title=t("runs.pick_all")
     )
-    head = [
-        tag("th", everything, scope="col", cls="pick"),
-        tag("th", t("runs.pipeline"), scope="col"),
-        tag("th", t("runs.state"), scope="col"),
-        tag("th", t("runs.started_by"), scope="col", cls="wide-only"),
+    heads = [
+        head(everything, "pick"),
+        head(t("runs.pipeline")),
+        head(t("runs.state")),
+        head(t("runs.started_by"), "wide-only"),
         _sorted_head(page),
-        tag("th", t("runs.duration"), scope="col", cls="right"),
-        tag("th", t("runs.id"), scope="col", cls="wide-only"),
+        head(t("runs.duration"), "right"),
+        head(t("runs.id"), "wide-only"),
     ]
-    return tag(
-        "table",
-        tag("thead", tag("tr", head)),
-        tag("tbody", [_row(t, run, shown.flows.get(run.id)) for run in shown.page.items]),
-        cls="list stacks picks",
-    )
+    return table_card(heads, [_row(t, run, shown.flows.get(run.id)) for run in shown.page.items], cls="picks")
 
 
 def _sorted_head(page: Page) -> Html:

@@ -1,8 +1,6 @@
 """The table of schedules: when each is due, how it stands, and what became of its last due time."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
 from nicegui import ui
 
@@ -17,6 +15,7 @@ from fastflow.ui.markup import Html, div, join, link, span, tag
 from fastflow.ui.parts import empty, heading, when
 from fastflow.ui.rooms.schedules.words import in_words, outcome, state
 from fastflow.ui.shell.controls import button, confirm, way
+from fastflow.ui.shell.listing import head, kept, pager, table_card
 from fastflow.ui.shell.page import BASE, Fragment, Page
 from fastflow.ui.texts import Data, Texts
 
@@ -129,22 +128,16 @@ def _table(page: Page, found: PageOf[ScheduleView]) -> Html:
         if given.get("pipeline"):
             return div(empty("search", t("schedules.none_fit")), cls="card")
         return div(empty("clock", t("schedules.none"), t("schedules.none_hint")), cls="card")
-    kept = {"pipeline": given["pipeline"]} if given.get("pipeline") else {}
-    following = urlencode({**kept, "cursor": found.next_cursor or ""})
-    more = link(f"{BASE}/schedules?{following}", t("schedules.more"), cls="button") if found.next_cursor else None
-    return join(div(_rows(t, found.items), cls="card table-wrap"), div(span(), more, cls="pager") if more else None)
-
-
-def _rows(t: Texts, views: Sequence[ScheduleView]) -> Html:
-    head = [
-        tag("th", t("schedules.schedule"), scope="col"),
-        tag("th", t("schedules.state"), scope="col"),
-        tag("th", t("schedules.when"), scope="col"),
-        tag("th", t("schedules.next"), scope="col"),
-        tag("th", t("schedules.last"), scope="col", cls="wide-only"),
+    heads = [
+        head(t("schedules.schedule")),
+        head(t("schedules.state")),
+        head(t("schedules.when")),
+        head(t("schedules.next")),
+        head(t("schedules.last"), "wide-only"),
     ]
-    return tag(
-        "table", tag("thead", tag("tr", head)), tag("tbody", [_row(t, view) for view in views]), cls="list stacks"
+    return join(
+        table_card(heads, [_row(t, view) for view in found.items]),
+        pager("/schedules", found.next_cursor, older=t("schedules.more"), keeping=kept(page, ["pipeline"])),
     )
 
 

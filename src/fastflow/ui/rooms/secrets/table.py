@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from fastflow.kernel.secrets.domain.records import Secret
 from fastflow.kernel.secrets.service import SecretService
@@ -13,6 +13,7 @@ from fastflow.ui.markup import Html, div, join, link, span, tag
 from fastflow.ui.parts import empty, heading, pill, when
 from fastflow.ui.rooms.secrets.readers import ReadBy, Readers
 from fastflow.ui.shell.controls import way
+from fastflow.ui.shell.listing import head, pager, table_card
 from fastflow.ui.shell.page import BASE, Fragment, Page
 from fastflow.ui.texts import Data, Texts
 
@@ -64,21 +65,16 @@ def _table(t: Texts, shown: _Shown) -> Html:
     missing = _missing(t, {key: by for key, by in shown.readers.items() if key not in known}) if is_all else None
     if not found.items:
         return join(missing, div(empty("key", t("secrets.none"), t("secrets.none_hint")), cls="card"))
-    head = [
-        tag("th", t("secrets.key"), scope="col"),
-        tag("th", t("secrets.kind"), scope="col"),
-        tag("th", t("secrets.allowed"), scope="col", cls="wide-only"),
-        tag("th", t("secrets.read_by"), scope="col", cls="wide-only"),
-        tag("th", t("secrets.version"), scope="col", cls="right"),
-        tag("th", t("secrets.changed"), scope="col"),
+    heads = [
+        head(t("secrets.key")),
+        head(t("secrets.kind")),
+        head(t("secrets.allowed"), "wide-only"),
+        head(t("secrets.read_by"), "wide-only"),
+        head(t("secrets.version"), "right"),
+        head(t("secrets.changed")),
     ]
     rows = [_row(t, secret, shown.readers.get(secret.key, ReadBy())) for secret in found.items]
-    more = urlencode({"cursor": found.next_cursor or ""})
-    return join(
-        missing,
-        div(tag("table", tag("thead", tag("tr", head)), tag("tbody", rows), cls="list stacks"), cls="card table-wrap"),
-        None if is_all else div(span(), link(f"{BASE}/secrets?{more}", t("secrets.more"), cls="button"), cls="pager"),
-    )
+    return join(missing, table_card(heads, rows), pager("/secrets", found.next_cursor, older=t("secrets.more")))
 
 
 def _missing(t: Texts, wanted: Mapping[str, ReadBy]) -> Html | None:

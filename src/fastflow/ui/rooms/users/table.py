@@ -2,19 +2,22 @@
 
 import secrets
 from collections.abc import Mapping
-from urllib.parse import quote, urlencode
+from functools import partial
+from urllib.parse import quote
 
 from nicegui import ui
 
 from fastflow.kernel.http.access import require_admin
 from fastflow.kernel.users.domain.accounts import User, parse_role
+from fastflow.kit.identity import Actor
 from fastflow.kit.pages import Page as UsersOf
 from fastflow.kit.secret_text import SecretText
-from fastflow.ui.markup import Html, div, join, link, tag
-from fastflow.ui.parts import heading, when
+from fastflow.ui.markup import Html, link, tag
+from fastflow.ui.parts import empty, heading, when
 from fastflow.ui.rooms.users.manifest import Access
 from fastflow.ui.rooms.users.rights import grants_in_line, role_choices, role_name, state
 from fastflow.ui.shell.controls import button
+from fastflow.ui.shell.listing import Listing, head
 from fastflow.ui.shell.page import BASE, Fragment, Page
 from fastflow.ui.shell.sheet import Sheet, show_once
 from fastflow.ui.texts import Data, Texts
@@ -37,21 +40,32 @@ class UserTable:
 
     async def build(self, page: Page) -> None:
         """Put it on the page."""
-        require_admin(page.actor)
         t = page.t
-        cursor = page.query.get("cursor")
-        found = await page.ask(self._access.users.list, cursor=cursor, limit=_PAGE)
+        listing = Listing(
+            page,
+            "/users",
+            self._look,
+            heads=[
+                head(t("users.name")),
+                head(t("users.role")),
+                head(t("users.grants"), "wide-only"),
+                head(t("users.state")),
+                head(t("users.since"), "wide-only"),
+            ],
+            row=partial(_row, t),
+            none=empty("users", t("users.title")),
+            older=t("users.more"),
+        )
+        await listing.read()
         with ui.element("div").classes("bar"):
             Fragment(heading(t("users.title")), cls="grow")
             with ui.element("div").classes("actions"):
                 button(page, t("users.create"), lambda: self._create(page), drawing="plus", cls="primary")
-        shown = Fragment(_table(t, found))
+        listing.put(kinds=(), every=_LOOK_SECONDS)
 
-        async def refresh() -> None:
-            await page.administrator()
-            shown.show(_table(t, await page.ask(self._access.users.list, cursor=cursor, limit=_PAGE)))
-
-        page.live(refresh, kinds=(), every=_LOOK_SECONDS)
+    def _look(self, actor: Actor, cursor: str | None) -> UsersOf[User]:
+        require_admin(actor)
+        return self._access.users.list(cursor=cursor, limit=_PAGE)
 
     async def _create(self, page: Page) -> None:
         t = page.t
@@ -75,21 +89,6 @@ class UserTable:
 def one_time_password() -> str:
     """A password that somebody is given, and replaces at the first login."""
     return secrets.token_urlsafe(_ONE_TIME_BYTES)
-
-
-def _table(t: Texts, found: UsersOf[User]) -> Html:
-    head = [
-        tag("th", t("users.name"), scope="col"),
-        tag("th", t("users.role"), scope="col"),
-        tag("th", t("users.grants"), scope="col", cls="wide-only"),
-        tag("th", t("users.state"), scope="col"),
-        tag("th", t("users.since"), scope="col", cls="wide-only"),
-    ]
-    older = f"{BASE}/users?{urlencode({'cursor': found.next_cursor})}" if found.next_cursor else None
-    rows = [_row(t, user) for user in found.items]
-    table = tag("table", tag("thead", tag("tr", head)), tag("tbody", rows), cls="list stacks")
-    more = div(tag("span"), link(older, t("users.more"), cls="button"), cls="pager") if older else None
-    return join(div(table, cls="card table-wrap"), more)
 
 
 def _row(t: Texts, user: User) -> Html:

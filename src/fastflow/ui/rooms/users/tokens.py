@@ -2,21 +2,21 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from urllib.parse import urlencode
 
 from nicegui import ui
 
 from fastflow.kernel.http.access import require_admin
 from fastflow.kernel.users.domain.accounts import Token, parse_role
 from fastflow.kit.clock import Clock
-from fastflow.kit.identity import Role
+from fastflow.kit.identity import Actor, Role
 from fastflow.kit.pages import Page as TokensOf
-from fastflow.ui.markup import Child, Html, div, join, link, span, tag
+from fastflow.ui.markup import Child, Html, div, span, tag
 from fastflow.ui.parts import empty, heading, pill, when
 from fastflow.ui.rooms.users.manifest import Access
 from fastflow.ui.rooms.users.rights import grants_in_line, role_choices, role_name
 from fastflow.ui.shell.controls import button, confirm
-from fastflow.ui.shell.page import BASE, Fragment, Page
+from fastflow.ui.shell.listing import Listing, head
+from fastflow.ui.shell.page import Fragment, Page
 from fastflow.ui.shell.sheet import Sheet, show_once
 from fastflow.ui.texts import Data, Texts
 
@@ -38,21 +38,27 @@ class TokenTable:
 
     async def build(self, page: Page) -> None:
         """Put it on the page."""
-        require_admin(page.actor)
         t, tokens = page.t, self._access.tokens
-        cursor = page.query.get("cursor")
-
-        async def look() -> Html:
-            found = await page.ask(tokens.list, cursor=cursor, limit=_PAGE)
-            return _table(t, found, self._access.clock)
-
-        async def refresh() -> None:
-            await page.administrator()
-            shown.show(await look())
+        listing = Listing(
+            page,
+            "/tokens",
+            self._look,
+            heads=[
+                head(t("tokens.name")),
+                head(t("users.role")),
+                head(t("tokens.scope"), "wide-only"),
+                head(t("tokens.used")),
+                head(t("tokens.expires")),
+                head(span(t("tokens.revoke"), cls="unseen")),
+            ],
+            row=lambda token: _row(t, token, self._access.clock),
+            none=empty("key", t("tokens.none"), t("tokens.about")),
+            older=t("users.more"),
+        )
 
         async def create() -> None:
             await self._create(page)
-            await refresh()
+            await listing.refresh()
 
         async def revoke(of: str) -> None:
             token_id, _, name = of.partition(" ")
@@ -65,15 +71,18 @@ class TokenTable:
                 await page.ask(tokens.delete, token_id, actor=await page.administrator())
                 self._access.forget()
                 page.tell(t("tokens.revoked", name=name))
-                await refresh()
+                await listing.refresh()
 
+        await listing.read()
         with ui.element("div").classes("bar"):
             Fragment(heading(t("tokens.title"), under=t("tokens.about")), cls="grow")
             with ui.element("div").classes("actions"):
                 button(page, t("tokens.create"), create, drawing="plus", cls="primary")
-        shown = Fragment(await look())
-        shown.on_press(page, {"revoke": revoke})
-        page.live(refresh, kinds=(), every=_LOOK_SECONDS)
+        listing.put(kinds=(), every=_LOOK_SECONDS).on_press(page, {"revoke": revoke})
+
+    def _look(self, actor: Actor, cursor: str | None) -> TokensOf[Token]:
+        require_admin(actor)
+        return self._access.tokens.list(cursor=cursor, limit=_PAGE)
 
     async def _create(self, page: Page) -> None:
         t = page.t
@@ -99,24 +108,6 @@ class TokenTable:
         made = await sheet.ask(make, yes=t("users.create_do"), no=t("shell.cancel"))
         if made is not None:
             await show_once(page, t("tokens.made", name=made[0].name), t("tokens.once_about"), made[1])
-
-
-def _table(t: Texts, found: TokensOf[Token], clock: Clock) -> Html:
-    if not found.items:
-        return div(empty("key", t("tokens.none"), t("tokens.about")), cls="card")
-    head = [
-        tag("th", t("tokens.name"), scope="col"),
-        tag("th", t("users.role"), scope="col"),
-        tag("th", t("tokens.scope"), scope="col", cls="wide-only"),
-        tag("th", t("tokens.used"), scope="col"),
-        tag("th", t("tokens.expires"), scope="col"),
-        tag("th", span(t("tokens.revoke"), cls="unseen"), scope="col"),
-    ]
-    older = f"{BASE}/tokens?{urlencode({'cursor': found.next_cursor})}" if found.next_cursor else None
-    rows = [_row(t, token, clock) for token in found.items]
-    table = tag("table", tag("thead", tag("tr", head)), tag("tbody", rows), cls="list stacks")
-    more = div(span(), link(older, t("users.more"), cls="button"), cls="pager") if older else None
-    return join(div(table, cls="card table-wrap"), more)
 
 
 def _row(t: Texts, token: Token, clock: Clock) -> Html:

@@ -1,6 +1,7 @@
 """The webhooks of a pipeline: how each is signed, how often it was called, and what was refused."""
 
-from urllib.parse import quote, urlencode
+from functools import partial
+from urllib.parse import quote
 
 from nicegui import ui
 
@@ -8,9 +9,10 @@ from fastflow.kernel.webhooks.domain.webhook import Webhook
 from fastflow.kernel.webhooks.service import WebhookService
 from fastflow.kit.identity import Actor, Role
 from fastflow.kit.pages import Page as PageOf
-from fastflow.ui.markup import Html, div, join, link, span, tag
+from fastflow.ui.markup import Html, div, link, span, tag
 from fastflow.ui.parts import empty, heading, pill, when
 from fastflow.ui.shell.controls import way
+from fastflow.ui.shell.listing import Listing, head
 from fastflow.ui.shell.page import BASE, Fragment, Page
 from fastflow.ui.texts import Data, Phrase, Texts
 
@@ -31,22 +33,31 @@ class WebhookTable:
     async def build(self, page: Page) -> None:
         """Put it on the page."""
         t, name = page.t, page.params["name"]
-        found = await page.ask(self._look, page, page.actor)
+        listing = Listing(
+            page,
+            below(name),
+            partial(self._look, name),
+            heads=[
+                head(t("webhooks.webhook")),
+                head(t("webhooks.state")),
+                head(t("webhooks.scheme"), "wide-only"),
+                head(t("webhooks.calls")),
+                head(t("webhooks.last_call")),
+            ],
+            row=partial(_row, t, name),
+            none=empty("link", t("webhooks.none"), t("webhooks.none_hint")),
+            older=t("webhooks.more"),
+        )
+        await listing.read()
         ui.page_title(f"{t('webhooks.title')} · {name} · Fast-Flow")
-        may = page.may(Role.OPERATOR, name)
-        new = way(page, f"{below(name)}/-/new", t("webhooks.new"), drawing="plus", may=may)
+        new = way(page, f"{below(name)}/-/new", t("webhooks.new"), drawing="plus", may=page.may(Role.OPERATOR, name))
         with ui.element("div").classes("bar"):
             Fragment(heading(t("webhooks.title"), trail=trail(t, name), under=t("webhooks.about")), cls="grow")
             Fragment(div(new, cls="actions"))
-        table = Fragment(_table(t, name, found))
+        listing.put(kinds=(), every=_LOOK_SECONDS)
 
-        async def refresh() -> None:
-            table.show(_table(t, name, await page.ask(self._look, page, await page.who())))
-
-        page.live(refresh, kinds=(), every=_LOOK_SECONDS)
-
-    def _look(self, page: Page, actor: Actor) -> PageOf[Webhook]:
-        return self._webhooks.list(page.params["name"], actor=actor, cursor=page.query.get("cursor"), limit=_PAGE)
+    def _look(self, pipeline_name: str, actor: Actor, cursor: str | None) -> PageOf[Webhook]:
+        return self._webhooks.list(pipeline_name, actor=actor, cursor=cursor, limit=_PAGE)
 
 
 def below(pipeline_name: str) -> str:
@@ -67,25 +78,6 @@ def trail(t: Texts, pipeline_name: str, *, is_deep: bool = False) -> list[tuple[
 def state(t: Texts, webhook: Webhook) -> Html:
     """Whether it takes calls."""
     return pill("good", t("webhooks.is_on")) if webhook.is_enabled else pill("still", t("webhooks.is_off"))
-
-
-def _table(t: Texts, name: str, found: PageOf[Webhook]) -> Html:
-    if not found.items:
-        return div(empty("link", t("webhooks.none"), t("webhooks.none_hint")), cls="card")
-    head = [
-        tag("th", t("webhooks.webhook"), scope="col"),
-        tag("th", t("webhooks.state"), scope="col"),
-        tag("th", t("webhooks.scheme"), scope="col", cls="wide-only"),
-        tag("th", t("webhooks.calls"), scope="col"),
-        tag("th", t("webhooks.last_call"), scope="col"),
-    ]
-    rows = [_row(t, name, each) for each in found.items]
-    table = tag("table", tag("thead", tag("tr", head)), tag("tbody", rows), cls="list stacks")
-    card = div(table, cls="card table-wrap")
-    if found.next_cursor is None:
-        return card
-    more = f"{BASE}{below(name)}?{urlencode({'cursor': found.next_cursor})}"
-    return join(card, div(span(), link(more, t("webhooks.more"), cls="button"), cls="pager"))
 
 
 def _row(t: Texts, name: str, webhook: Webhook) -> Html:
