@@ -119,6 +119,10 @@ def test_web_when_somebody_may_only_look_then_the_server_refuses_what_the_page_d
     status, _ = started.call("POST", "/users", {"name": "vera", "password": "a-first-password", "role": "viewer"})
     assert status == 201
     vera = Visitor(browser, started.url, language="de-DE")
+    vera.log_in("vera", "another-password", at="/pipelines/waits")
+    expect(vera.page.locator(".form-error")).to_have_text(
+        "Name oder Passwort ist falsch. Prüfen Sie Name und Passwort; ein Administrator kann ein neues setzen."
+    )
     vera.log_in("vera", "a-first-password", at="/pipelines/waits")
     vera.choose_password("a-first-password", PASSWORD)
     page = vera.page

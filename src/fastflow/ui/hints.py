@@ -9,6 +9,7 @@ Everything a service says to people goes onto a page through `as_told`.
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
+from html import unescape
 from typing import TypeAlias
 
 from fastflow.kit.errors import FastFlowError
@@ -65,6 +66,7 @@ Told: TypeAlias = "Data | Phrase | Html"
 
 _OPERATION = re.compile(r"`(?P<operation>(?:GET|POST|PUT|PATCH|DELETE) /[^`\s]*)`")
 _AFTER_SENTENCE = re.compile(r"(?<=[.;])\s+")
+_MARK = re.compile(r"<[^>]*>")
 _PHRASE = re.compile(r"\{(\w+\.\w+)\}")
 _PATTERNS = [
     (re.compile("[^/]+".join(re.escape(part) for part in re.split(r"\{\w+\}", operation))), place)
@@ -99,6 +101,11 @@ def problem_as_told(t: Texts, error: FastFlowError) -> Told:
         return told
     meaning = sentences.codes.get(error.code)
     return told if meaning is None else join(Data(f"{meaning}: "), told)
+
+
+def plain(told: Told) -> str:
+    """What was told, without marks: for what shows text alone."""
+    return unescape(_MARK.sub("", told)) if isinstance(told, Html) else str(told)
 
 
 def _placed(t: Texts, text: str) -> str:

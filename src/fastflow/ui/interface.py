@@ -17,12 +17,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastflow.kernel.http.access import Authenticate
 from fastflow.kernel.http.page_figures import PageFigures
+from fastflow.kernel.http.problems import MEDIA_TYPE
 from fastflow.kit.errors import FastFlowError, Unavailable
 from fastflow.ui.finding import find
 from fastflow.ui.gate import ACTOR, POLICY, Gate, is_own_path
+from fastflow.ui.hints import as_told, plain, problem_as_told
 from fastflow.ui.live import Hub, Listen
 from fastflow.ui.login import login_page, refusal_page
 from fastflow.ui.manifest import BASE, Manifest
+from fastflow.ui.refusals import TOLD
 from fastflow.ui.texts import Catalogue, choose_language
 
 LANGUAGE_COOKIE = "fastflow_language"
@@ -30,6 +33,7 @@ STATIC = Path(__file__).parent / "static"
 _MOST_WANTED = 200
 """Letters; nobody types more into the palette."""
 _SHELL_TEXTS = Path(__file__).parent / "shell" / "texts.toml"
+_NOT_KEPT = {"Cache-Control": "no-store"}
 _FOR_A_YEAR = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 
 
@@ -108,7 +112,7 @@ class Interface:
         texts = self.catalogue.texts(language_of(request))
         wanted = request.query_params.get("q", "")[:_MOST_WANTED]
         groups = find(self._manifests, texts, request.scope[ACTOR], wanted)
-        return JSONResponse({"groups": groups}, headers={"Cache-Control": "no-store"})
+        return JSONResponse({"groups": groups}, headers=_NOT_KEPT)
 
     def _login(self, request: Request, *, is_password: bool) -> Response:
         to = request.query_params.get("to", "")
@@ -124,12 +128,14 @@ class Interface:
         )
 
     def refusal(self, request: Request, problem: Mapping[str, Any]) -> Response:
-        """The page that a browser shows in place of a problem."""
+        """The page that a browser shows in place of a problem, or the problem in the words of the page that asks for it."""
+        t = self.catalogue.texts(language_of(request))
         error = FastFlowError(str(problem["detail"]), code=str(problem["code"]), hint=str(problem["hint"]))
+        if TOLD in request.headers:
+            told = {"detail": plain(problem_as_told(t, error)), "hint": plain(as_told(t, error.hint))}
+            return JSONResponse({**problem, **told}, media_type=MEDIA_TYPE, headers=_NOT_KEPT)
         is_login = not request.url.path.startswith(f"{BASE}/")
-        page = refusal_page(
-            self.catalogue.texts(language_of(request)), base=BASE, version=self.version, error=error, is_login=is_login
-        )
+        page = refusal_page(t, base=BASE, version=self.version, error=error, is_login=is_login)
         page.headers["Content-Security-Policy"] = POLICY
         return page
 

@@ -1,7 +1,8 @@
 """What a browser shows when it was sent somewhere and something went wrong: a page, in place of the API's problem.
 
 Only navigations to addresses of the interface and of logins are answered so, and only when the browser asks for HTML: whoever
-calls the API gets `application/problem+json` as everywhere.
+calls the API gets `application/problem+json` as everywhere. The page of the login calls the API itself; it says so in a header
+(`TOLD`), and gets the problem in its reader's language.
 """
 
 import json
@@ -17,6 +18,8 @@ from fastflow.kernel.http.problems import MEDIA_TYPE
 
 MakePage = Callable[[Request, Mapping[str, Any]], Response]
 """Makes the page out of the request and the problem."""
+TOLD = "X-Fastflow-Told"
+"""Sent by our own pages that show what the API says to them."""
 _OF_THE_PROBLEM = ("content-type", "content-length", "content-security-policy")
 
 
@@ -36,7 +39,7 @@ class Refusals:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or one connection."""
-        if scope["type"] != "http" or not self._is_navigation(scope):
+        if scope["type"] != "http" or not (TOLD in Headers(scope=scope) or self._is_navigation(scope)):
             await self._app(scope, receive, send)
             return
         start: Message | None = None

@@ -8,7 +8,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from fastflow.kernel.http.problems import problem_response
-from fastflow.ui.refusals import Refusals
+from fastflow.ui.refusals import TOLD, Refusals
 
 HTML = {"Accept": "text/html,application/xhtml+xml;q=0.9", "Sec-Fetch-Mode": "navigate"}
 
@@ -55,6 +55,11 @@ async def test_others_when_they_are_refused_then_they_get_the_problem(
     answer = await get(path, headers, method)
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["detail"] == "It <does> not."
+
+
+async def test_page_when_it_asks_for_its_own_words_then_whatever_it_called_is_told_by_it() -> None:
+    answer = await get("/auth/login", {"Accept": "*/*", TOLD: "1"}, "POST")
+    assert (answer.status_code, answer.text, answer.headers["retry-after"]) == (403, "page of forbidden", "7")
 
 
 async def test_browser_when_it_is_answered_then_nothing_is_changed() -> None:

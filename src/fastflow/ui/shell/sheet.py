@@ -6,9 +6,11 @@ from typing import Any, TypeVar
 from nicegui import ui
 
 from fastflow.kit.errors import InvalidInput
+from fastflow.ui.hints import as_told
 from fastflow.ui.icons import icon
 from fastflow.ui.markup import Html, div, tag
 from fastflow.ui.shell.controls import button
+from fastflow.ui.shell.forms import nearest
 from fastflow.ui.shell.page import Fragment, Page
 from fastflow.ui.texts import Data, Phrase
 
@@ -88,8 +90,9 @@ class Sheet:
 
     def _tell(self, error: InvalidInput) -> None:
         for place, problem in error.fields.items():
-            if place in self._wrong:
-                self._wrong[place].show(div(Data(problem), cls="wrong", role="alert"))
+            name = nearest(place, self._wrong)
+            if name in self._wrong:
+                self._wrong[name].show(div(as_told(self._page.t, problem), cls="wrong", role="alert"))
 
 
 async def show_once(page: Page, title: Phrase, about: Phrase, secret: str) -> None:

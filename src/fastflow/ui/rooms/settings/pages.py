@@ -43,7 +43,7 @@ class SettingsPage:
 def _file_note(t: Texts, settings: Sequence[Setting], problem: str) -> Html | None:
     """That `.env` was changed since the start, or would not do any more."""
     if problem:
-        said = span(tag("strong", t("settings.file_wrong")), Data(" "), Data(problem))
+        said = span(tag("strong", t("settings.file_wrong")), Data(" "), as_told(t, problem))
         return div(icon("alert"), said, cls="note bad", role="alert")
     later = [setting.name for setting in settings if setting.later is not None]
     if not later:
