@@ -142,3 +142,53 @@ def test_schedules_when_the_runner_is_killed_then_every_second_has_one_row_and_t
     assert served.call("PATCH", f"/scheduler/jobs/{often['id']}", {"priority": 3})[1]["code"] == "schedule_declared"
     (folder / "pipeline.toml").write_text("")
     until(lambda: declared() == [])
+
+
+def test_schedule_when_some_of_it_is_set_then_all_else_stays_and_what_is_wrong_changes_nothing(served: Served) -> None:
+    served.add("tell", TELL)
+
+    def ask(*words: str) -> dict[str, Any]:
+        done = served.cli("schedules", *words, "--json")
+        assert done.returncode == 0, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    zone = ("--timezone", "Europe/Berlin")
+    made = ask(
+        "add",
+        "tell",
+        "--cron",
+        "30 2 * * *",
+        *zone,
+        "--name",
+        "mine",
+        "-p",
+        "CITY=Ulm",
+        "-p",
+        "DAY=1",
+        "--jitter",
+        "1m",
+    )
+    after = ask("set", "mine", "--cron", "0 3 * * *", "-p", "CITY=Bonn", "--end", "2030-01-01", "--overlap", "skip")
+    changed = {name for name in made if made[name] != after[name]}
+    assert (
+        changed == {"expression", "params", "end_at", "overlap", "next_due_at", "next_fire_at", "updated_at"} & changed
+    )
+    assert {"expression", "params", "end_at", "overlap", "next_due_at"} <= changed
+    assert (after["params"], after["end_at"]) == ({"CITY": "Bonn", "DAY": "1"}, "2029-12-31T23:00:00Z")
+    after = ask("set", "tell/mine", "--every", "5m", "--end", "none", "--catch-up-window", "unlimited")
+    assert (after["trigger"], after["expression"], after["end_at"], after["catch_up_window"]) == (
+        "interval", "5m", None, None,
+    )  # fmt: skip
+
+    for words, told in (
+        ((), "It is not said what to change."),
+        (("--cron", "30 25 * * *"), "--cron: "),
+        (("--cron", "* * * * *", "--every", "5m"), "one of --cron, --every and --at"),
+        (("--start", "someday"), "--start 'someday' is no instant."),
+        (("--start", "2031-01-01", "--end", "2030-01-01"), "--end: "),
+        (("--timezone", "Mars/Olympus"), "Mars/Olympus"),
+    ):
+        done = served.cli("schedules", "set", "mine", *words)
+        assert done.returncode != 0 and told in done.stderr, done.stderr
+    assert ask("show", "mine") == after

@@ -153,6 +153,70 @@ def show_schedule(ctx: typer.Context, schedule: Ref, as_json: AsJson = False) ->
     print_json(found) if as_json else print_schedule(found, ahead)
 
 
+@app.command("set")
+def set_schedule(
+    ctx: typer.Context,
+    schedule: Ref,
+    cron: Cron = None,
+    every: Every = None,
+    at: At = None,
+    timezone: Annotated[str | None, typer.Option(help="IANA time zone, such as Europe/Berlin.")] = None,
+    name: Annotated[str | None, typer.Option(help="What to call it.")] = None,
+    params: Annotated[
+        list[str] | None,
+        typer.Option("--param", "-p", metavar="KEY=VALUE", help="A parameter of every run; the others stay."),
+    ] = None,
+    json_params: Annotated[
+        str | None, typer.Option(metavar="JSON", help="All parameters anew, as a JSON object.")
+    ] = None,
+    start: Annotated[str | None, typer.Option(metavar="INSTANT", help="No due time before; `none`: no bound.")] = None,
+    end: Annotated[
+        str | None, typer.Option(metavar="INSTANT", help="No due time at or after it; `none`: no bound.")
+    ] = None,
+    jitter: Annotated[str | None, typer.Option(metavar="DURATION", help="Put each start off by up to so long.")] = None,
+    overlap: Annotated[
+        str | None, typer.Option(help="While an earlier run of it is not over: queue, skip or cancel-old.")
+    ] = None,
+    missed: Annotated[str | None, typer.Option(help="Missed due times to make up for: all, last or none.")] = None,
+    catch_up_window: Annotated[
+        str | None, typer.Option(metavar="DURATION", help="Make up for nothing older; `unlimited`: whatever its age.")
+    ] = None,
+    priority: Annotated[int | None, typer.Option(help="Of every run; higher goes first.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change what is given of a schedule; all else stays as it is."""
+    from fastflow.cli.client import part
+    from fastflow.cli.schedule_changes import params_with, read_changes
+    from fastflow.cli.schedule_refs import find_schedule, naming_options
+    from fastflow.cli.schedule_tables import print_schedule
+
+    trigger = _trigger(cron, every, at) if any(text is not None for text in (cron, every, at)) else None
+    given = {
+        "name": name, "timezone": timezone, "start": start, "end": end, "jitter": jitter, "overlap": overlap,
+        "missed": missed, "catch_up_window": catch_up_window, "priority": priority,
+    }  # fmt: skip
+    with open_api(ctx) as api:
+        found = find_schedule(api, schedule)
+        changes = {**(trigger or {}), **read_changes(given, found["timezone"])}
+        if params or json_params is not None:
+            changes["params"] = params_with(api, found, params or (), json_params)
+        with naming_options(expression=_option_of(trigger), start_at="--start", end_at="--end"):
+            after = api.patch(f"/scheduler/jobs/{part(found['id'])}", changes) if changes else None
+        if after is None:
+            raise _nothing_to_set()
+        ahead = [] if as_json else api.get(f"/scheduler/jobs/{part(found['id'])}/next", count=3)["items"]
+    print_json(after) if as_json else print_schedule(after, ahead)
+
+
+def _nothing_to_set() -> Exception:
+    from fastflow.cli.errors import WrongUsage
+
+    return WrongUsage(
+        "It is not said what to change.",
+        hint='Give at least one option, such as --cron "30 2 * * *" or --overlap skip; `pause` and `resume` switch it.',
+    )
+
+
 @app.command("pause")
 def pause(
     ctx: typer.Context,
