@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fastflow.cli import churn_experiments
+from fastflow.cli import churn_experiments, churn_outbox
 from fastflow.cli.access import AsJson, open_api
 from fastflow.cli.asking import Yes, confirm
 from fastflow.cli.output import local_time, print_fields, print_json, print_table
@@ -19,6 +19,7 @@ app = typer.Typer(help="The churn workbench.", no_args_is_help=True)
 database_app = typer.Typer(help="Its database: snapshots, export, import.", no_args_is_help=True)
 app.add_typer(database_app, name="db")
 app.add_typer(churn_experiments.app, name="experiments")
+app.add_typer(churn_outbox.app, name="outbox")
 
 
 @app.command("paths")

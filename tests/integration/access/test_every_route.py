@@ -219,6 +219,9 @@ RULES: Mapping[str, Rule] = {
     "PUT /experiments/{experiment_id}": Rule(role=Role.OPERATOR, on="all", body=_EXPERIMENT),
     "DELETE /experiments/{experiment_id}": CHURN_OPERATE,
     "POST /experiments/{experiment_id}/reset": CHURN_OPERATE,
+    "POST /experiments/{experiment_id}/outbox": CHURN_OPERATE,
+    "GET /outbox/bundles": CHURN_READ,
+    "POST /outbox/bundles/{domain}/{experiment_id}/import": CHURN_OPERATE,
 }
 
 _ROLES = (Role.VIEWER, Role.OPERATOR, Role.ADMIN)
@@ -295,6 +298,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         "{key}": "MINE",
         "{revision}": "77",
         "{experiment_id}": "77",
+        "{domain}": "cox",
         "{sync_id}": "01980000-0000-7000-8000-000000000000",
         "{repository}": "none",
         "{session_id}": "01980000-0000-7000-8000-000000000000",

@@ -99,3 +99,38 @@ class DefaultsUnreadable(Unavailable):
 
     default_code = "churn_defaults_unreadable"
     default_hint = "Correct the file that UI_SETTINGS_PATH names, or remove it."
+
+
+class NothingToExport(Conflict):
+    """The experiment has no results yet."""
+
+    default_code = "churn_nothing_to_export"
+    default_hint = "Run a pipeline of the experiment first."
+
+
+class BundleNotFound(NotFound):
+    """There is no such bundle in the outbox."""
+
+    default_code = "churn_bundle_not_found"
+    default_hint = "`fastflow churn outbox list` lists those that are there."
+
+
+class BundleDamaged(InvalidInput):
+    """A bundle is not as it was written; nothing was changed."""
+
+    default_code = "churn_bundle_damaged"
+    default_hint = "Put the bundle into the outbox once more, as it was written, or export the experiment anew."
+
+
+class BundleOfAnother(Conflict):
+    """A bundle's experiment is not the one of that number here."""
+
+    default_code = "churn_bundle_of_another"
+    default_hint = "Import it where its experiment is, or define the experiment here as the bundle's manifest says."
+
+
+class OutboxUnwritable(Unavailable):
+    """The outbox's folder or disk does not take what has to be written."""
+
+    default_code = "churn_outbox_unwritable"
+    default_hint = "Free space, or make the folder of OUTBOX_ROOT writable for the server's user; then try again."

@@ -5,12 +5,14 @@ from pathlib import Path
 
 from fastflow.apps.churn.domain.paths import Paths
 from fastflow.apps.churn.infra.audit import AuditedChanges
+from fastflow.apps.churn.infra.bundles import DiskBundles
 from fastflow.apps.churn.infra.defaults import DefaultsFile
 from fastflow.apps.churn.infra.lock import DatabaseLock
 from fastflow.apps.churn.infra.outbox import DiskOutbox
 from fastflow.apps.churn.infra.store import JsonStore
 from fastflow.apps.churn.service.database import ChurnDatabase
 from fastflow.apps.churn.service.experiments import Experiments
+from fastflow.apps.churn.service.outbox import ExperimentBundles
 from fastflow.kernel.api import Workbench
 from fastflow.kernel.db.engine import Database
 from fastflow.kit.clock import Clock
@@ -25,11 +27,13 @@ class ChurnRoom:
     Attributes:
         database: the churn database as a whole.
         experiments: what is computed.
+        bundles: what of it is in the outbox.
         store: what the services keep things in.
     """
 
     database: ChurnDatabase
     experiments: Experiments
+    bundles: ExperimentBundles
     store: JsonStore
 
 
@@ -43,15 +47,17 @@ def build_churn(database: Database, *, paths: Paths, host: str, clock: Clock) ->
         clock: tells the time.
     """
     path = Path(paths.database.path)
+    audited = AuditedChanges(database, clock)
     store = JsonStore(
         path,
         lock=DatabaseLock(path.with_suffix(".lock"), host=host, clock=clock),
-        audited=AuditedChanges(database, clock),
+        audited=audited,
         clock=clock,
     )
     outbox = DiskOutbox(Path(paths.outbox.path))
     return ChurnRoom(
         database=ChurnDatabase(store, outbox, paths, path.parent),
         experiments=Experiments(store, DefaultsFile(Path(paths.ui_settings.path)), clock),
+        bundles=ExperimentBundles(store, DiskBundles(Path(paths.outbox.path)), audited, clock),
         store=store,
     )

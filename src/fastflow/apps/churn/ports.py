@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from fastflow.apps.churn.domain.bundle import BundleError, Manifest
 from fastflow.apps.churn.domain.document import Document
 from fastflow.kit.identity import Actor
 
@@ -94,6 +95,61 @@ class Outbox(Protocol):
 
     def describe(self) -> OutboxState:
         """What there is to say of it."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parcel:
+    """What is to become a bundle.
+
+    Attributes:
+        domain: of the bundle.
+        experiment: its row.
+        tables: names of those whose rows go along.
+        at: now, ISO 8601 UTC.
+    """
+
+    domain: str
+    experiment: Mapping[str, Any]
+    tables: Sequence[str]
+    at: str
+
+
+FindSegment = Callable[[str], Path]
+"""The file of a segment by its hash, as `ChurnStore.segment`."""
+Records = Mapping[str, Sequence[Mapping[str, Any]]]
+"""Table -> rows."""
+
+
+class Bundles(Protocol):
+    """Bundles in the outbox. One is whole or not there."""
+
+    def write(self, parcel: Parcel, document: Document, segment: FindSegment) -> Manifest:
+        """Write a bundle, in the place of an earlier one.
+
+        Raises:
+            OutboxUnwritable, DatabaseDamaged: an earlier one stays.
+        """
+        ...
+
+    def list(self) -> Sequence[Manifest | BundleError]:
+        """Manifests of all bundles; of one that has none that can be read, why."""
+        ...
+
+    def read(self, domain: str, experiment_id: int) -> Manifest:
+        """The manifest of a bundle.
+
+        Raises:
+            BundleNotFound, BundleDamaged.
+        """
+        ...
+
+    def opened(self, manifest: Manifest, staging: Path) -> AbstractContextManager[Records]:
+        """The rows of its records; its segments are copied into `staging`, each as `SHA256.parquet`.
+
+        Raises:
+            BundleDamaged: a file is missing or was changed; named.
+        """
         ...
 
 

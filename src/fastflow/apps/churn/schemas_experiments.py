@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.config import JsonDict
 
+from fastflow.apps.churn.domain.bundle import BundleError, Manifest
 from fastflow.apps.churn.domain.experiment import LONGEST_NAME, MOST_FILES, Experiment
 from fastflow.apps.churn.domain.hyperparameters import FEATURE_SETS, MODEL_TYPES, SETTING_NAMES
 from fastflow.apps.churn.domain.month import FIRST_YEAR, LAST_YEAR
@@ -127,3 +128,40 @@ class ResetOut(BaseModel):
 
     experiment: ExperimentOut
     removed: RemovalOut
+
+
+class BundleOut(BaseModel):
+    """A bundle in the outbox."""
+
+    domain: str | None = Field(description="churn, cox or counterfactuals; null when it cannot be read.")
+    experiment_id: int | None
+    experiment_name: str | None
+    exported_at: str | None
+    rows: dict[str, int] = Field(description="Table -> rows.")
+    file_count: int
+    size: int = Field(description="Of the files, in bytes.")
+    problem: str = Field(description="Why it cannot be read; '' when it can.")
+
+    @classmethod
+    def of(cls, bundle: Manifest | BundleError) -> "BundleOut":
+        """The bundle as the API shows it."""
+        if isinstance(bundle, BundleError):
+            none: dict[str, Any] = dict.fromkeys(("domain", "experiment_id", "experiment_name", "exported_at"))
+            return cls(**none, rows={}, file_count=0, size=0, problem=str(bundle))
+        return cls(
+            domain=bundle.domain,
+            experiment_id=bundle.experiment_id,
+            experiment_name=str(bundle.experiment.get("experiment_name", "")),
+            exported_at=bundle.exported_at,
+            rows=dict(bundle.rows),
+            file_count=len(bundle.files),
+            size=sum(file.size for file in bundle.files),
+            problem="",
+        )
+
+
+class BundlesOut(BaseModel):
+    """Bundles, by domain and experiment."""
+
+    items: list[BundleOut]
+    next_cursor: str | None = None

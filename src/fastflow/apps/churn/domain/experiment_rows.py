@@ -65,6 +65,16 @@ def without_results(document: Document, experiment_id: int) -> Document:
     return _kept(document, experiment_id, but=(EXPERIMENTS,))
 
 
+def without_rows(document: Document, experiment_id: int, tables: Sequence[str]) -> Document:
+    """The document without the experiment's rows in these tables."""
+    return replace(
+        document,
+        tables={
+            name: _without(table, experiment_id) if name in tables else table for name, table in document.tables.items()
+        },
+    )
+
+
 def rows_of(document: Document, experiment_id: int) -> Mapping[str, int]:
     """Table -> how many of its rows hang on the experiment; tables with none are left away."""
     counted = {

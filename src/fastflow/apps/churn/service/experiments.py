@@ -231,7 +231,7 @@ class Experiments:
             return without_results(document, experiment_id), _moved(present, CREATED, self._now(), "")
 
         if dry_run:
-            _, experiment = changed(self._store.read(), self._free(self._store.read(), experiment_id))
+            _, experiment = changed(self._store.read(), free_experiment(self._store.read(), experiment_id))
         else:
             experiment = self._changed(experiment_id, "reset", changed, actor=actor)
         return experiment, Removal(experiment_id=experiment_id, rows=lost[-1], dry_run=dry_run)
@@ -251,12 +251,12 @@ class Experiments:
         actor.require_pipeline(GUARDED_BY, Role.OPERATOR)
         if dry_run:
             document = self._store.read()
-            self._free(document, experiment_id)
+            free_experiment(document, experiment_id)
             return Removal(experiment_id=experiment_id, rows=rows_of(document, experiment_id), dry_run=True)
         lost: list[Mapping[str, int]] = []
 
         def edit(document: Document) -> tuple[Document, Note]:
-            present = self._free(document, experiment_id)
+            present = free_experiment(document, experiment_id)
             results = results_of(document, experiment_id)
             if results and not cascade:
                 raise ExperimentHasResults(
@@ -313,23 +313,13 @@ class Experiments:
         made: list[Experiment] = []
 
         def edit(document: Document) -> tuple[Document, Note]:
-            present = _found(document, experiment_id) if while_processing else self._free(document, experiment_id)
+            present = _found(document, experiment_id) if while_processing else free_experiment(document, experiment_id)
             after, experiment = change(document, present)
             made.append(experiment)
             return with_experiment(after, experiment), _note(actor, action, experiment)
 
         self._store.change(edit)
         return made[-1]
-
-    @staticmethod
-    def _free(document: Document, experiment_id: int) -> Experiment:
-        """The experiment, which no run computes."""
-        found = _found(document, experiment_id)
-        if found.status == PROCESSING:
-            raise ExperimentProcessing(
-                f"A run computes the experiment {experiment_id}.", extra={"runs": dict(found.runs)}
-            )
-        return found
 
     def _define(self, document: Document, given: Mapping[str, Any]) -> Definition:
         """What is asked for; without a word on files, on all that there are now."""
@@ -346,6 +336,18 @@ class Experiments:
 
     def _now(self) -> str:
         return self._clock.now().isoformat(timespec="microseconds")
+
+
+def free_experiment(document: Document, experiment_id: int) -> Experiment:
+    """The experiment, which no run computes.
+
+    Raises:
+        ExperimentNotFound, ExperimentProcessing, DatabaseDamaged.
+    """
+    found = _found(document, experiment_id)
+    if found.status == PROCESSING:
+        raise ExperimentProcessing(f"A run computes the experiment {experiment_id}.", extra={"runs": dict(found.runs)})
+    return found
 
 
 def refusal(error: Refused) -> ExperimentRefused:

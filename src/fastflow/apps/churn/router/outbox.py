@@ -1,0 +1,32 @@
+"""Bundles: `/outbox/bundles…` and `/experiments/{id}/outbox`."""
+
+from typing import Literal
+
+from fastapi import APIRouter
+
+from fastflow.apps.churn.router.experiments import ExperimentId
+from fastflow.apps.churn.schemas_experiments import BundleOut, BundlesOut
+from fastflow.apps.churn.service.outbox import ExperimentBundles
+from fastflow.kernel.http.access import Operator, Viewer
+
+Domain = Literal["churn", "cox", "counterfactuals"]
+
+
+def add_outbox(router: APIRouter, bundles: ExperimentBundles) -> None:
+    """The operations: looking needs the role viewer, the others operator, on the pipeline `churn`."""
+
+    @router.get("/outbox/bundles")
+    def list_bundles(actor: Viewer) -> BundlesOut:
+        """Bundles in the outbox, by domain and experiment."""
+        return BundlesOut(items=[BundleOut.of(one) for one in bundles.list(actor=actor)])
+
+    @router.post("/experiments/{experiment_id}/outbox")
+    def export_experiment(actor: Operator, experiment_id: ExperimentId) -> BundlesOut:
+        """Write the experiment's results as bundles, one for each domain, in the place of earlier ones."""
+        made = bundles.export(experiment_id, actor=actor)
+        return BundlesOut(items=[BundleOut.of(one) for one in made])
+
+    @router.post("/outbox/bundles/{domain}/{experiment_id}/import")
+    def import_bundle(actor: Operator, domain: Domain, experiment_id: ExperimentId) -> BundleOut:
+        """Put a bundle's rows in the place of the experiment's rows of that domain; once or many times is the same."""
+        return BundleOut.of(bundles.load(domain, experiment_id, actor=actor))
