@@ -43,6 +43,7 @@ def run_policy(settings: Settings) -> "RunPolicy":
         default_executor=settings.executor,
         executors=kinds(),
         image_executors=image_kinds(),
+        node_executors=node_kinds(),
         default_limits=Limits(memory_bytes=settings.run_memory, pids=settings.run_pids),
         default_run_timeout=settings.container_timeout,
         default_grace=settings.stop_grace,

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from fastflow.kernel.executors.errors import LaunchFailed
 from fastflow.testing.executor_contract import ExecutorContract, ExecutorLab
+from fastflow.testing.inputs_contract import kept_inputs
 from fastflow.testing.ray_cluster import RayCluster
 from fastflow.testing.ray_lab import opened_lab
 
@@ -26,3 +28,8 @@ class TestRayExecutor(ExecutorContract):
     """Every statement of the contract."""
 
     fresh_starts = 2
+
+    async def test_inputs_when_handed_then_seen_whole_and_never_changed(self, lab: ExecutorLab) -> None:
+        """Not yet: it says so before anything is started, and names what to do."""
+        with pytest.raises(LaunchFailed, match="run it with executor process or docker"):
+            await lab.launch(lab.spec("print(1)", inputs=kept_inputs(lab, {"a": "b"})))

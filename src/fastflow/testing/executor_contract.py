@@ -19,6 +19,7 @@ import pytest
 from fastflow.kernel.executors.errors import LaunchFailed
 from fastflow.kernel.executors.port import Executor, Exit, Limits, RunKey, RunSpec, ToldEvent
 from fastflow.kit.ids import new_id
+from fastflow.testing.inputs_contract import InputsContract
 
 SECRET = "s3cr3t/väl ue+of=12"  # noqa: S105  a made-up value with characters that every encoding changes
 MEGABYTE = 1 << 20
@@ -110,7 +111,7 @@ class ExecutorLab:
                 await asyncio.sleep(0.01)
 
 
-class ExecutorContract:
+class ExecutorContract(InputsContract):
     """The suite. Subclasses provide the fixture `lab`.
 
     Attributes:

@@ -159,7 +159,7 @@ def test_sweep_when_a_crash_left_a_copy_then_removed_but_not_one_that_is_written
     left = data_dir / "code" / ".unfinished-left"
     left.mkdir()
     (left / "main.py").write_text("")
-    with snapshots._unfinished() as busy:
+    with snapshots.unfinished() as busy:
         snapshots.sweep()
         assert busy.exists()
     assert list((data_dir / "code").iterdir()) == []

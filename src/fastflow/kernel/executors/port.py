@@ -126,6 +126,7 @@ class RunSpec:
         network: False gives the run no network at all.
         warm_modules: modules worth preloading for this environment (the script's own imports).
         handed: of the runs before it in its flow; None when it is in none.
+        inputs: immutable folder that the run sees read-only as `$FASTFLOW_INPUTS`; None: it has none.
     """
 
     key: RunKey
@@ -148,6 +149,7 @@ class RunSpec:
     network: bool = True
     warm_modules: Sequence[str] = ()
     handed: Handed | None = None
+    inputs: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

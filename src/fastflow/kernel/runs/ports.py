@@ -221,6 +221,30 @@ class RetentionStore(Protocol):
         are kept, so that it can be repeated exactly."""
         ...
 
+    def find_needed_inputs(self, hashes: Sequence[str]) -> Collection[str]:
+        """Of these inputs those of such runs."""
+        ...
+
+
+class InputStore(Protocol):
+    """What rooms of the product hand to runs, by the hash of its content."""
+
+    def keep(self, fill: Callable[[Path], None]) -> str:
+        """Keep what `fill` writes or links into an empty folder; answers its hash. A linked file must never change again.
+
+        Raises:
+            InputsRefused: the disk does not take it, or something in it is no plain file.
+        """
+        ...
+
+    def find(self, name: str) -> Path | None:
+        """The folder of that hash."""
+        ...
+
+    def remove_unused(self, needed: Callable[[Sequence[str]], Collection[str]], unused_seconds: float) -> Sequence[str]:
+        """Remove inputs unused for so long, except those that are `needed`; answers their hashes."""
+        ...
+
 
 NeededCode = Callable[[Sequence[str]], Collection[str]]
 """Of these copies of code, those that are needed."""

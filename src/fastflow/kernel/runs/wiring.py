@@ -15,6 +15,7 @@ from fastflow.kernel.executors.port import Executor, RunsElsewhere, StartsFromIm
 from fastflow.kernel.runs.domain.commands import LOST_AFTER_SECONDS, WATCH_SECONDS
 from fastflow.kernel.runs.infra.at_end import AtEnd
 from fastflow.kernel.runs.infra.comparing import KeptParts
+from fastflow.kernel.runs.infra.inputs import DiskInputs
 from fastflow.kernel.runs.infra.read_store import SqlReadStore
 from fastflow.kernel.runs.infra.submit_store import SqlSubmitStore
 from fastflow.kernel.runs.ports import Catalogue, CodeCopies, Handing, NeededCode, SecretVersions
@@ -97,6 +98,7 @@ def build_runs(
         expect=signals.expect,
         clock=clock or SystemClock(),
         policy=policy,
+        inputs=DiskInputs(data_dir / "inputs"),
     )
     return RunsRoom(runs=service, signals=signals, sender=sender, database=database, run_dir=run_dir)
 
@@ -158,6 +160,7 @@ def build_dispatcher(
     from fastflow.kernel.runs.infra.retention_store import SqlRetentionStore
 
     clock = clock or SystemClock()
+    inputs = DiskInputs(data_dir / "inputs")
     files = RunFolder(logs_dir, data_dir / "artifacts", clock)
     images = {kind: executor for kind, executor in executors.items() if isinstance(executor, StartsFromImage)}
     elsewhere = {kind for kind, executor in executors.items() if isinstance(executor, RunsElsewhere)}
@@ -173,6 +176,7 @@ def build_dispatcher(
                 log_max_bytes,
                 handing,
                 trace_share,
+                inputs,
             ),
             files=files,
             retention=Retention(
@@ -182,6 +186,7 @@ def build_dispatcher(
                 code=snapshots,
                 code_unused=timedelta(days=code_retention_days),
                 also_needed=is_code_needed,
+                inputs=inputs,
             ),
             wakeup=open_sender(database, data_dir / "run"),
             clock=clock,

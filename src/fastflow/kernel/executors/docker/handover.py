@@ -15,6 +15,7 @@ from fastflow.kernel.executors.process.spec import DEFAULT_PATH
 CODE = GIVEN / "code"
 PARAMS = GIVEN / "params.json"
 UPSTREAM = GIVEN / "upstream.json"
+INPUTS = GIVEN / "inputs"
 _ARTIFACTS_BEFORE = "upstream"
 NO_NETWORK = "none"
 _PLAN = {"user": False, "mount": False, "pid": True, "ipc": True, "network": True, "landlock": False}
@@ -33,6 +34,8 @@ def fill_slot(slot: Slot, spec: RunSpec) -> None:
     (given / "params.json").chmod(0o644)
     if spec.handed is not None:
         _hand_on(spec.handed, given)
+    if spec.inputs is not None:
+        link_tree(spec.inputs, given / INPUTS.name)
     for entry in os.scandir(given / "code"):
         (slot.folder / "work" / entry.name).symlink_to(CODE / entry.name)
     slot.give_to(spec.key)
@@ -114,6 +117,8 @@ def _environment(spec: RunSpec, shape: Shape, image: BaseImage) -> Mapping[str, 
     }
     if spec.handed is not None:
         environment |= {"FASTFLOW_UPSTREAM": str(UPSTREAM), **spec.handed.variables}
+    if spec.inputs is not None:
+        environment["FASTFLOW_INPUTS"] = str(INPUTS)
     return {**image.env, **environment, **own, "PATH": path, **spec.env}
 
 

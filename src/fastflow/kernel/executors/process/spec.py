@@ -119,6 +119,8 @@ def _keeps(spec: RunSpec, folder: Path, around: Surroundings) -> list[tuple[str,
     ]
     if spec.handed is not None:
         readable += [folder / "upstream.json", *spec.handed.folders.values()]
+    if spec.inputs is not None:
+        readable.append(spec.inputs)
     writable = [folder / "work", spec.artifacts_dir, *around.writable]
     return [(str(path), False) for path in readable] + [(str(path), True) for path in writable]
 
@@ -140,6 +142,8 @@ def _environment(spec: RunSpec, folder: Path, has_mounts: bool) -> dict[str, str
     }
     if spec.handed is not None:
         environment |= {"FASTFLOW_UPSTREAM": str(folder / "upstream.json"), **spec.handed.variables}
+    if spec.inputs is not None:
+        environment["FASTFLOW_INPUTS"] = str(spec.inputs)
     return {**environment, **spec.env}
 
 

@@ -135,6 +135,10 @@ class RayExecutor:
 
     async def launch(self, spec: RunSpec) -> Handle:
         """Submit a job and wait until the user's process exists on its node; see the port."""
+        if spec.inputs is not None:
+            raise LaunchFailed(
+                "The nodes of a Ray cluster are handed no inputs: run it with executor process or docker."
+            )
         cluster, jobs = await self._ready()
         try:
             spec.log_path.touch(mode=0o640)

@@ -4,25 +4,20 @@ import hashlib
 import os
 import shutil
 import tarfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from io import BufferedReader
 from pathlib import Path
-from uuid import uuid4
 
-from fastflow.kernel.locks import hold_new_folder, try_hold_folder
+from fastflow.kernel.hashed_folders import HashedFolders, sync_folder
 from fastflow.kernel.pipelines.domain.errors import SnapshotFailed
 from fastflow.kernel.pipelines.domain.source import UnreadableFile
 from fastflow.kernel.pipelines.infra.tree import Tree, TreeFile
-from fastflow.kernel.pipelines.ports import AskNeeded, PipelineTree
+from fastflow.kernel.pipelines.ports import PipelineTree
 
-_UNFINISHED = ".unfinished-"
-_USE_NOTED_SECONDS = 3600.0
 _BEGINNING = b"fastflow-tree-1\n"
 
 
-class DiskSnapshots:
+class DiskSnapshots(HashedFolders):
     """See `ports.Snapshots`.
 
     Args:
@@ -30,20 +25,16 @@ class DiskSnapshots:
     """
 
     def __init__(self, code_dir: Path) -> None:
+        super().__init__(code_dir)
         self.code_dir = code_dir
-
-    def open(self) -> None:
-        """Make the folder, readable for every run whatever the umask."""
-        self.code_dir.mkdir(parents=True, exist_ok=True)
-        self.code_dir.chmod(0o755)
 
     def save(self, tree: PipelineTree) -> str:
         """See the port."""
         assert isinstance(tree, Tree)
         try:
-            with self._unfinished() as folder:
+            with self.unfinished() as folder:
                 tree_hash = _copy(tree.files, folder)
-                self._publish(folder, tree_hash)
+                self.publish(folder, tree_hash)
         except (OSError, shutil.Error) as error:
             raise SnapshotFailed(f"The pipeline's code could not be copied to {self.code_dir}: {error}.") from error
         return tree_hash
@@ -55,11 +46,11 @@ class DiskSnapshots:
             SnapshotFailed: it has another one, is damaged, or cannot be written.
         """
         try:
-            with self._unfinished() as given, self._unfinished() as folder:
+            with self.unfinished() as given, self.unfinished() as folder:
                 fill(given)
                 if _copy(_files_below(given), folder) != tree_hash:
                     raise SnapshotFailed(f"The stored code {tree_hash[:12]} is not what its hash says.")
-                self._publish(folder, tree_hash)
+                self.publish(folder, tree_hash)
         except (OSError, shutil.Error, tarfile.TarError) as error:
             raise SnapshotFailed(f"The stored code could not be unpacked to {self.code_dir}: {error}.") from error
 
@@ -75,65 +66,6 @@ class DiskSnapshots:
         """See the port."""
         assert isinstance(tree, Tree)
         return {file.path: f"{'x' if file.is_executable else '-'} {_digest(file)}" for file in tree.files}
-
-    def find(self, tree_hash: str) -> Path | None:
-        """See the port. Costs one system call; the folder's time notes the use, once an hour."""
-        folder = f"{self.code_dir}/{tree_hash}"
-        try:
-            used = os.stat(folder).st_mtime  # noqa: PTH116 - the hot path of every submit
-            if abs(time.time() - used) > _USE_NOTED_SECONDS:
-                os.utime(folder)  # from now on `remove_unused` leaves it alone, or it is gone already
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        return Path(folder)
-
-    def sweep(self) -> None:
-        """See the port."""
-        for entry in self.code_dir.glob(f"{_UNFINISHED}*"):
-            with try_hold_folder(entry) as free:
-                if free:
-                    shutil.rmtree(entry)
-
-    def remove_unused(self, needed: AskNeeded, unused_seconds: float) -> Sequence[str]:
-        """See the port."""
-        limit = time.time() - max(unused_seconds, _USE_NOTED_SECONDS * 2)
-        copies = [entry for entry in self.code_dir.iterdir() if not entry.name.startswith(".")]
-        unused = sorted(entry.name for entry in copies if entry.stat().st_mtime < limit)
-        kept = needed(unused) if unused else ()
-        return [name for name in unused if name not in kept and self._remove(name, limit)]
-
-    def _remove(self, tree_hash: str, limit: float) -> bool:
-        """Remove a copy, unless somebody asked for it since it was found unused."""
-        copy, aside = self.code_dir / tree_hash, self.code_dir / f"{_UNFINISHED}{uuid4().hex}"
-        copy.rename(aside)
-        with try_hold_folder(aside) as mine:
-            if mine and aside.stat().st_mtime >= limit and not copy.exists():
-                aside.rename(copy)
-                return False
-            if mine:  # else a sweep, which takes what nobody holds, is at it
-                shutil.rmtree(aside)
-        return True
-
-    @contextmanager
-    def _unfinished(self) -> Iterator[Path]:
-        """A folder that is held while it is written, so that no sweep takes it, and is gone afterwards."""
-        with hold_new_folder(self.code_dir, f"{_UNFINISHED}{uuid4().hex}") as (folder, _descriptor):
-            try:
-                yield folder
-            finally:
-                shutil.rmtree(folder, ignore_errors=not folder.exists())
-
-    def _publish(self, folder: Path, tree_hash: str) -> None:
-        target = self.code_dir / tree_hash
-        if target.exists():
-            os.utime(target)
-            return
-        try:
-            folder.rename(target)
-        except OSError:
-            if not target.is_dir():  # else another writer was quicker, with the same content
-                raise
-        _sync(self.code_dir)
 
 
 def _files_below(folder: Path) -> Sequence[TreeFile]:
@@ -161,7 +93,7 @@ def _copy(files: Sequence[TreeFile], folder: Path) -> str:
         _make_folders(target.parent, made)
         tree.update(_entry(file, _copy_file(file, target)))
     for path in made:
-        _sync(path)
+        sync_folder(path)
     return tree.hexdigest()
 
 
@@ -202,11 +134,3 @@ def _make_folders(folder: Path, made: set[Path]) -> None:
     folder.mkdir()
     folder.chmod(0o755)
     made.add(folder)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from fastflow.kernel.executors.port import RunSpec
 from fastflow.kernel.runs.domain.capsule import Capsule
+from fastflow.kernel.runs.domain.errors import InputsNotFound
 from fastflow.kernel.runs.domain.params import encode_environment
 from fastflow.kernel.runs.domain.run import Run
 from fastflow.kernel.runs.domain.scheduled import schedule_environment
 from fastflow.kernel.runs.domain.tracing import trace_environment
-from fastflow.kernel.runs.ports import EnvironmentMaker, Handing, ReadyCode, RunFiles, SecretVersions
+from fastflow.kernel.runs.ports import EnvironmentMaker, Handing, InputStore, ReadyCode, RunFiles, SecretVersions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,7 @@ class SpecMaker:
         log_max_bytes: size at which a log is cut; None means never.
         handing: gathers what a run of a flow is given; None: nothing is.
         trace_share: of the traces that begin here, how many are recorded; None: none is, whatever the caller wants.
+        inputs: what rooms handed to runs; None: nothing is.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class SpecMaker:
         log_max_bytes: int | None,
         handing: Handing | None = None,
         trace_share: float | None = None,
+        inputs: InputStore | None = None,
     ) -> None:
         self._maker = maker
         self._secrets = secrets
@@ -48,6 +52,7 @@ class SpecMaker:
         self._log_max_bytes = log_max_bytes
         self._handing = handing
         self._trace_share = trace_share
+        self._inputs = inputs
 
     async def make(self, run: Run, on_line: Callable[[str], None]) -> Launchable:
         """The run, ready to be launched; builds its environment when it has to, with the builder's words in its log.
@@ -74,6 +79,7 @@ class SpecMaker:
         handed = None
         if self._handing is not None and capsule.flow is not None:
             handed = await asyncio.to_thread(self._handing.of, run)
+        inputs = None if capsule.inputs is None else await asyncio.to_thread(self._find_inputs, capsule.inputs)
         spec = RunSpec(
             key=run.key,
             pipeline_name=run.pipeline_name,
@@ -104,5 +110,12 @@ class SpecMaker:
             network=capsule.network,
             warm_modules=capsule.modules,
             handed=handed,
+            inputs=inputs,
         )
         return Launchable(spec=spec, ready=ready)
+
+    def _find_inputs(self, name: str) -> Path:
+        folder = None if self._inputs is None else self._inputs.find(name)
+        if folder is None:
+            raise InputsNotFound(f"The inputs {name[:12]} of the run are not on this server.")
+        return folder

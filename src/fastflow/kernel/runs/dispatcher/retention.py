@@ -4,7 +4,7 @@ import logging
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from fastflow.kernel.runs.ports import CodeCopies, NeededCode, RetentionStore, RunFiles
+from fastflow.kernel.runs.ports import CodeCopies, InputStore, NeededCode, RetentionStore, RunFiles
 from fastflow.kit.clock import Clock
 
 logger = logging.getLogger(__name__)
@@ -23,6 +23,7 @@ class Retention:
         code: the copies of pipelines' code; None: they are left alone.
         code_unused: how long a copy that no run needs stays after its last use.
         also_needed: what something else than runs needs.
+        inputs: what rooms handed to runs; None: nothing is.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Retention:
         code: CodeCopies | None = None,
         code_unused: timedelta = timedelta(days=30),
         also_needed: NeededCode | None = None,
+        inputs: InputStore | None = None,
     ) -> None:
         self._store = store
         self._files = files
@@ -41,6 +43,7 @@ class Retention:
         self._code = code
         self._code_unused = code_unused
         self._also_needed = also_needed
+        self._inputs = inputs
         self._code_due_at: datetime | None = None
 
     def sweep(self, keep_runs: int | None, before: datetime | None) -> bool:
@@ -68,9 +71,9 @@ class Retention:
         return len(found) == _BATCH and bool(removed)
 
     def collect_code(self) -> None:
-        """Once an hour: remove copies of code that no run needs.
+        """Once an hour: remove copies of code, and inputs, that no run needs.
 
-        A run needs its copy until it is over, and then for as long as its log and artifacts are kept: so what can be
+        A run needs its own until it is over, and then for as long as its log and artifacts are kept: so what can be
         looked at can also be repeated exactly.
         """
         now = self._clock.now()
@@ -80,6 +83,10 @@ class Retention:
         removed = self._code.collect_snapshots(self._find_needed, self._code_unused.total_seconds())
         if removed:
             logger.info("code.removed", extra={"fields": {"count": len(removed)}})
+        if self._inputs is not None:
+            gone = self._inputs.remove_unused(self._store.find_needed_inputs, 0.0)
+            if gone:
+                logger.info("inputs.removed", extra={"fields": {"count": len(gone)}})
 
     def _find_needed(self, tree_hashes: Sequence[str]) -> Collection[str]:
         needed = self._store.find_needed_code(tree_hashes)

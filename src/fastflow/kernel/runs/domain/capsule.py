@@ -67,6 +67,7 @@ class Capsule:
         daemon: of a daemon's instance: its number and port; None: it is none.
         schedule: the due time it stands for (`scheduled.Scheduled`); None when no schedule submitted it.
         trace: the `traceparent` it was submitted with; None: it belongs to no trace but its own.
+        inputs: hash of the inputs that a workbench handed it; None: it has none.
         flow: where it stands in a flow: `id`, `step`, `element`, `attempt`, `key`; None when it is in none.
     """
 
@@ -90,6 +91,7 @@ class Capsule:
     schedule: Mapping[str, str] | None = None
     flow: Mapping[str, Any] | None = None
     trace: str | None = None
+    inputs: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As the database keeps it."""

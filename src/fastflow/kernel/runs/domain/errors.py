@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fastflow.kit.errors import CapacityExceeded, Conflict, InvalidInput, NotFound
+from fastflow.kit.errors import CapacityExceeded, Conflict, InvalidInput, NotFound, Unavailable
 
 
 class RunNotFound(NotFound):
@@ -80,6 +80,42 @@ class CapsuleIncomplete(Conflict):
             hint=" ".join([*remedies, *last]),
             extra={"missing": [part.what for part in missing]},
         )
+
+
+class InputsRefused(Unavailable):
+    """The inputs of a run cannot be kept."""
+
+    default_code = "inputs_refused"
+    default_hint = "Free space below DATA_DIR, or make it writable for the server's user; then try again."
+
+
+class InputsNotFound(NotFound):
+    """The inputs of a run are not on this server."""
+
+    default_code = "inputs_not_found"
+    default_hint = (
+        "Start it again from the workbench that it belongs to. With several servers, let DATA_DIR/inputs be one folder that "
+        "all of them share."
+    )
+
+
+class InputsNotTaken(InvalidInput):
+    """The executor cannot hand inputs to a run."""
+
+    default_code = "inputs_not_taken"
+
+
+class StartedByWorkbench(InvalidInput):
+    """A shipped pipeline was started without the inputs that its workbench alone can give it."""
+
+    default_code = "started_by_workbench"
+
+
+class ShippedCovered(Conflict):
+    """A pipeline of the user has taken the place of one that a workbench ships."""
+
+    default_code = "shipped_pipeline_covered"
+    default_hint = "Rename that pipeline in PIPELINES_DIR or in its repository."
 
 
 class QueueFull(CapacityExceeded):

@@ -4,12 +4,12 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import Select, bindparam, delete, func, select, update
 from sqlalchemy import text as sql
 
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.runs.infra.rows import ARTIFACT, HERE, RUN
-from fastflow.kernel.runs.infra.tables import LOG_KEPT, RETAINED
+from fastflow.kernel.runs.infra.tables import LOG_KEPT, RETAINED, WITH_INPUTS
 
 _NEXT_PIPELINE = select(func.min(RUN.c.pipeline_name)).where(
     sql(LOG_KEPT), RUN.c.pipeline_name > bindparam("pipeline_name")
@@ -25,8 +25,13 @@ _OLD = select(RUN.c.id).where(sql(LOG_KEPT), RUN.c.finished_at < bindparam("befo
 _CHUNK = 500
 _NEEDED = (
     select(RUN.c.tree_hash)
-    .where(sql(RETAINED), RUN.c.tree_hash.in_(bindparam("tree_hashes", expanding=True)))
+    .where(sql(RETAINED), RUN.c.tree_hash.in_(bindparam("hashes", expanding=True)))
     .group_by(RUN.c.tree_hash)
+)
+_NEEDED_INPUTS = (
+    select(RUN.c.inputs_hash)
+    .where(sql(WITH_INPUTS), RUN.c.inputs_hash.in_(bindparam("hashes", expanding=True)))
+    .group_by(RUN.c.inputs_hash)
 )
 
 
@@ -63,11 +68,18 @@ class SqlRetentionStore:
 
     def find_needed_code(self, tree_hashes: Sequence[str]) -> Collection[str]:
         """See `RetentionStore.find_needed_code`. One look into an index for each."""
+        return self._find_needed(_NEEDED, tree_hashes)
+
+    def find_needed_inputs(self, hashes: Sequence[str]) -> Collection[str]:
+        """See `RetentionStore.find_needed_inputs`."""
+        return self._find_needed(_NEEDED_INPUTS, hashes)
+
+    def _find_needed(self, query: Select[Any], hashes: Sequence[str]) -> Collection[str]:
         found: set[str] = set()
         with self._database.read() as connection:
-            for start in range(0, len(tree_hashes), _CHUNK):
-                chunk = list(tree_hashes[start : start + _CHUNK])
-                found.update(connection.execute(_NEEDED, {"tree_hashes": chunk}).scalars())
+            for start in range(0, len(hashes), _CHUNK):
+                chunk = list(hashes[start : start + _CHUNK])
+                found.update(connection.execute(query, {"hashes": chunk}).scalars())
         return found
 
     def mark_log_deleted(self, run_ids: Sequence[str], at: datetime) -> None:

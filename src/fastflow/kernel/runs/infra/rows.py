@@ -45,4 +45,5 @@ def values_of(run: Run) -> dict[str, Any]:
     values["status"] = run.status.value
     values["queue_rank"] = -run.priority
     values["tree_hash"] = run.capsule.get("tree_hash")
+    values["inputs_hash"] = run.capsule.get("inputs")
     return values

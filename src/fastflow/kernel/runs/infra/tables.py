@@ -14,6 +14,9 @@ LOG_KEPT = "finished_at IS NOT NULL AND log_deleted_at IS NULL"
 RETAINED = "log_deleted_at IS NULL"
 """Of a run that is not over, or whose log and artifacts are still there: such a one may be asked for again, exactly."""
 
+WITH_INPUTS = f"inputs_hash IS NOT NULL AND {RETAINED}"
+"""Of such a run that a workbench handed inputs."""
+
 UNSORTED = "status = 'FAILED' AND failure_group IS NULL AND reason <> 'cancelled'"
 """Of a failed run that was not put into a group of failures yet."""
 
@@ -61,6 +64,7 @@ class RunRow(SQLModel, table=True):
         Index("ix_run_log_kept", "pipeline_name", "id", **_only(LOG_KEPT)),
         Index("ix_run_log_kept_finished_at", "finished_at", **_only(LOG_KEPT)),
         Index("ix_run_tree_hash", "tree_hash", **_only(RETAINED)),
+        Index("ix_run_inputs_hash", "inputs_hash", **_only(WITH_INPUTS)),
         # Failures: those in a group, and those that are in none yet (`failures/`).
         Index("ix_run_failure_group", "failure_group", "id", **_only("failure_group IS NOT NULL")),
         Index("ix_run_failure_unsorted", "status", "id", **_only(UNSORTED)),
@@ -108,6 +112,7 @@ class RunRow(SQLModel, table=True):
     capsule: dict[str, Any] = Field(sa_column=Column(JsonColumn, nullable=False))
     """All that `rerun --exact` needs; see `runs/domain/capsule.py`. Never a secret's value."""
     tree_hash: str | None = Field(default=None, max_length=64)
+    inputs_hash: str | None = Field(default=None, max_length=64)
     """The capsule's copy of the code, in a column of its own so that unused copies are found."""
     queued_at: datetime = Field(sa_type=UtcDateTime)
     not_before: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -31,6 +31,7 @@ def freeze_capsule(
     schedule: Mapping[str, str] | None = None,
     daemon: Mapping[str, int] | None = None,
     trace: str | None = None,
+    inputs: str | None = None,
 ) -> Capsule:
     """All that decides what the run does: what the caller asks for, else the pipeline, else the installation."""
     pipeline, request = frozen.pipeline, frozen.environment
@@ -65,6 +66,7 @@ def freeze_capsule(
         daemon=daemon,
         schedule=schedule,
         trace=trace,
+        inputs=inputs,
     )
 
 

@@ -18,6 +18,7 @@ class RunPolicy:
         default_executor: executor of a run whose pipeline names none.
         executors: kinds that exist.
         image_executors: those of them whose runs start from an image, so that their environments are not this machine's.
+        node_executors: those whose runs are on the nodes of a cluster, which see nothing of this machine's disk.
         default_limits: resources of a run whose pipeline names none.
         default_run_timeout: seconds; None means no limit.
         default_grace: seconds between SIGTERM and SIGKILL.
@@ -30,6 +31,7 @@ class RunPolicy:
     default_executor: str = "process"
     executors: Collection[str] = ("process",)
     image_executors: Collection[str] = ()
+    node_executors: Collection[str] = ()
     default_limits: Limits = field(default_factory=Limits)
     default_run_timeout: float | None = None
     default_grace: float = 10.0

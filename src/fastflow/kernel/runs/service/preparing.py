@@ -38,6 +38,7 @@ class Preparing:
         schedule: Mapping[str, str] | None = None,
         daemon: Mapping[str, int] | None = None,
         trace: str | None = None,
+        inputs: str | None = None,
     ) -> Capsule:
         """The capsule of a run of the frozen pipeline; raises as `RunService.submit`."""
         pipeline = frozen.pipeline
@@ -55,6 +56,7 @@ class Preparing:
             schedule=schedule,
             daemon=daemon,
             trace=trace,
+            inputs=inputs,
         )
 
     def prepare(self, pipeline_name: str, *, executor: str | None = None) -> PreparedRun:

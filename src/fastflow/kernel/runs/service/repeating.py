@@ -1,6 +1,6 @@
 """Whether everything that a run was made of is still there, so that it can be repeated exactly; and what to do if not."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from fastflow.kernel.environments.domain.environment import Environment
 from fastflow.kernel.runs.domain.capsule import Capsule
@@ -18,6 +18,7 @@ class Parts:
         environments: the environments.
         secrets: the secrets' versions.
         executors: kinds that exist.
+        has_inputs: whether inputs are here, by their hash.
     """
 
     def __init__(
@@ -26,11 +27,13 @@ class Parts:
         environments: EnvironmentCatalogue,
         secrets: SecretVersions,
         executors: Collection[str],
+        has_inputs: Callable[[str], bool],
     ) -> None:
         self._catalogue = catalogue
         self._environments = environments
         self._secrets = secrets
         self._executors = executors
+        self._has_inputs = has_inputs
 
     def require_all(self, run: Run) -> Environment:
         """The environment of an exact repeat, after every part was found to be there.
@@ -45,6 +48,7 @@ class Parts:
             *([environment] if isinstance(environment, MissingPart) else _missing_interpreter(run, environment)),
             *self._missing_secrets(run.pipeline_name, capsule.secrets),
             *self._missing_executor(capsule),
+            *self._missing_inputs(capsule),
         ]
         if missing or isinstance(environment, MissingPart):
             raise CapsuleIncomplete(run.id, missing)
@@ -106,6 +110,13 @@ class Parts:
             yield MissingPart(
                 f"executor {capsule.executor}: not available",
                 f"Repeat it on a server with executor {capsule.executor}.",
+            )
+
+    def _missing_inputs(self, capsule: Capsule) -> Iterator[MissingPart]:
+        if capsule.inputs is not None and not self._has_inputs(capsule.inputs):
+            yield MissingPart(
+                f"inputs {capsule.inputs[:12]}: not on this server",
+                "Start it again from the workbench that it belongs to.",
             )
 
 

@@ -28,6 +28,7 @@ from fastflow.kernel.runs.ports import (
     EnvironmentCatalogue,
     Expect,
     Follow,
+    InputStore,
     Inserted,
     ReadStore,
     SecretVersions,
@@ -40,6 +41,7 @@ from fastflow.kernel.runs.service.freezing import (
     repeat_exactly,
     request_digest,
 )
+from fastflow.kernel.runs.service.inputs import Given, InputRules
 from fastflow.kernel.runs.service.looking import LookingAtRuns
 from fastflow.kernel.runs.service.policy import RunPolicy
 from fastflow.kernel.runs.service.preparing import Preparing
@@ -70,13 +72,15 @@ class RunService(LookingAtRuns):
         expect: Expect,
         clock: Clock,
         policy: RunPolicy,
+        inputs: InputStore | None = None,
     ) -> None:
         super().__init__(reads=reads, submits=submits, comparison=comparison, clock=clock, policy=policy)
         self._catalogue = catalogue
         self._environments = environments
         self._secrets = secrets
         self._preparing = Preparing(catalogue, environments, secrets, policy)
-        self._parts = Parts(catalogue, environments, secrets, policy.executors)
+        self.inputs = InputRules(inputs, policy)
+        self._parts = Parts(catalogue, environments, secrets, policy.executors, self.inputs.are_here)
         self._wakeup = wakeup
         self._expect = expect
         self._follow: Follow | None = None
@@ -98,6 +102,7 @@ class RunService(LookingAtRuns):
         alone: bool = False,
         daemon: Mapping[str, int] | None = None,
         trace: str | None = None,
+        given: Given | None = None,
     ) -> Run:
         """Put a run of the pipeline, as its code is now, into the queue.
 
@@ -116,6 +121,7 @@ class RunService(LookingAtRuns):
             alone: True: nothing follows it, whatever other pipelines declare.
             daemon: number and port of the daemon's instance that it is; such a run is not tried again by itself.
             trace: the caller's `traceparent`, as checked.
+            given: the workbench that starts it, with its inputs; nothing follows such a run.
 
         Raises:
             NotFound: no such pipeline, or no such secret.
@@ -123,6 +129,7 @@ class RunService(LookingAtRuns):
             Forbidden: role, scope, or a secret the pipeline may not read.
             RunSkipped: the policy is skip and the limit is reached, or the schedule's overlap is skip.
             QueueFull: every slot is taken and runs do not queue here.
+            StartedByWorkbench, ShippedCovered, InputsNotFound, InputsNotTaken: see `InputRules`.
             IdempotencyMismatch: the key was used for another request.
         """
         actor.require_pipeline(pipeline_name, Role.OPERATOR)
@@ -137,9 +144,12 @@ class RunService(LookingAtRuns):
             rerun_of=None,
             timeout=timeout,
             schedule=schedule,
-            following=None if alone or daemon is not None or self._follow is None else self._follow(pipeline_name),
+            following=None
+            if alone or daemon is not None or given is not None or self._follow is None
+            else self._follow(pipeline_name),
             daemon=daemon,
             trace=trace,
+            given=given,
         )
 
     def follow(self, follow: Follow) -> None:
@@ -172,6 +182,8 @@ class RunService(LookingAtRuns):
         following: Beside | None = None,
         daemon: Mapping[str, int] | None = None,
         trace: str | None = None,
+        given: Given | None = None,
+        inputs: str | None = None,
     ) -> Run:
         digest = request_digest(params, executor, timeout)
         if idempotency_key is not None:
@@ -189,7 +201,9 @@ class RunService(LookingAtRuns):
             schedule=due if schedule is None else schedule.to_json(),
             daemon=daemon,
             trace=trace,
+            inputs=inputs if given is None else given.inputs,
         )
+        self.inputs.require(pipeline, given, capsule.inputs, capsule.executor)
         run = new_run(
             frozen,
             capsule,
@@ -343,6 +357,7 @@ class RunService(LookingAtRuns):
                     None,
                     rerun_of=run.id,
                     due=Capsule.from_json(run.capsule).schedule,
+                    inputs=Capsule.from_json(run.capsule).inputs,
                     not_before=not_before,
                 )
             except NotFound as error:

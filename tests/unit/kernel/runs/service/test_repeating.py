@@ -28,10 +28,13 @@ class Case:
         self.environments = MemoryEnvironments(Path(sys.executable))
         self.secrets = MemorySecrets(TOKEN="a-value")
         self.executors = ["process"]
+        self.inputs = {"i" * 64}
 
     def refuse(self, run: Run) -> CapsuleIncomplete:
         with pytest.raises(CapsuleIncomplete) as caught:
-            Parts(self.catalogue, self.environments, self.secrets, self.executors).require_all(run)
+            Parts(
+                self.catalogue, self.environments, self.secrets, self.executors, self.inputs.__contains__
+            ).require_all(run)
         return caught.value
 
 
@@ -46,7 +49,7 @@ def a_run(**values: object) -> Run:
 
 
 def test_require_all_when_everything_is_there_then_the_environment(case: Case) -> None:
-    parts = Parts(case.catalogue, case.environments, case.secrets, case.executors)
+    parts = Parts(case.catalogue, case.environments, case.secrets, case.executors, case.inputs.__contains__)
     assert parts.require_all(a_run()).hash == ENVIRONMENT
 
 
@@ -110,3 +113,14 @@ def test_require_all_when_executor_or_interpreter_is_away_then_both_are_named(ca
     error = case.refuse(a_run())
     assert "executor process" in error.message
     assert "/nowhere/python is not there" in error.message
+
+
+def test_require_all_when_its_inputs_are_gone_then_it_is_told_and_else_not(case: Case) -> None:
+    run = a_run()
+    run = a_run(capsule={**run.capsule, "inputs": "i" * 64})
+    parts = Parts(case.catalogue, case.environments, case.secrets, case.executors, case.inputs.__contains__)
+    assert parts.require_all(run).hash == ENVIRONMENT
+    case.inputs.clear()
+    error = case.refuse(run)
+    assert error.extra["missing"] == ["inputs iiiiiiiiiiii: not on this server"]
+    assert error.hint.startswith("Start it again from the workbench")
