@@ -11,7 +11,8 @@ import pytest
 
 from fastflow.ui.texts import LANGUAGES, Catalogue
 
-UI = Path(__file__).parents[2] / "src" / "fastflow" / "ui"
+SOURCE = Path(__file__).parents[2] / "src" / "fastflow"
+UI, APPS = SOURCE / "ui", SOURCE / "apps"
 ELEMENTS = {"tag", "div", "span", "link", "card", "empty", "heading", "pill", "facts", "join", "button", "confirm"}
 VISIBLE = {"title", "aria_label", "placeholder", "alt", "label", "aside"}
 NAMES = {"Fast-Flow", " · Fast-Flow", "Ctrl K"}
@@ -20,12 +21,20 @@ NAMES = {"Fast-Flow", " · Fast-Flow", "Ctrl K"}
 
 @cache
 def catalogue() -> Catalogue:
-    return Catalogue(sorted(UI.rglob("texts.toml")))
+    return Catalogue(catalogues())
+
+
+def catalogues() -> list[Path]:
+    return sorted([*UI.rglob("texts.toml"), *APPS.rglob("texts.toml")])
+
+
+def pages() -> list[Path]:
+    return sorted([*UI.rglob("*.py"), *APPS.glob("*/pages/**/*.py"), *APPS.glob("*/manifest.py")])
 
 
 @cache
 def sources() -> dict[str, ast.Module]:
-    return {str(path.relative_to(UI)): ast.parse(path.read_text()) for path in UI.rglob("*.py")}
+    return {str(path.relative_to(SOURCE)): ast.parse(path.read_text()) for path in pages()}
 
 
 def calls() -> Iterator[tuple[str, ast.Call, str]]:
@@ -123,9 +132,8 @@ def test_phrases_when_asked_for_by_name_then_they_are_there() -> None:
     assert not missing, "\n".join(missing)
 
 
-@pytest.mark.parametrize("room", sorted(path.parent.name for path in UI.rglob("texts.toml")))
-def test_scripts_when_they_name_a_word_then_the_catalogue_has_it(room: str) -> None:
-    folder = next(path.parent for path in UI.rglob("texts.toml") if path.parent.name == room)
+@pytest.mark.parametrize("folder", [path.parent for path in catalogues()], ids=lambda folder: folder.name)
+def test_scripts_when_they_name_a_word_then_the_catalogue_has_it(folder: Path) -> None:
     missing = []
     for script in [*folder.glob("*.js"), *(UI / "static").glob("*.js")]:
         if script.parent == folder:  # `log_view.js` has the words of `[log]`

@@ -1,0 +1,32 @@
+"""The whole report, out of what the pipelines left; what has not been computed has no section."""
+
+from fastflow.apps.churn.pages.report import classifier, counterfactual, survival
+from fastflow.apps.churn.pages.report.findings import Findings
+from fastflow.ui.reports.blocks import Block, Facts, Report, Section, Text
+from fastflow.ui.texts import Data, Texts
+
+
+def compose(t: Texts, found: Findings) -> Report:
+    """The report in the language of the texts."""
+    sections = [_summary(t, found)]
+    if "churn" in found.reports:
+        sections += [classifier.trust(t, found), classifier.quality(t, found), classifier.customers(t, found)]
+    if "cox" in found.reports:
+        sections += [survival.section(t, found), survival.agreement(t, found)]
+    if "cf" in found.reports:
+        sections += [counterfactual.section(t, found), counterfactual.decision(t, found)]
+    return Report(title=Data(found.name), about=Data(found.about), language=t.language, sections=sections)
+
+
+def _summary(t: Texts, found: Findings) -> Section:
+    facts = [
+        fact
+        for pipeline, part in (("churn", classifier), ("cox", survival), ("cf", counterfactual))
+        if pipeline in found.reports
+        for fact in part.summary(t, found)
+    ]
+    blocks: list[Block] = [Facts(rows=facts)] if facts else [Text(words=t("churn_report.nothing_yet"))]
+    report = found.reports.get("churn")
+    if report is not None and not report["trusted"]:
+        blocks.insert(0, Text(words=t("churn_report.not_trusted"), kind="bad"))
+    return Section(key="summary", title=t("churn_report.summary"), blocks=blocks)

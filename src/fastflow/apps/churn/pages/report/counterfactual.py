@@ -1,0 +1,161 @@
+"""What the report says of counterfactuals: what would have to change, whether that ever helped, and whom to contact."""
+
+from collections.abc import Sequence
+
+from fastflow.apps.churn.pages.report.findings import Findings, Row
+from fastflow.apps.churn.pages.report.words import columns, known, month, number, share, span_of
+from fastflow.ui.reports.blocks import Block, Card, Cards, Column, Fact, Facts, Section, Table, Text
+from fastflow.ui.texts import Data, Phrase, Texts
+
+_CONTACTS_SHOWN = 20
+
+
+def summary(t: Texts, found: Findings) -> Sequence[Fact]:
+    """The figure that matters most."""
+    metrics = found.reports["cf"]["metrics"]
+    note = t("churn_report.of_customers", n=number(metrics["searched"], 0))
+    return [Fact(name=t("churn_report.validity"), value=share(metrics["validity"], 0), note=note)]
+
+
+def section(t: Texts, found: Findings) -> Section:
+    """Counterfactuals."""
+    report = found.reports["cf"]
+    metrics = report["metrics"]
+    facts = [
+        Fact(name=t("churn_report.validity"), value=share(metrics["validity"], 0)),
+        Fact(
+            name=t("churn_report.risk_lowered"),
+            value=Data(f"{share(metrics['probability_before'])} → {share(metrics['probability_after'])}"),
+        ),
+        Fact(name=t("churn_report.sparsity"), value=number(metrics["sparsity"], 2)),
+        Fact(name=t("churn_report.proximity"), value=number(metrics["proximity"], 2)),
+        Fact(name=t("churn_report.plausible"), value=share(metrics["plausible"], 0)),
+        Fact(name=t("churn_report.mean_cost"), value=number(metrics["cost"], 2)),
+    ]
+    blocks: list[Block] = [Facts(rows=facts), _recommended(t, found.rows("cf_feature_recommendations"))]
+    cards = [_customer(t, row, found.changes.get(str(row["Kunde"]), ())) for row in found.rows("cf_individual")]
+    if cards:
+        blocks.append(Cards(title=t("churn_report.cf_cards"), cards=cards))
+    if report["why_not"]:
+        blocks.append(_why_not(t, report["why_not"]))
+    blocks.append(_policy(t, report["policy"]))
+    return Section(key="counterfactuals", title=t("churn_report.counterfactuals"), blocks=blocks)
+
+
+def decision(t: Texts, found: Findings) -> Section:
+    """Whom to contact, and what the recommendations have been worth so far."""
+    report = found.reports["cf"]
+    blocks: list[Block] = []
+    if report.get("decision"):
+        blocks += _ledger(t, report["decision"], found.rows("cf_decision_ledger"))
+    if report.get("track_record"):
+        blocks += _track_record(t, report["track_record"])
+    return Section(key="decision", title=t("churn_report.decision"), blocks=blocks)
+
+
+def _recommended(t: Texts, rows: Sequence[Row]) -> Table:
+    heads = [
+        Column(head=t("churn_report.column")),
+        Column(head=t("churn_report.direction")),
+        *columns(t, "column", "number_of_customers", "share_of_valid", "mean_change", "mean_cost")[1:],
+    ]
+    shown: list[list[Phrase | Data]] = [
+        [
+            Data(row["column"]),
+            known(t, "direction", str(row["direction"])),
+            number(row["customers"], 0),
+            share(row["share_of_valid"], 0),
+            number(row["mean_change"], 2),
+            number(row["mean_cost"], 2),
+        ]
+        for row in rows
+    ]
+    return Table(title=t("churn_report.recommended"), columns=heads, rows=shown)
+
+
+def _customer(t: Texts, row: Row, changes: Sequence[Row]) -> Card:
+    lines: list[Phrase | Data] = [
+        t(
+            "churn_report.change",
+            column=each["column"],
+            change=f"{float(each['mean_change']):+.2f}",
+            n=number(each["months"], 0),
+        )
+        for each in changes
+    ]
+    if row["why_not"]:
+        lines.append(Data(row["why_not"]))
+    if row["valid"] and not row["plausible"]:
+        lines.append(t("churn_report.implausible"))
+    note = t("churn_report.at_cost", cost=number(row["cost"], 2)) if row["valid"] else t("churn_report.none_found")
+    after = f" → {share(row['p_new'])}" if row["valid"] else ""
+    return Card(name=Data(row["Kunde"]), note=note, value=Data(f"{share(row['p_old'])}{after}"), lines=lines)
+
+
+def _why_not(t: Texts, reasons: Row) -> Table:
+    heads = columns(t, "why", "number_of_customers")
+    ordered = sorted(reasons.items(), key=lambda each: -int(each[1]))
+    rows = [[Data(reason), number(count, 0)] for reason, count in ordered]
+    return Table(title=t("churn_report.why_not"), columns=heads, rows=rows)
+
+
+def _policy(t: Texts, rows: Sequence[Row]) -> Table:
+    heads = [
+        Column(head=t("churn_report.column")),
+        Column(head=t("churn_report.allowed")),
+        *columns(t, "column", "range", "step", "cost")[1:],
+    ]
+    shown: list[list[Phrase | Data]] = [
+        [
+            Data(row["column"]),
+            known(t, "direction", str(row["change"])),
+            span_of(row["low"], row["high"], 2),
+            number(row["step"], 2),
+            number(row["cost"], 2),
+        ]
+        for row in rows
+    ]
+    return Table(title=t("churn_report.policy"), columns=heads, rows=shown)
+
+
+def _ledger(t: Texts, decided: Row, rows: Sequence[Row]) -> Sequence[Block]:
+    low, high = decided["expected_profit_low"], decided["expected_profit_high"]
+    facts = [
+        Fact(name=t("churn_report.contacts"), value=number(decided["contacts"], 0)),
+        Fact(name=t("churn_report.cost"), value=number(decided["cost"], 0)),
+        Fact(
+            name=t("churn_report.expected_profit"),
+            value=number(decided["expected_profit"], 0),
+            note=span_of(low, high, 0),
+        ),
+    ]
+    heads = columns(t, "customer", "expected_profit", "cost", "cumulated_profit")
+    first = rows[:_CONTACTS_SHOWN]
+    shown = [
+        [Data(row["Kunde"]), *(number(row[name], 2) for name in ("expected_profit", "cost", "cumulated_profit"))]
+        for row in first
+    ]
+    note = t("churn_report.contact_list_about", n=len(first), all=len(rows))
+    return [Facts(rows=facts), Table(title=t("churn_report.contact_list"), columns=heads, rows=shown, note=note)]
+
+
+def _track_record(t: Texts, record: Row) -> Sequence[Block]:
+    if "why_not" in record:
+        return [Text(words=t("churn_report.no_track_record")), Text(words=Data(record["why_not"]))]
+    words = t(
+        "churn_report.track_record_about",
+        n=number(record["matched"], 0),
+        first=month(record["movement_months"][0]),
+        last=month(record["movement_months"][1]),
+    )
+    facts = [
+        Fact(name=t("churn_report.observed_moved"), value=share(record["observed_moved"])),
+        Fact(name=t("churn_report.observed_controls"), value=share(record["observed_controls"])),
+        Fact(
+            name=t("churn_report.difference"),
+            value=share(record["difference"]),
+            note=Data(f"{share(record['difference_low'])} – {share(record['difference_high'])}"),
+        ),
+        Fact(name=t("churn_report.predicted_after"), value=share(record["predicted_after"])),
+    ]
+    return [Text(words=words), Facts(rows=facts)]

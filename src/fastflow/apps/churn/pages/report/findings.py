@@ -1,0 +1,55 @@
+"""What the report is made of: the reports and tables that an experiment's pipelines left."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Row = Mapping[str, Any]
+
+CUSTOMERS_SHOWN = 12
+"""Rows of each table in `TOPS`."""
+TABLES: Mapping[str, Sequence[str]] = {
+    "churn": (
+        "churn_business_metrics",
+        "churn_calibration",
+        "churn_canaries",
+        "churn_curve",
+        "churn_drift",
+        "churn_lift",
+        "churn_model_comparison",
+        "churn_segments",
+        "churn_threshold_metrics",
+    ),
+    "cox": ("cox_brier", "cox_survival_curves"),
+    "cf": ("cf_decision_ledger", "cf_feature_recommendations"),
+}
+"""Pipeline -> tables that the report needs whole; none of them grows with the customers, but for the ledger, which is short."""
+TOPS: Mapping[str, tuple[str, str]] = {
+    "customer_churn_details": ("churn", "churn_probability"),
+    "churn_cox_consistency": ("cox", "difference"),
+    "cf_individual": ("cf", "p_old"),
+}
+"""Table with a row per customer -> its pipeline, and the column whose largest values the report shows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """All of it.
+
+    Attributes:
+        name: of the experiment.
+        about: its number and windows.
+        reports: pipeline -> its `report.json`; a pipeline that has not run is not there.
+        tables: name -> rows; of those in `TOPS` the first alone.
+        changes: customer -> what the counterfactual changes, rows of `cf_individual_raw`.
+    """
+
+    name: str
+    about: str
+    reports: Mapping[str, Row]
+    tables: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    changes: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+
+    def rows(self, table: str) -> Sequence[Row]:
+        """Rows of a table; none when its pipeline left none."""
+        return self.tables.get(table, ())

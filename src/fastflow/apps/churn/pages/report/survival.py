@@ -1,0 +1,183 @@
+"""What the report says of survival: hazards with their intervals, curves, and whether both models agree."""
+
+from collections.abc import Sequence
+
+from fastflow.apps.churn.pages.report.findings import Findings, Row
+from fastflow.apps.churn.pages.report.words import columns, known, month, number, p_value, share, span_of
+from fastflow.ui.plots import Axis, Line, Plot, interval_cell
+from fastflow.ui.reports.blocks import Block, Cell, Column, Fact, Facts, Plots, Section, Table, Text
+from fastflow.ui.texts import Data, Phrase, Texts
+
+_WIDEST = 20.0
+"""Hazard ratios beyond this factor from 1 end in an arrow: one wide interval must not hide the others."""
+
+
+def summary(t: Texts, found: Findings) -> Sequence[Fact]:
+    """The figures that matter most."""
+    metrics, rows = found.reports["cox"]["metrics"], list[Fact]()
+    if metrics.get("uno_c") is not None:
+        note = t("churn_report.within_months", n=number(metrics["uno_limit_months"], 0))
+        rows.append(Fact(name=t("churn_report.uno_c"), value=number(metrics["uno_c"]), note=note))
+    if metrics.get("ibs") is not None:
+        note = t("churn_report.ibs_without", value=number(metrics["ibs_kaplan_meier"]))
+        rows.append(Fact(name=t("churn_report.ibs"), value=number(metrics["ibs"]), note=note))
+    return rows
+
+
+def section(t: Texts, found: Findings) -> Section:
+    """Survival."""
+    report = found.reports["cox"]
+    metrics, blocks = report["metrics"], list[Block]()
+    blocks.append(
+        Text(
+            words=t(
+                "churn_report.cox_about",
+                cutoff=month(report["cutoff_exclusive"]),
+                rows=number(metrics["rows"], 0),
+                events=number(metrics["events"], 0),
+            )
+        )
+    )
+    out_of_time = report["out_of_time"]
+    said = [*report["notes"], *([out_of_time["why_not"]] if "why_not" in out_of_time else [])]
+    blocks += [Text(words=Data(note)) for note in said]
+    facts = [(name, number(metrics.get(name))) for name in ("harrell_c", "uno_c", "in_sample_harrell_c", "ibs")]
+    facts.append(("likelihood_ratio_p", p_value(metrics["likelihood_ratio_p"])))
+    blocks.append(Facts(rows=[Fact(name=t(f"churn_report.{name}"), value=value) for name, value in facts]))
+    plots = [_curves(t, found.rows("cox_survival_curves")), _brier(t, found.rows("cox_brier"))]
+    blocks += [Plots(plots=[each for each in plots if each is not None])] if any(plots) else []
+    blocks.append(_hazards(t, report["hazard_ratios"]))
+    blocks.append(_proportional(t, report["proportional_hazards"]))
+    if report["dropped_covariates"]:
+        blocks.append(_dropped(t, report["dropped_covariates"]))
+    if out_of_time.get("calibration"):
+        blocks.append(_calibration(t, out_of_time["calibration"]))
+    return Section(key="survival", title=t("churn_report.survival"), blocks=blocks)
+
+
+def agreement(t: Texts, found: Findings) -> Section:
+    """Whether the classifier and the survival model say the same of the same customers, or why nothing was compared."""
+    compared, title = found.reports["cox"]["consistency"], t("churn_report.agreement")
+    if "why_not" in compared:
+        return Section(key="agreement", title=title, blocks=[Text(words=Data(compared["why_not"]))])
+    facts = [
+        Fact(name=t("churn_report.rank_correlation"), value=number(compared["rank_correlation"])),
+        Fact(name=t("churn_report.mean_difference"), value=share(compared["mean_difference"])),
+        Fact(
+            name=t("churn_report.disagreements"),
+            value=number(compared["disagreements"], 0),
+            note=t("churn_report.disagreement_beyond", share=share(compared["disagreement_beyond"], 0)),
+        ),
+    ]
+    blocks: list[Block] = [Text(words=t("churn_report.agreement_about")), Facts(rows=facts)]
+    rows = [
+        [Data(row["Kunde"]), *(share(row[name]) for name in ("p_classifier", "p_survival", "difference"))]
+        for row in found.rows("churn_cox_consistency")
+        if row["disagrees"]
+    ]
+    if rows:
+        heads = columns(t, "customer", "by_classifier", "by_survival", "difference")
+        blocks.append(Table(title=t("churn_report.disagreeing"), columns=heads, rows=rows))
+    return Section(key="agreement", title=title, blocks=blocks)
+
+
+def _curves(t: Texts, rows: Sequence[Row]) -> Plot | None:
+    if not rows:
+        return None
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(str(row["group"]), []).append(row)
+    lines, told = list[Line](), list[str]()
+    for group, points in groups.items():
+        name = t("churn_report.risk_group", group=known(t, "group", group))
+        seen = [(0.0, 1.0), *((row["month"], row["survival"]) for row in points)]
+        band = [(0.0, 1.0, 1.0), *((row["month"], row["low"], row["high"]) for row in points)]
+        lines.append(Line(name=name, points=seen, band=band, is_stepped=True))
+        lines.append(Line(name=None, points=[(row["month"], row["modelled"]) for row in points]))
+        told.append(f"{name}: {share(points[-1]['survival'], 0)}")
+    months = Axis(label=t("churn_report.months"), low=0.0, high=max(row["month"] for row in rows))
+    return Plot(
+        title=t("churn_report.curves"),
+        told=t("churn_report.told", what=t("churn_report.curves"), values=", ".join(told)),
+        x=months,
+        y=Axis(label=t("churn_report.still_there"), low=0.0, high=1.0),
+        lines=lines,
+    )
+
+
+def _brier(t: Texts, rows: Sequence[Row]) -> Plot | None:
+    if len(rows) < 2:  # a curve needs two points
+        return None
+    high = max(max(row["brier"], row["brier_kaplan_meier"]) for row in rows)
+    last = rows[-1]
+    return Plot(
+        title=t("churn_report.brier_over_time"),
+        told=t("churn_report.brier_told", model=number(last["brier"]), without=number(last["brier_kaplan_meier"])),
+        x=Axis(label=t("churn_report.months"), low=rows[0]["month"], high=last["month"]),
+        y=Axis(label=t("churn_report.metric_brier"), low=0.0, high=high * 1.05 or 1.0),
+        lines=[
+            Line(name=t("churn_report.cox_model"), points=[(row["month"], row["brier"]) for row in rows]),
+            Line(
+                name=t("churn_report.without_features"),
+                points=[(row["month"], row["brier_kaplan_meier"]) for row in rows],
+                is_dashed=True,
+            ),
+        ],
+    )
+
+
+def _hazards(t: Texts, rows: Sequence[Row]) -> Table:
+    edges = [float(row[name]) for row in rows for name in ("hazard_ratio_low", "hazard_ratio_high")]
+    inside = [each for each in edges if 1 / _WIDEST <= each <= _WIDEST]
+    low = min([0.5, *inside]) if min(edges, default=1.0) >= 1 / _WIDEST else 1 / _WIDEST
+    high = max([2.0, *inside]) if max(edges, default=1.0) <= _WIDEST else _WIDEST
+    axis = Axis(label=t("churn_report.hazard_ratio"), low=low, high=high, is_log=True)
+    heads = [*columns(t, "covariate", "hazard_ratio", "interval"), Column(head=t("churn_report.forest"))]
+    heads += columns(t, "covariate", "p")[1:]
+    shown: list[list[Cell]] = [
+        [
+            Data(row["covariate"]),
+            number(row["hazard_ratio"]),
+            span_of(row["hazard_ratio_low"], row["hazard_ratio_high"], 2),
+            interval_cell(axis, row["hazard_ratio"], row["hazard_ratio_low"], row["hazard_ratio_high"], 1.0),
+            p_value(row["p"]),
+        ]
+        for row in rows
+    ]
+    note = t("churn_report.hazards_about", low=number(low, 2), high=number(high, 1))
+    return Table(title=t("churn_report.hazards"), columns=heads, rows=shown, note=note)
+
+
+def _proportional(t: Texts, rows: Sequence[Row]) -> Table:
+    heads = [*columns(t, "covariate", "statistic", "p"), Column(head=t("churn_report.verdict"))]
+    shown: list[list[Phrase | Data]] = [
+        [
+            Data(row["covariate"]),
+            number(row["statistic"], 2),
+            p_value(row["p"]),
+            t("churn_report.ph_violated" if row["violated"] else "churn_report.ph_holds"),
+        ]
+        for row in rows
+    ]
+    return Table(title=t("churn_report.ph"), columns=heads, rows=shown, note=t("churn_report.ph_about"))
+
+
+def _dropped(t: Texts, rows: Sequence[Row]) -> Table:
+    heads = [Column(head=t("churn_report.covariate")), Column(head=t("churn_report.why"))]
+    shown = [[Data(row["covariate"]), Data(row["reason"])] for row in rows]
+    return Table(title=t("churn_report.dropped"), columns=heads, rows=shown)
+
+
+def _calibration(t: Texts, rows: Sequence[Row]) -> Table:
+    heads = columns(t, "fifth", "horizon", "number_of_customers", "predicted", "observed")
+    shown = [
+        [
+            number(row["fifth"], 0),
+            number(row["horizon"], 0),
+            number(row["customers"], 0),
+            share(row["predicted"]),
+            share(row["observed"]),
+        ]
+        for row in rows
+    ]
+    return Table(title=t("churn_report.cox_calibration"), columns=heads, rows=shown)

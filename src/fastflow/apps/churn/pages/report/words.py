@@ -1,0 +1,69 @@
+"""Numbers in words, the same in all parts of the report."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastflow.ui.reports.blocks import Column
+from fastflow.ui.texts import Data, Phrase, Texts
+
+NOTHING = Data("–")
+
+
+def number(value: Any, digits: int = 3) -> Data:
+    """A number with so many decimals; a dash when there is none.
+
+    >>> number(0.77639), number(None), number(12345.0, 0)
+    ('0.776', '–', '12\u202f345')
+    """
+    if value is None:
+        return NOTHING
+    return Data(f"{float(value):,.{digits}f}".replace(",", "\u202f"))
+
+
+def share(value: Any, digits: int = 1) -> Data:
+    """A share in per cent.
+
+    >>> share(0.1314), share(None)
+    ('13.1 %', '–')
+    """
+    return NOTHING if value is None else Data(f"{100 * float(value):.{digits}f} %")
+
+
+def span_of(low: Any, high: Any, digits: int = 3) -> Data:
+    """An interval."""
+    return NOTHING if low is None or high is None else Data(f"{number(low, digits)} – {number(high, digits)}")
+
+
+def p_value(value: Any) -> Data:
+    """A probability under the null hypothesis, never shown as nought.
+
+    >>> p_value(4e-9), p_value(0.0312)
+    ('< 0.0001', '0.0312')
+    """
+    if value is None:
+        return NOTHING
+    return Data("< 0.0001") if float(value) < 1e-4 else number(value, 4)
+
+
+def month(value: Any) -> Data:
+    """A month as people write it.
+
+    >>> month(202309)
+    '2023-09'
+    """
+    text = str(int(value))
+    return Data(f"{text[:4]}-{text[4:]}")
+
+
+def known(t: Texts, group: str, word: str) -> Phrase | Data:
+    """A word of a pipeline in the reader's language; one that the catalogue does not have, as it is."""
+    key = f"churn_report.{group}_{word.replace(' ', '_')}"
+    return t(key) if t.has(key) else Data(word)
+
+
+def columns(t: Texts, first: str, *others: str) -> Sequence[Column]:
+    """A column of names and columns of numbers, by the keys of their heads."""
+    return [
+        Column(head=t(f"churn_report.{first}")),
+        *(Column(head=t(f"churn_report.{key}"), is_number=True) for key in others),
+    ]

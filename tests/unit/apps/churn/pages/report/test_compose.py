@@ -1,0 +1,160 @@
+"""The report of an experiment whose three pipelines really ran."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from fastflow.apps.churn.method.cf_run import run_cf
+from fastflow.apps.churn.method.churn_run import run_churn
+from fastflow.apps.churn.method.cox_run import run_cox
+from fastflow.apps.churn.pages import report as package
+from fastflow.apps.churn.pages.report.compose import compose
+from fastflow.apps.churn.pages.report.findings import CUSTOMERS_SHOWN, TABLES, TOPS, Findings
+from fastflow.ui.reports.blocks import Cards, Facts, Plots, Report, Table, Text
+from fastflow.ui.reports.html import document
+from fastflow.ui.reports.pdf import pdf
+from fastflow.ui.texts import LANGUAGES, Catalogue, Texts
+
+EXPERIMENT = {
+    "experiment_id": 5,
+    "training_from": 202201,
+    "training_to": 202309,
+    "backtest_from": 202310,
+    "backtest_to": 202403,
+    "model_type": "logistic",
+    "hyperparameters": {
+        "most_anchors": 6,
+        "bootstrap_replicates": 20,
+        "rolling_origins": 3,
+        "cf": {"policy": {"i_use": {"change": "up", "cost": 2}}, "from_probability": 0.1, "sample": 1.0},
+    },
+}
+ROLES = {"i_use": "DYNAMIC_FEATURE", "n_rate": "DYNAMIC_FEATURE", "region": "STATIC_FEATURE"}
+
+
+def silent(**facts: Any) -> None:
+    """Progress that nobody looks at."""
+
+
+@pytest.fixture(scope="module")
+def findings(
+    tmp_path_factory: pytest.TempPathFactory, columns_of: Callable[[int, int, int], dict[str, Any]]
+) -> Findings:
+    inputs = tmp_path_factory.mktemp("report")
+    (inputs / "experiment.json").write_text(json.dumps(EXPERIMENT))
+    (inputs / "dictionary.json").write_text(json.dumps(ROLES))
+    columns = columns_of(300, 30, 11)
+    columns["Kunde"] = columns["Kunde"].astype(str)
+    pq.write_table(pa.table({name: pa.array(values) for name, values in columns.items()}), inputs / "panel.parquet")
+    run_churn(inputs, inputs / "churn", silent)
+    run_cox(inputs, inputs / "cox", silent)
+    run_cf(inputs, inputs / "cf", silent, {"limit": 25})
+
+    def rows(pipeline: str, name: str) -> list[Mapping[str, Any]]:
+        return pq.read_table(inputs / pipeline / "tables" / f"{name}.parquet").to_pylist()
+
+    tables = {name: rows(pipeline, name) for pipeline, names in TABLES.items() for name in names}
+    for name, (pipeline, column) in TOPS.items():
+        tables[name] = sorted(rows(pipeline, name), key=lambda row: -abs(row[column]))[:CUSTOMERS_SHOWN]
+    changes: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows("cf", "cf_individual_raw"):
+        changes.setdefault(row["Kunde"], []).append(row)
+    reports = {name: json.loads((inputs / name / "report.json").read_text()) for name in TABLES}
+    return Findings(name="Spring", about="Experiment 5", reports=reports, tables=tables, changes=changes)
+
+
+def texts(language: str = "en") -> Texts:
+    return Catalogue([Path(str(package.__file__)).parent / "texts.toml"]).texts(language)
+
+
+def numbers_of(report: Report) -> list[str]:
+    """All that is data, not words of a language."""
+    found = list[str]()
+    for section in report.sections:
+        for block in section.blocks:
+            if isinstance(block, Facts):
+                found += [fact.value for fact in block.rows]
+            if isinstance(block, Table):
+                found += [
+                    cell for row in block.rows for cell, head in zip(row, block.columns, strict=True) if head.is_number
+                ]
+    return found
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_report_when_all_pipelines_ran_then_it_has_every_section_in_the_language(
+    findings: Findings, language: str
+) -> None:
+    report = compose(texts(language), findings)
+    keys = [section.key for section in report.sections]
+    assert keys == ["summary", "trust", "quality", "customers", "survival", "agreement", "counterfactuals", "decision"]
+    plots = [
+        plot
+        for section in report.sections
+        for block in section.blocks
+        if isinstance(block, Plots)
+        for plot in block.plots
+    ]
+    assert len(plots) == 8
+    assert "nan" not in " ".join(numbers_of(report))
+    made = document(report)
+    assert made.count("<figure") == 8
+    assert pdf(report).startswith(b"%PDF-")
+
+
+def test_report_when_told_in_another_language_then_its_numbers_are_the_same(findings: Findings) -> None:
+    english, german = (compose(texts(language), findings) for language in ("en", "de"))
+    assert numbers_of(english) == numbers_of(german)
+    assert english.sections[0].title != german.sections[0].title
+
+
+def test_report_when_read_then_its_figures_are_those_of_the_pipelines(findings: Findings) -> None:
+    report = compose(texts(), findings)
+    facts = next(block for block in report.sections[0].blocks if isinstance(block, Facts)).rows
+    assert facts[0].value == f"{findings.reports['churn']['metrics']['roc_auc']:.3f}"
+    cards = [block for section in report.sections for block in section.blocks if isinstance(block, Cards)]
+    (at_risk, changed) = cards
+    highest = max(findings.rows("customer_churn_details"), key=lambda row: float(row["churn_probability"]))
+    assert at_risk.cards[0].name == highest["Kunde"]
+    assert len(at_risk.cards) == CUSTOMERS_SHOWN
+    assert any(card.lines for card in changed.cards)
+
+
+@pytest.mark.parametrize("pipelines", [(), ("churn",), ("cox",), ("churn", "cf")])
+def test_report_when_some_pipelines_have_not_run_then_it_is_shorter_and_whole(
+    findings: Findings, pipelines: tuple[str, ...]
+) -> None:
+    some = replace(findings, reports={name: findings.reports[name] for name in pipelines})
+    report = compose(texts(), some)
+    assert ("survival" in {section.key for section in report.sections}) == ("cox" in pipelines)
+    assert document(report).endswith("</html>\n")
+
+
+def test_report_when_a_canary_sang_then_that_stands_first(findings: Findings) -> None:
+    churn = findings.reports["churn"]
+    alarm = "A single feature tells everything."
+    doubtful = {**churn, "trusted": False, "canaries": {**churn["canaries"], "alarms": [alarm]}}
+    report = compose(texts(), replace(findings, reports={"churn": doubtful}))
+    first = report.sections[0].blocks[0]
+    assert isinstance(first, Text)
+    assert first.kind == "bad"
+    said = [block.words for block in report.sections[1].blocks if isinstance(block, Text)]
+    assert said == [alarm]
+
+
+def test_report_when_nothing_could_be_compared_then_the_reason_stands_there(findings: Findings) -> None:
+    cox = {
+        **findings.reports["cox"],
+        "consistency": {"why_not": "No churn run yet."},
+        "out_of_time": {"why_not": "Too short."},
+    }
+    cf = {**findings.reports["cf"], "track_record": {"why_not": "Only 2 moved."}}
+    report = compose(texts(), replace(findings, reports={"cox": cox, "cf": cf}))
+    said = [block.words for section in report.sections for block in section.blocks if isinstance(block, Text)]
+    assert {"No churn run yet.", "Too short.", "Only 2 moved."} <= set(said)
