@@ -5,7 +5,7 @@ command line only those it speaks to, as each start pays for what it imports.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from fastflow.kernel.pipelines.infra.archives import SharedSnapshots
     from fastflow.kernel.pipelines.infra.snapshots import DiskSnapshots
     from fastflow.kernel.pipelines.service import PipelineCatalog
+    from fastflow.kernel.runs.domain.run import Run
     from fastflow.kernel.runs.infra.at_end import AtEnd
     from fastflow.kernel.runs.log_service import LogService
     from fastflow.kernel.runs.ports import Beside
@@ -347,9 +348,13 @@ class Rooms:
         from fastflow.kernel.failures.wiring import build_failures
         from fastflow.kernel.runs.wiring import read_host_id
 
+        def handed(runs: "Sequence[Run]") -> Mapping[str, int]:
+            return self.flows.store.load_handed_bytes(runs)  # built when it is asked
+
         return build_failures(
             self.database,
             runs=self._later(lambda: self.runs),
+            handed=handed,
             pipelines_dir=self.settings.pipelines_dir,
             logs_dir=self.settings.logs_dir,
             host=read_host_id(self.settings.data_dir),

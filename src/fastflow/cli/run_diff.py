@@ -54,6 +54,7 @@ def _code_lines(diff: Mapping[str, Any]) -> Iterator[str]:
     elif files:
         yield f"code: {counted(len(files), 'file')} differ" + ("s" if len(files) == 1 else "")
         yield from _first(files, _file_line)
+        yield from changed_lines(files[:_MOST_SHOWN])
 
 
 def _file_line(file: Mapping[str, Any]) -> str:
@@ -65,6 +66,16 @@ def _file_line(file: Mapping[str, Any]) -> str:
     if file["kind"] == "changed":
         return f"{file['path']}: +{added} -{removed} lines"
     return f"{file['path']}: {file['kind']}, {counted(added or removed, 'line')}"
+
+
+def changed_lines(files: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The changed lines of these files, as far as the API shows them."""
+    for file in files:
+        if file.get("diff"):
+            yield f"--- {file['path']}"
+            yield from file["diff"].split("\n")
+            if file["is_cut"]:
+                yield "... (cut)"
 
 
 def _package_lines(diff: Mapping[str, Any]) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import Any
 import typer
 
 from fastflow.cli.output import local_time, print_table, printable, shown
+from fastflow.cli.run_diff import changed_lines
 from fastflow.kit.words import counted
 
 
@@ -33,6 +34,8 @@ def print_why(why: Mapping[str, Any]) -> None:
             ],
             empty="",
         )
+    for line in changed_lines(why["files"] or ()):
+        typer.echo(printable(line))
     unusual = [each for each in why["measures"] if each["verdict"] in ("high", "low")]
     if unusual:
         print_table(

@@ -50,6 +50,7 @@ class Desk:
     catalogue: MemoryCatalogue = field(default_factory=MemoryCatalogue)
 
     def __post_init__(self) -> None:
+        self.handed: dict[str, int] = {}
         self.catalogue.add("demo", retry=KEPT)
         self.at_end = (Retries(), DeadLetters())
         self.store = SqlLeaseStore(self.database, at_end=self.at_end)
@@ -68,6 +69,7 @@ class Desk:
         )
         self.room: FailuresRoom = build_failures(
             self.database,
+            handed=lambda runs: {run.id: self.handed[run.id] for run in runs if run.id in self.handed},
             runs=self.runs,
             pipelines_dir=self.folder,
             logs_dir=self.folder,
@@ -207,6 +209,17 @@ def test_why_when_something_changed_since_the_last_good_run_then_it_is_named(des
         desk.room.failures.why(good.id, actor=OPERATOR)
     with pytest.raises(Forbidden):
         desk.room.failures.why(bad.id, actor=STRANGER)
+
+
+def test_why_when_an_input_is_much_smaller_than_usual_then_its_size_is_named(desk: Desk) -> None:
+    for number in range(6):
+        desk.handed[desk.run(params={"ROWS": "x" * 5000}).id] = 1_000_000 + number
+    bad = desk.run(error="ValueError", params={"ROWS": "x"})
+    desk.handed[bad.id] = 0
+    why = desk.room.failures.why(bad.id, actor=OPERATOR)
+    verdicts = {each.name: each.verdict for each in why.measures}
+    assert (verdicts["handed_bytes"], verdicts["params_bytes"]) == ("low", "low")
+    assert "the size of what its upstreams handed on is low (0 B, usually 976.6 KB)" in why.text
 
 
 def test_why_when_the_code_is_in_git_then_the_commits_between_are_told(desk: Desk) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text
 from tests.integration.flows.conftest import OPERATOR, FlowDesk
 
 from fastflow.kernel.flows.domain.errors import (
@@ -22,6 +22,7 @@ from fastflow.kernel.flows.domain.flow import ElementState, FlowStatus
 from fastflow.kernel.flows.ports import FlowFilter
 from fastflow.kernel.pipelines.domain.retry import RetryPolicy
 from fastflow.kernel.runs.domain.errors import InvalidParams
+from fastflow.kernel.runs.infra.rows import ARTIFACT
 from fastflow.kit.clock import SystemClock
 from fastflow.kit.errors import Forbidden, NotFound
 from fastflow.kit.identity import Actor, Role
@@ -369,6 +370,30 @@ def test_policy_when_a_fan_out_replaces_its_own_runs_then_every_element_has_one_
         desk.end_all("clean")
     states = [element.state for element in desk.elements(flow, "clean")]
     assert states.count(ElementState.SUCCESS) >= 1 and not {ElementState.WAITING, ElementState.RUNNING} & set(states)
+
+
+def test_handed_bytes_when_upstreams_left_artifacts_then_they_are_summed_for_those_that_run_after_them(
+    desk: FlowDesk,
+) -> None:
+    desk.add("extract")
+    desk.add("rates")
+    desk.add("load", {"pipelines": ["extract", "rates"]})
+    flow = desk.start("extract", "rates")
+    alone = desk.runs.submit("rates", {}, actor=OPERATOR)
+    of_roots = list(desk.view(flow).run_ids.values())
+    now = desk.clock.now()
+    rows = [
+        {"run_id": run_id, "path": f"{number}.csv", "size_bytes": 10 * (number + 1), "sha256": "0", "created_at": now}
+        for run_id in of_roots
+        for number in range(2)
+    ]
+    with desk.database.write() as connection:
+        connection.execute(insert(ARTIFACT), rows)
+    desk.end_all()
+    (load,) = desk.active("load")
+    roots = [desk.runs.get(run_id, actor=OPERATOR) for run_id in of_roots]
+    assert desk.room.store.load_handed_bytes([load, alone, *roots]) == {load.id: 60}
+    assert desk.room.store.load_handed_bytes([alone]) == {}
 
 
 # -- approvals ----------------------------------------------------------------------------------------------------------------

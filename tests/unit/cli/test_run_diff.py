@@ -32,7 +32,14 @@ def test_diff_when_nothing_differs_then_it_says_so_and_what_was_compared(capsys:
 
 def test_diff_when_code_differs_then_files_and_lines_stand_for_the_hash(capsys: pytest.CaptureFixture[str]) -> None:
     files = [
-        {"path": "main.py", "kind": "changed", "added_lines": 3, "removed_lines": 1},
+        {
+            "path": "main.py",
+            "kind": "changed",
+            "added_lines": 3,
+            "removed_lines": 1,
+            "diff": "@@ -1 +1,3 @@\n-a\n+b",
+            "is_cut": True,
+        },
         {"path": "new.py", "kind": "added", "added_lines": 1, "removed_lines": 0},
         {"path": "old.py", "kind": "removed", "added_lines": 0, "removed_lines": 12},
         {"path": "data.bin", "kind": "changed", "added_lines": None, "removed_lines": None},
@@ -48,6 +55,7 @@ def test_diff_when_code_differs_then_files_and_lines_stand_for_the_hash(capsys: 
         "  data.bin: changed",
         "  tool: executable in one of them alone",
     ]
+    assert out.splitlines()[6:11] == ["--- main.py", "@@ -1 +1,3 @@", "-a", "+b", "... (cut)"]
     assert "tree_hash" not in out
     assert "limits.pids  a  -" in out
 

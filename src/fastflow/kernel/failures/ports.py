@@ -1,6 +1,6 @@
 """What failures need of others: their stores, the ends of logs, commits, and the runs below."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -102,3 +102,7 @@ class Runs(Protocol):
     ) -> Run:
         """See `RunService.rerun`."""
         ...
+
+
+HandedBytes = Callable[[Sequence[Run]], Mapping[str, int]]
+"""Of these runs those that run after others: run id -> bytes of the artifacts that these left for it."""

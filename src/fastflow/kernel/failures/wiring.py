@@ -9,7 +9,7 @@ from fastflow.kernel.failures.infra.commits import GitCommits
 from fastflow.kernel.failures.infra.group_store import SqlGroupStore
 from fastflow.kernel.failures.infra.letter_store import SqlLetterStore
 from fastflow.kernel.failures.infra.log_tails import LogTails
-from fastflow.kernel.failures.ports import Runs
+from fastflow.kernel.failures.ports import HandedBytes, Runs
 from fastflow.kernel.failures.service import FailureService, FailureSorter, LetterService
 from fastflow.kit.clock import Clock
 
@@ -28,13 +28,21 @@ class FailuresRoom:
 
 
 def build_failures(
-    database: Database, *, runs: Runs, pipelines_dir: Path, logs_dir: Path, host: str, clock: Clock
+    database: Database,
+    *,
+    runs: Runs,
+    handed: HandedBytes,
+    pipelines_dir: Path,
+    logs_dir: Path,
+    host: str,
+    clock: Clock,
 ) -> FailuresRoom:
     """Failures on the product's database.
 
     Args:
         database: migrated.
         runs: the runs below.
+        handed: how much the runs before it handed on to a run.
         pipelines_dir: perhaps in a Git repository.
         logs_dir: the logs of this machine.
         host: id of the data directory.
@@ -43,7 +51,7 @@ def build_failures(
     groups = SqlGroupStore(database)
     commits = GitCommits(pipelines_dir, os.environ.get("PATH", os.defpath))  # noqa: TID251 - where Git is found
     return FailuresRoom(
-        failures=FailureService(store=groups, runs=runs, commits=commits, clock=clock),
+        failures=FailureService(store=groups, runs=runs, commits=commits, handed=handed, clock=clock),
         letters=LetterService(store=SqlLetterStore(database), runs=runs, clock=clock),
         sorter=FailureSorter(store=groups, tails=LogTails(logs_dir), host=host),
     )

@@ -209,6 +209,11 @@ class FileChangeOut(BaseModel):
     )
     added_lines: int | None = Field(description="Null when it is no text, or too long to count.")
     removed_lines: int | None
+    diff: str | None = Field(
+        description="The changed lines, unified, with secrets left out; null of what is no text, of a file made to hold secrets, "
+        "and when all there is to show is long enough without it."
+    )
+    is_cut: bool = Field(description="Whether there is more than `diff` has.")
 
 
 class PackageChangeOut(BaseModel):

@@ -1,14 +1,16 @@
 """What changed between a failed run and the last good one of its pipeline, and how it compares with its history. Pure."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from fastflow.kernel.failures.domain.fingerprint import Failure
 from fastflow.kernel.runs.domain.comparing import RunDiff
+from fastflow.kernel.runs.domain.params import encode_value
 from fastflow.kernel.runs.domain.run import Run
+from fastflow.kit.quantities import size
 from fastflow.kit.words import counted
 
 FEWEST: Final = 5
@@ -19,7 +21,14 @@ _MAD_TO_DEVIATION: Final = 1.4826
 _LEAST_SHARE: Final = 0.2
 """And at least so much of the median: a spread of nearly nothing makes nothing unusual."""
 
-_NAMES: Final = {"peak_memory_bytes": "peak memory", "cpu_seconds": "CPU time"}
+_NAMES: Final = {
+    "peak_memory_bytes": "peak memory",
+    "cpu_seconds": "CPU time",
+    "params_bytes": "the size of the parameters",
+    "handed_bytes": "the size of what its upstreams handed on",
+}
+_LEAST: Final = {"params_bytes": 1024.0, "handed_bytes": 1024.0}
+"""Inputs differ from run to run; so many bytes more or less are never called unusual."""
 _KINDS: Final = (
     ("capsule.tree_hash", "code"),
     ("capsule.script", "code"),
@@ -74,7 +83,7 @@ class Measure:
     """A number of the run against those of the pipeline's good runs before it.
 
     Attributes:
-        name: duration, peak_memory_bytes, cpu_seconds, or a metric's name with `metric.` before it.
+        name: duration, peak_memory_bytes, cpu_seconds, params_bytes, handed_bytes (of artifacts from upstreams), or a metric's name with `metric.` before it.
         median, spread: of the history; spread is the median absolute deviation.
         runs: how many the history has.
         verdict: usual, high, low, or unknown when the history is too short.
@@ -136,11 +145,18 @@ def _kind_of(field: str) -> str | None:
     return next((kind for name, kind in _KINDS if field == name or field.startswith(f"{name}.")), None)
 
 
-def measures_of(run: Run, history: Sequence[Run]) -> list[Measure]:
-    """Duration, memory, processor time and told metrics of the run against the good runs before it."""
-    past = [_numbers(each) for each in history]
+def measures_of(run: Run, history: Sequence[Run], handed: Mapping[str, int] | None = None) -> list[Measure]:
+    """Duration, memory, processor time, sizes of inputs and told metrics of the run against the good runs before it.
+
+    Args:
+        run: it.
+        history: the good runs.
+        handed: run id -> bytes of artifacts that its upstreams left for it; a run that has none is not among them.
+    """
+    known_sizes = handed or {}
+    past = [_numbers(each, known_sizes) for each in history]
     measures = []
-    for name, value in _numbers(run).items():
+    for name, value in _numbers(run, known_sizes).items():
         known = [numbers[name] for numbers in past if name in numbers]
         if known:
             measures.append(compare(name, value, known))
@@ -157,13 +173,15 @@ def compare(name: str, value: float, known: Sequence[float]) -> Measure:
     spread = statistics.median(abs(each - median) for each in known)
     verdict = "unknown"
     if len(known) >= FEWEST:
-        least = max(_SPREADS * _MAD_TO_DEVIATION * spread, _LEAST_SHARE * abs(median))
+        least = max(_SPREADS * _MAD_TO_DEVIATION * spread, _LEAST_SHARE * abs(median), _LEAST.get(name, 0.0))
         verdict = "usual" if abs(value - median) <= least else "high" if value > median else "low"
     return Measure(name=name, value=value, median=median, spread=spread, runs=len(known), verdict=verdict)
 
 
-def _numbers(run: Run) -> dict[str, float]:
-    found: dict[str, float] = {}
+def _numbers(run: Run, handed: Mapping[str, int]) -> dict[str, float]:
+    found: dict[str, float] = {"params_bytes": float(len(encode_value(dict(run.params)).encode()))}
+    if run.id in handed:
+        found["handed_bytes"] = float(handed[run.id])
     if run.started_at is not None and run.finished_at is not None:
         found["duration"] = (run.finished_at - run.started_at).total_seconds()
     for name, value in (("peak_memory_bytes", run.peak_memory_bytes), ("cpu_seconds", run.cpu_seconds)):
@@ -239,6 +257,8 @@ def _amount(name: str, value: float) -> str:
     """
     if name in ("duration", "cpu_seconds"):
         return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.3g} s" if value < 1000 else f"{value:,.0f} s"
+    if name in ("params_bytes", "handed_bytes"):
+        return size(int(value))
     return f"{value / 2**20:,.3g} MB" if name == "peak_memory_bytes" else _short(value)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from fastflow.kernel.failures.domain.changes import Commit, Why, changes_of, measures_of, summarise
 from fastflow.kernel.failures.domain.errors import GroupNotFound, RunDidNotFail
 from fastflow.kernel.failures.domain.records import FailureGroup, GroupFilter
-from fastflow.kernel.failures.ports import Commits, GroupStore, Runs
+from fastflow.kernel.failures.ports import Commits, GroupStore, HandedBytes, Runs
 from fastflow.kernel.runs.domain.run import Run
 from fastflow.kernel.runs.domain.states import RunStatus
 from fastflow.kit.clock import Clock
@@ -25,10 +25,12 @@ class FailureService:
         store: groups and histories.
         runs: the runs below.
         commits: the code's history.
+        handed: how much the runs before it handed on to a run.
         clock: what trends are counted back from.
     """
 
-    def __init__(self, *, store: GroupStore, runs: Runs, commits: Commits, clock: Clock) -> None:
+    def __init__(self, *, store: GroupStore, runs: Runs, commits: Commits, handed: HandedBytes, clock: Clock) -> None:
+        self._handed = handed
         self._store = store
         self._runs = runs
         self._commits = commits
@@ -76,7 +78,7 @@ class FailureService:
         diff = self._runs.diff(last_good.id, run.id, actor=actor) if last_good else None
         changes = changes_of(diff) if diff else []
         commits = self._commits_between(last_good, run)
-        measures = measures_of(run, history)
+        measures = measures_of(run, history, self._handed([run, *history]))
         group = None
         if run.failure_group is not None:
             group = self._store.find(run.failure_group, _scoped(GroupFilter(), actor), now=self._clock.now())

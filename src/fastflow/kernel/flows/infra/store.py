@@ -20,6 +20,7 @@ from fastflow.kernel.flows.infra.at_end import find_overlooked, take_overlooked
 from fastflow.kernel.flows.infra.earlier import find_earlier, find_makers
 from fastflow.kernel.flows.infra.elements import Admit, insert_elements
 from fastflow.kernel.flows.infra.engine import FlowEngine, load_steps, save_step
+from fastflow.kernel.flows.infra.handed import load_handed_bytes
 from fastflow.kernel.flows.infra.removed import end_steps, find_flows_with
 from fastflow.kernel.flows.infra.rows import (
     ELEMENT,
@@ -186,6 +187,11 @@ class SqlFlowStore:
         """See `FlowStore.find_makers`."""
         with self._database.read() as connection:
             return find_makers(connection, run_ids[:_CHUNK])
+
+    def load_handed_bytes(self, runs: Sequence[Run]) -> Mapping[str, int]:
+        """See `load_handed_bytes`."""
+        with self._database.read() as connection:
+            return load_handed_bytes(connection, runs)
 
     def find_needed_code(self, tree_hashes: Sequence[str]) -> Collection[str]:
         """See `FlowStore.find_needed_code`."""

@@ -1,10 +1,10 @@
 """What two runs differ in: fields of their records, files of their code, packages of their environments. Pure."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from fastflow.kernel.runs.domain.changed_lines import change_lines
 from fastflow.kernel.runs.domain.run import Run
 
 COMPARED = (
@@ -42,12 +42,16 @@ class FileChange:
         path: relative to the pipeline's folder.
         kind: what became of it from the left run to the right one; mode: it became executable, or ceased to be.
         added_lines, removed_lines: None when it is no text, or too long to count.
+        diff: the changed lines, unified, without secrets; None: there are none to show.
+        is_cut: whether there is more than `diff` has.
     """
 
     path: str
     kind: Literal["added", "removed", "changed", "mode"]
     added_lines: int | None = None
     removed_lines: int | None = None
+    diff: str | None = None
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +125,7 @@ def describe_change(path: str, left: bytes | None, right: bytes | None) -> FileC
     r"""What became of a file whose content is `left` in one run and `right` in the other; None: it is not there.
 
     >>> describe_change("main.py", b"a\nb\n", b"a\nc\nd\n")
-    FileChange(path='main.py', kind='changed', added_lines=2, removed_lines=1)
+    FileChange(path='main.py', kind='changed', added_lines=2, removed_lines=1, diff='@@ -1,2 +1,3 @@\n a\n-b\n+c\n+d', is_cut=False)
     """
     kind: Literal["added", "removed", "changed"] = (
         "added" if left is None else "removed" if right is None else "changed"
@@ -129,8 +133,10 @@ def describe_change(path: str, left: bytes | None, right: bytes | None) -> FileC
     before, after = _lines(left), _lines(right)
     if before is None or after is None:
         return FileChange(path=path, kind=kind)
-    added, removed = _count_changes(before, after)
-    return FileChange(path=path, kind=kind, added_lines=added, removed_lines=removed)
+    lines = change_lines(path, before, after)
+    return FileChange(
+        path=path, kind=kind, added_lines=lines.added, removed_lines=lines.removed, diff=lines.diff, is_cut=lines.is_cut
+    )
 
 
 def compare_packages(left: Mapping[str, str], right: Mapping[str, str]) -> Sequence[PackageChange]:
@@ -152,12 +158,3 @@ def _lines(content: bytes | None) -> Sequence[str] | None:
     except UnicodeDecodeError:
         return None
     return lines if len(lines) <= MAX_LINES else None
-
-
-def _count_changes(left: Sequence[str], right: Sequence[str]) -> tuple[int, int]:
-    added = removed = 0
-    for tag, before, after, start, end in difflib.SequenceMatcher(None, left, right).get_opcodes():
-        if tag != "equal":
-            removed += after - before
-            added += end - start
-    return added, removed

@@ -1,10 +1,12 @@
 """Compares the code and the environments of two runs by what is kept of them: snapshots and locks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from fastflow.kernel.environments.domain.environment import EnvironmentCard, locked_packages
+from fastflow.kernel.runs.domain.changed_lines import MAX_SHOWN_CHARS
 from fastflow.kernel.runs.domain.comparing import FileChange, PackageChange, compare_packages, describe_change
 from fastflow.kit.errors import InvalidInput, NotFound
 
@@ -45,7 +47,8 @@ class KeptParts:
         except NotFound:
             return None
         paths = sorted({*_files(before), *_files(after)})
-        return [change for path in paths if (change := _change(path, before / path, after / path)) is not None]
+        found = (_change(path, before / path, after / path) for path in paths)
+        return list(_bounded(change for change in found if change is not None))
 
     def compare_environments(self, left: str, right: str) -> Sequence[PackageChange] | None:
         """See the port."""
@@ -54,6 +57,15 @@ class KeptParts:
         except (NotFound, InvalidInput):
             return None
         return compare_packages(locked_packages(before.lock), locked_packages(after.lock))
+
+
+def _bounded(changes: Iterable[FileChange]) -> Iterator[FileChange]:
+    """The changes, with lines for as many of them as are shown in all."""
+    left = MAX_SHOWN_CHARS
+    for change in changes:
+        length = len(change.diff or "")
+        yield change if length <= left else replace(change, diff=None, is_cut=True)
+        left -= min(length, left)
 
 
 def _files(folder: Path) -> Iterator[str]:

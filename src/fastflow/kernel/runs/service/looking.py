@@ -10,7 +10,7 @@ from fastflow.kernel.runs.domain.errors import RunNotFound
 from fastflow.kernel.runs.domain.explain import Explanation, explain
 from fastflow.kernel.runs.domain.run import Artifact, Run, RunEvent, RunFilter, Runner, Tally
 from fastflow.kernel.runs.domain.states import RunStatus
-from fastflow.kernel.runs.ports import Comparison, ReadStore, SubmitStore
+from fastflow.kernel.runs.ports import Comparison, ReadStore, SecretVersions, SubmitStore
 from fastflow.kernel.runs.service.comparing import compare_runs
 from fastflow.kernel.runs.service.policy import RunPolicy
 from fastflow.kit.clock import Clock
@@ -26,8 +26,16 @@ class LookingAtRuns:
     """The part of `RunService` that changes nothing."""
 
     def __init__(
-        self, *, reads: ReadStore, submits: SubmitStore, comparison: Comparison, clock: Clock, policy: RunPolicy
+        self,
+        *,
+        reads: ReadStore,
+        submits: SubmitStore,
+        comparison: Comparison,
+        secrets: SecretVersions,
+        clock: Clock,
+        policy: RunPolicy,
     ) -> None:
+        self._secrets = secrets
         self._reads = reads
         self._submits = submits
         self._comparison = comparison
@@ -124,7 +132,8 @@ class LookingAtRuns:
 
     def diff(self, left_id: str, right_id: str, *, actor: Actor) -> RunDiff:
         """What two runs differ in: fields, files of the code, packages of the environment; raises as `get`."""
-        return compare_runs(self.get(left_id, actor=actor), self.get(right_id, actor=actor), self._comparison)
+        left, right = self.get(left_id, actor=actor), self.get(right_id, actor=actor)
+        return compare_runs(left, right, self._comparison, self._secrets)
 
     def runners(self) -> Sequence[Runner]:
         """Every runner process that ever reported, for health and doctor."""

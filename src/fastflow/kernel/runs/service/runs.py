@@ -74,10 +74,11 @@ class RunService(LookingAtRuns):
         policy: RunPolicy,
         inputs: InputStore | None = None,
     ) -> None:
-        super().__init__(reads=reads, submits=submits, comparison=comparison, clock=clock, policy=policy)
+        super().__init__(
+            reads=reads, submits=submits, comparison=comparison, secrets=secrets, clock=clock, policy=policy
+        )
         self._catalogue = catalogue
         self._environments = environments
-        self._secrets = secrets
         self._preparing = Preparing(catalogue, environments, secrets, policy)
         self.inputs = InputRules(inputs, policy)
         self._parts = Parts(catalogue, environments, secrets, policy.executors, self.inputs.are_here)

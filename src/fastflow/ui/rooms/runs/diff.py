@@ -6,7 +6,7 @@ from typing import Any
 
 from nicegui import ui
 
-from fastflow.kernel.runs.domain.comparing import RunDiff
+from fastflow.kernel.runs.domain.comparing import FileChange, RunDiff
 from fastflow.kernel.runs.domain.run import Run, RunFilter
 from fastflow.kernel.runs.service import RunService
 from fastflow.kit.identity import Actor
@@ -17,6 +17,7 @@ from fastflow.ui.texts import Data, Phrase, Texts
 
 _OFFERED = 20
 _MOST_SHOWN = 500
+_SIGNS = {"+": "line came", "-": "line gone", "@": "line muted"}
 
 
 class DiffPage:
@@ -120,7 +121,19 @@ def _files(t: Texts, diff: RunDiff) -> Html | None:
         )
         for each in diff.files[:_MOST_SHOWN]
     ]  # fmt: skip
-    return card(t("diff.files"), div(tag("table", tag("tbody", rows), cls="list dense"), cls="table-wrap"))
+    table = div(tag("table", tag("tbody", rows), cls="list dense"), cls="table-wrap")
+    lines = [_changed_lines(t, each) for each in diff.files[:_MOST_SHOWN] if each.diff]
+    return join(card(t("diff.files"), table), lines)
+
+
+def _changed_lines(t: Texts, file: FileChange) -> Html:
+    """The changed lines of a file; what was taken away and what came is told by its sign as well as by its colour."""
+    shown = [
+        span(Data(line + "\n"), cls=_SIGNS.get(line[:1], "line"))
+        for line in (file.diff or "").split("\n")
+    ]  # fmt: skip
+    text = tag("pre", shown, cls="source changed", tabindex="0", aria_label=t("diff.lines_of", file=file.path))
+    return card(Data(file.path), text, aside=span(t("diff.cut"), cls="muted") if file.is_cut else None)
 
 
 def _packages(t: Texts, diff: RunDiff) -> Html | None:

@@ -62,6 +62,13 @@ def test_measures_when_a_value_is_far_off_then_it_is_unusual() -> None:
     assert "duration is high (60 s, usually 1.04 s)" in text
 
 
+def test_measures_when_inputs_differ_by_a_few_bytes_then_they_are_usual() -> None:
+    history = [replace(make_run(), params={"CITY": "Ulm"}) for _ in range(9)]
+    run = replace(make_run(), params={"CITY": "Garmisch-Partenkirchen"})
+    (measure,) = [each for each in measures_of(run, history) if each.name == "params_bytes"]
+    assert (measure.value, measure.median, measure.verdict) == (33.0, 14.0, "usual")
+
+
 def test_measure_when_the_history_is_short_or_even_then_it_is_not_called_unusual() -> None:
     assert compare("x", 9.0, [1.0] * 4).verdict == "unknown"
     assert compare("x", 1.1, [1.0] * 9).verdict == "usual"

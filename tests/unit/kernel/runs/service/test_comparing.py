@@ -4,7 +4,7 @@ from typing import Any
 from fastflow.kernel.runs.domain.comparing import COMPARED, FileChange, PackageChange
 from fastflow.kernel.runs.domain.run import Run
 from fastflow.kernel.runs.service.comparing import compare_runs
-from fastflow.testing.run_doubles import make_run
+from fastflow.testing.run_doubles import MemorySecrets, make_run
 
 
 class Parts:
@@ -28,14 +28,14 @@ def of_tree(tree_hash: str, **values: Any) -> Run:
 
 def test_compare_runs_when_the_parts_are_the_same_then_nothing_is_looked_up() -> None:
     parts = Parts()
-    diff = compare_runs(of_tree("a", environment="e"), of_tree("a", environment="e"), parts)
+    diff = compare_runs(of_tree("a", environment="e"), of_tree("a", environment="e"), parts, MemorySecrets())
     assert (diff.differences, diff.files, diff.packages, parts.asked) == ([], (), (), [])
     assert diff.compared == COMPARED
 
 
 def test_compare_runs_when_code_and_environment_differ_then_both_are_compared() -> None:
     parts = Parts()
-    diff = compare_runs(of_tree("a", environment="e"), of_tree("b", environment="f"), parts)
+    diff = compare_runs(of_tree("a", environment="e"), of_tree("b", environment="f"), parts, MemorySecrets())
     assert parts.asked == [("a", "b"), ("e", "f")]
     assert diff.files is None
     assert diff.packages == [PackageChange(name="pandas", left="1", right="2")]
@@ -43,4 +43,22 @@ def test_compare_runs_when_code_and_environment_differ_then_both_are_compared() 
 
 
 def test_compare_runs_when_one_has_no_environment_yet_then_packages_are_unknown() -> None:
-    assert compare_runs(of_tree("a", environment="e"), of_tree("a"), Parts()).packages is None
+    assert compare_runs(of_tree("a", environment="e"), of_tree("a"), Parts(), MemorySecrets()).packages is None
+
+
+class ChangedLine(Parts):
+    """Code of which one line differs, which holds a secret."""
+
+    def compare_code(self, left: str, right: str) -> Sequence[FileChange] | None:
+        return [FileChange(path="main.py", kind="changed", diff="@@ -1 +1 @@\n-key = 'old-key'\n+key = 'new-key'")]
+
+
+def test_compare_runs_when_lines_hold_secrets_the_runs_were_given_then_their_values_are_left_out() -> None:
+    """Also when one of the secrets is not there any more."""
+
+    def given(tree_hash: str, *keys: str) -> Run:
+        return make_run(capsule={**make_run().capsule, "tree_hash": tree_hash, "secrets": dict.fromkeys(keys, 1)})
+
+    secrets = MemorySecrets(NEW="new-key")
+    (change,) = compare_runs(given("a", "OLD", "NEW"), given("b", "NEW"), ChangedLine(), secrets).files or ()
+    assert change.diff == "@@ -1 +1 @@\n-key = 'old-key'\n+key = '***'"
