@@ -134,3 +134,38 @@ class OutboxUnwritable(Unavailable):
 
     default_code = "churn_outbox_unwritable"
     default_hint = "Free space, or make the folder of OUTBOX_ROOT writable for the server's user; then try again."
+
+
+class IngestRefused(InvalidInput):
+    """A file cannot be taken in; nothing of it was."""
+
+    default_code = "churn_ingest_refused"
+    default_hint = "Correct the lines named (or the dictionary or rule they contradict) and hand the file in again."
+
+
+class FileNotIngested(NotFound):
+    """There is no file of that number."""
+
+    default_code = "churn_file_not_found"
+    default_hint = "`fastflow churn files` lists those that are there."
+
+
+class FileInUse(Conflict):
+    """Experiments stand on the file."""
+
+    default_code = "churn_file_in_use"
+    default_hint = "Delete the experiments that are named first."
+
+
+class DictionariesConflict(Conflict):
+    """Files cannot be one panel, as they mean different things by one name."""
+
+    default_code = "churn_dictionaries_differ"
+    default_hint = "Take one of the files in again with a dictionary that agrees."
+
+
+class EngineFailed(Unavailable):
+    """The process of the SQL engine did not do what was asked."""
+
+    default_code = "churn_engine_failed"
+    default_hint = "Try again; ask for less if it ran out of memory or time."

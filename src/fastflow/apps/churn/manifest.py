@@ -7,11 +7,13 @@ from fastflow.apps.churn.domain.paths import Paths
 from fastflow.apps.churn.infra.audit import AuditedChanges
 from fastflow.apps.churn.infra.bundles import DiskBundles
 from fastflow.apps.churn.infra.defaults import DefaultsFile
+from fastflow.apps.churn.infra.duck import DuckPanels
 from fastflow.apps.churn.infra.lock import DatabaseLock
 from fastflow.apps.churn.infra.outbox import DiskOutbox
 from fastflow.apps.churn.infra.store import JsonStore
 from fastflow.apps.churn.service.database import ChurnDatabase
 from fastflow.apps.churn.service.experiments import Experiments
+from fastflow.apps.churn.service.files import Files
 from fastflow.apps.churn.service.outbox import ExperimentBundles
 from fastflow.kernel.api import Workbench
 from fastflow.kernel.db.engine import Database
@@ -28,12 +30,14 @@ class ChurnRoom:
         database: the churn database as a whole.
         experiments: what is computed.
         bundles: what of it is in the outbox.
+        files: what it is computed on.
         store: what the services keep things in.
     """
 
     database: ChurnDatabase
     experiments: Experiments
     bundles: ExperimentBundles
+    files: Files
     store: JsonStore
 
 
@@ -59,5 +63,6 @@ def build_churn(database: Database, *, paths: Paths, host: str, clock: Clock) ->
         database=ChurnDatabase(store, outbox, paths, path.parent),
         experiments=Experiments(store, DefaultsFile(Path(paths.ui_settings.path)), clock),
         bundles=ExperimentBundles(store, DiskBundles(Path(paths.outbox.path)), audited, clock),
+        files=Files(store, DuckPanels(path.parent), path.parent, clock),
         store=store,
     )

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fastflow.apps.churn.domain.bundle import BundleError, Manifest
+from fastflow.apps.churn.domain.dictionary import Dictionary, SeenColumn
 from fastflow.apps.churn.domain.document import Document
+from fastflow.apps.churn.domain.files import ChurnRule
 from fastflow.kit.identity import Actor
 
 
@@ -226,4 +228,64 @@ class ChurnStore(Protocol):
         Raises:
             ExportRefused: it is not a whole export; nothing was changed.
         """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadePanel:
+    """A panel that was made of a file.
+
+    Attributes:
+        path: the Parquet file.
+        rows, customers: how many.
+        first_month, last_month: YYYYMM.
+        notes: what is worth telling, in sentences.
+    """
+
+    path: Path
+    rows: int
+    customers: int
+    first_month: int
+    last_month: int
+    notes: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Rows of a table, as JSON has them."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
+class PanelEngine(Protocol):
+    """Reads uploaded files and kept panels, in a process of its own."""
+
+    def look(self, source: Path, folder: Path) -> Sequence[SeenColumn]:
+        """The columns of a file, by what they hold.
+
+        Raises:
+            IngestRefused, EngineFailed: it cannot be read.
+        """
+        ...
+
+    def make_panel(self, source: Path, folder: Path, meant: Dictionary | ChurnRule) -> MadePanel:
+        """Write a file's panel into `folder`: by its dictionary, or of its transactions by a rule.
+
+        Raises:
+            IngestRefused: it has faults; the error tells them.
+            EngineFailed: out of memory or disk space, or the process died.
+        """
+        ...
+
+    def join_panels(self, panels: Mapping[int, Path], columns: Sequence[str], target: Path) -> int:
+        """Write one panel of several files; of rows for one customer and month the newest file's counts.
+
+        Returns:
+            rows that a newer file's replaced.
+        """
+        ...
+
+    def read_rows(self, panel: Path, *, limit: int, offset: int) -> Rows:
+        """Rows of a kept panel, in its order."""
         ...

@@ -1,0 +1,92 @@
+"""The process of the engine: requests in, answers out; gone as soon as its parent is."""
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import duckdb
+
+from fastflow.apps.churn.infra.engine.connection import open_locked
+from fastflow.apps.churn.infra.engine.faults import Faulty
+from fastflow.apps.churn.infra.engine.look import join_panels, look_at, read_rows
+from fastflow.apps.churn.infra.engine.panel_file import make_panel
+from fastflow.apps.churn.infra.engine.transactions import make_panel_of_transactions
+
+Request = Mapping[str, Any]
+
+
+def _panel(asked: Request) -> Any:
+    source, folder = Path(asked["source"]), Path(asked["folder"])
+    with open_locked(folder, [source]) as connection:
+        return make_panel(connection, source, folder, asked["dictionary"])
+
+
+def _transactions(asked: Request) -> Any:
+    source, folder = Path(asked["source"]), Path(asked["folder"])
+    with open_locked(folder, [source]) as connection:
+        return make_panel_of_transactions(connection, source, folder, asked["rule"])
+
+
+def _look(asked: Request) -> Any:
+    source = Path(asked["source"])
+    with open_locked(Path(asked["folder"]), [source]) as connection:
+        return look_at(connection, source)
+
+
+def _join(asked: Request) -> Any:
+    target = Path(asked["target"])
+    with open_locked(target.parent, [Path(path) for path, _number in asked["panels"]]) as connection:
+        return join_panels(connection, asked["panels"], asked["columns"], target)
+
+
+def _rows(asked: Request) -> Any:
+    panel = Path(asked["panel"])
+    with open_locked(Path(asked["folder"]), [panel]) as connection:
+        return read_rows(connection, asked["panel"], asked["limit"], asked["offset"])
+
+
+OPERATIONS: Mapping[str, Callable[[Request], Any]] = {
+    "panel": _panel,
+    "transactions": _transactions,
+    "look": _look,
+    "join": _join,
+    "rows": _rows,
+}
+
+
+def answer(line: str) -> str:
+    """What a request gets."""
+    asked = json.loads(line)
+    try:
+        told: dict[str, Any] = {"done": OPERATIONS[asked["operation"]](asked)}
+    except Faulty as found:
+        told = {"faults": found.faults.told, "fault_count": found.faults.count}
+    except (duckdb.OutOfMemoryException, MemoryError) as error:
+        told = {"failed": "memory", "message": str(error)[:2000]}
+    except (duckdb.Error, OSError) as error:
+        told = {"failed": "engine", "message": str(error)[:2000]}
+    return json.dumps(told, default=str, allow_nan=False)
+
+
+def _requests(lines: "SimpleQueue[str]") -> None:
+    for line in sys.stdin:
+        lines.put(line)
+    os._exit(0)  # the parent is gone, or wants this process to be: whatever is being computed is of no use
+
+
+def main() -> None:
+    """Answer until the standard input ends."""
+    lines: SimpleQueue[str] = SimpleQueue()
+    threading.Thread(target=_requests, args=(lines,), name="requests", daemon=True).start()
+    while True:
+        sys.stdout.write(answer(lines.get()) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
