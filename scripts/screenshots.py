@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import screenshots_churn
 import screenshots_flows
 import screenshots_planning
 import screenshots_services
@@ -85,6 +86,7 @@ def act(served: Served) -> dict[str, str]:
     services = screenshots_services.act(served)
     flows = screenshots_flows.act(served)
     return {
+        **screenshots_churn.act(served),
         **flows,
         **screenshots_working.act(served, trained),
         **planned,

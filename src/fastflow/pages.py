@@ -37,6 +37,7 @@ def make_interface(product: Product, authenticate: Authenticate, *, forget: Call
 
 def make_manifests(product: Product, forget: Callable[[], None]) -> "Sequence[Manifest]":
     """What every room brings, in no particular order."""
+    from fastflow.apps.churn.pages.experiments.manifest import manifest as churn_experiments
     from fastflow.diagnosis import Diagnosis
     from fastflow.kernel.pipelines.service import WarmUp
     from fastflow.ui.rooms.alerts.manifest import manifest as alerts
@@ -91,5 +92,6 @@ def make_manifests(product: Product, forget: Callable[[], None]) -> "Sequence[Ma
         letters(product.failures.letters, failures, product.pipelines),
         webhooks(product.webhooks, product.pipelines),
         daemons(product.daemons.daemons, product.runs),
+        churn_experiments(product.churn.experiments, product.churn.bundles),
         alerts(told.alerts, told.rules, told.channels, product.pipelines),
     ]

@@ -234,6 +234,12 @@ def snapshot(settings: Mapping[str, Any], training_to: Month) -> dict[str, Any]:
     return {name: _plain(value) for name, value in full.items()}
 
 
+def chosen(definition: Definition) -> dict[str, Any]:
+    """The settings that are not what they would be if nothing was said, nor follow from the training window."""
+    usual = snapshot({}, definition.training_to)
+    return {name: value for name, value in definition.hyperparameters.items() if value != usual[name]}
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _plain(inner) for name, inner in value.items()}

@@ -110,6 +110,21 @@ def _others(rows: Sequence[Any], keys: Callable[[Any], Mapping[str, Any]], exper
     return (row for row in rows if keys(row).get(KEY) != experiment_id)
 
 
+_FIGURES = (("experiment_kpis", "kpi", ""), ("cox_analysis_metrics", "metric", "cox_"))
+"""Table, column of a figure's name, and what is put before the name."""
+
+
+def figures_in(document: Document) -> Mapping[int, Mapping[str, float]]:
+    """Number of an experiment -> name of a key figure -> value, such as `churn_roc_auc` and `cox_harrell_c`."""
+    found: dict[int, dict[str, float]] = {}
+    for table, named, prefix in _FIGURES:
+        for row in document.records(table):
+            value = row.get("value")
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                found.setdefault(int(row[KEY]), {})[f"{prefix}{row[named]}"] = float(value)
+    return found
+
+
 def segments_of(document: Document, table: str, experiment_id: int) -> Sequence[Segment]:
     """Files of a large table that belong to the experiment."""
     return [one for one in document.segments(table) if one.belongs.get(KEY) == experiment_id]

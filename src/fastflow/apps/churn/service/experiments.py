@@ -4,7 +4,7 @@ What may happen to one, its status decides: while a run computes it nothing may,
 changes only after a reset, which removes them. Viewers look, operators do everything else.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from fastflow.apps.churn.domain.experiment import (
 )
 from fastflow.apps.churn.domain.experiment_rows import (
     experiments_in,
+    figures_in,
     find_experiment,
     find_twin,
     fingerprint,
@@ -43,9 +44,12 @@ from fastflow.apps.churn.errors import (
 from fastflow.apps.churn.ports import ChurnStore, Defaults, Note
 from fastflow.apps.churn.service.database import GUARDED_BY
 from fastflow.kit.clock import Clock
+from fastflow.kit.errors import InvalidInput
 from fastflow.kit.identity import Actor, Role
 from fastflow.kit.pages import Page, decode_cursor, encode_cursor
 from fastflow.kit.words import counted
+
+MOST_COMPARED = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +139,42 @@ class Experiments:
         document = self._store.read()
         _found(document, experiment_id)
         return results_of(document, experiment_id)
+
+    def figures(self, *, actor: Actor) -> Mapping[int, Mapping[str, float]]:
+        """Number of the experiment -> name of a key figure -> value.
+
+        Raises:
+            Forbidden, DatabaseDamaged.
+        """
+        actor.require_pipeline(GUARDED_BY)
+        return figures_in(self._store.read())
+
+    def files(self, *, actor: Actor) -> Sequence[Mapping[str, Any]]:
+        """Rows of the table of files, which experiments can be computed on.
+
+        Raises:
+            Forbidden, DatabaseDamaged.
+        """
+        actor.require_pipeline(GUARDED_BY)
+        return self._store.read().records(FILES)
+
+    def compare(self, experiment_ids: Sequence[int], *, actor: Actor) -> Sequence[Experiment]:
+        """Two to four experiments, in this order.
+
+        Raises:
+            Forbidden, ExperimentNotFound, DatabaseDamaged.
+            InvalidInput: fewer or more, or one twice.
+        """
+        actor.require_pipeline(GUARDED_BY)
+        numbers = list(dict.fromkeys(experiment_ids))
+        if not 2 <= len(numbers) <= MOST_COMPARED or len(numbers) < len(experiment_ids):
+            raise InvalidInput(
+                f"Two to {MOST_COMPARED} different experiments are compared.",
+                hint="Choose others.",
+                fields={"experiment_ids": f"are not two to {MOST_COMPARED} different ones"},
+            )
+        document = self._store.read()
+        return [_found(document, number) for number in numbers]
 
     def defaults(self, *, actor: Actor) -> Mapping[str, Any]:
         """What holds where an experiment says nothing, and UI_SETTINGS_PATH says otherwise than the method.

@@ -1,0 +1,36 @@
+"""The room of experiments."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fastflow.apps.churn.service.experiments import Experiments
+from fastflow.apps.churn.service.outbox import ExperimentBundles
+from fastflow.ui.manifest import Manifest, NavEntry, PageSpec
+
+PATH = "/churn/experiments"
+
+
+def manifest(experiments: Experiments, bundles: ExperimentBundles) -> Manifest:
+    """What it brings: experiments, made step by step, looked at, compared."""
+
+    def load() -> Sequence[PageSpec]:
+        from fastflow.apps.churn.pages.experiments.compare import ComparePage
+        from fastflow.apps.churn.pages.experiments.detail import ExperimentPage
+        from fastflow.apps.churn.pages.experiments.table import ExperimentTable
+        from fastflow.apps.churn.pages.experiments.wizard import Wizard
+
+        wizard = Wizard(experiments)
+        return [
+            PageSpec(path=PATH, title="experiments.title", build=ExperimentTable(experiments).build),
+            PageSpec(path=f"{PATH}/-/new", title="experiments.new", build=wizard.build_new),
+            PageSpec(path=f"{PATH}/-/compare", title="experiments.compare", build=ComparePage(experiments).build),
+            PageSpec(
+                path=PATH + "/{experiment_id}",
+                title="experiments.one_title",
+                build=ExperimentPage(experiments, bundles).build,
+            ),
+            PageSpec(path=PATH + "/{experiment_id}/change", title="experiments.change", build=wizard.build_change),
+        ]
+
+    nav = NavEntry(path=PATH, label="experiments.title", icon="experiment", order=50, key="x")
+    return Manifest(name="experiments", texts=Path(__file__).parent / "texts.toml", load=load, nav=[nav])

@@ -1,0 +1,94 @@
+"""How experiments are told: their status, months and figures."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from fastflow.apps.churn.domain.experiment import CREATED, FAILED, PROCESSED, PROCESSING, Experiment
+from fastflow.apps.churn.domain.month import Month, Window
+from fastflow.apps.churn.errors import ExperimentNotFound
+from fastflow.apps.churn.pages.experiments.manifest import PATH
+from fastflow.ui.markup import Html
+from fastflow.ui.parts import data_text, pill
+from fastflow.ui.shell.page import BASE
+from fastflow.ui.texts import Data, Phrase, Texts
+
+_KINDS = {CREATED: "still", PROCESSING: "runs", PROCESSED: "good", FAILED: "bad"}
+FIGURES = ("churn_roc_auc", "churn_pr_auc", "churn_base_rate", "churn_brier", "cox_harrell_c", "cox_ibs")
+"""Those that are told by a name of their own, in their order."""
+
+
+def state(t: Texts, experiment: Experiment) -> Html:
+    """Its status."""
+    return pill(_KINDS[experiment.status], t(f"experiments.is_{experiment.status}"))
+
+
+def month(value: Month) -> str:
+    """A month as people read it.
+
+    >>> month(Month.parse(199707))
+    '1997-07'
+    """
+    return f"{value.year:04d}-{value.number:02d}"
+
+
+def window(value: Window) -> Data:
+    """The months of a window."""
+    return Data(f"{month(value.first)} – {month(value.last)}")
+
+
+def figure(value: float | None) -> Data:
+    """A figure, to the precision that people compare with.
+
+    >>> figure(0.80342), figure(None), figure(1234.5)
+    ('0.803', '–', '1,234.5')
+    """
+    if value is None:
+        return Data("–")
+    return Data(f"{value:.3f}" if abs(value) < 100 else f"{value:,.1f}")
+
+
+def names_of_figures(figures: Sequence[Mapping[str, float]]) -> list[str]:
+    """Of all of them: those with names of their own first."""
+    known = dict.fromkeys(name for each in figures for name in each)
+    return [*(name for name in FIGURES if name in known), *sorted(set(known) - set(FIGURES))]
+
+
+def figure_name(t: Texts, name: str) -> Phrase | Data:
+    """What a figure is called."""
+    key = f"experiments.figure_{name}"
+    return t(key) if t.has(key) else Data(name)
+
+
+def value_text(value: object) -> Data:
+    """A setting's value."""
+    return Data(data_text(value))
+
+
+def instant(text: str) -> datetime | None:
+    """A time of a record; '' is none."""
+    return datetime.fromisoformat(text) if text else None
+
+
+def path_of(experiment_id: int) -> str:
+    """Where its page is."""
+    return f"{PATH}/{experiment_id}"
+
+
+def trail(t: Texts, experiment: Experiment | None = None) -> list[tuple[str, Phrase | Data]]:
+    """The way to a page below the table's, or below the experiment's own."""
+    way: list[tuple[str, Phrase | Data]] = [(BASE + PATH, t("experiments.title"))]
+    if experiment is not None:
+        way.append((BASE + path_of(experiment.experiment_id), Data(experiment.experiment_name)))
+    return way
+
+
+def number_in(params: Mapping[str, str]) -> int:
+    """The number in a page's path.
+
+    Raises:
+        ExperimentNotFound: it is none.
+    """
+    text = params["experiment_id"]
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise ExperimentNotFound("There is no such experiment.")
+    return int(text)

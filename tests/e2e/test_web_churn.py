@@ -1,0 +1,122 @@
+"""Experiments of the churn workbench in a real browser, on a real server."""
+
+from typing import Any
+
+from playwright.sync_api import expect
+from tests.e2e.web_driver import examine, on_one_worker
+
+from fastflow.testing.browser import Visitor
+from fastflow.testing.served import Served
+
+PIPELINES = {"quick.py": "print('done')\n"}
+MONTHS = {
+    "Training from": "202201",
+    "Training to": "2023-12",
+    "Backtest from": "202401",
+    "Backtest to": "202406",
+}
+
+pytestmark = on_one_worker("web-churn")
+
+
+def add_results(served: Served, experiment_id: int, auc: float) -> None:
+    """As a run would leave them: an export of the database that has them comes back."""
+    exported: dict[str, Any] = served.call("GET", "/churn/database/export")[1]
+    tables = exported["document"]["tables"]
+    table = tables.setdefault("experiment_kpis", {"description": "", "source": "churn", "schema": {}, "records": []})
+    table["records"].append({"experiment_id": experiment_id, "kpi": "churn_roc_auc", "value": auc})
+    record = next(row for row in tables["experiments"]["records"] if row["experiment_id"] == experiment_id)
+    record |= {"status": "processed", "processed_at": record["updated_at"]}
+    assert served.call("POST", "/churn/database/import", exported)[0] == 200
+
+
+def test_experiment_when_filled_in_step_by_step_then_what_is_wrong_is_told_at_once_and_a_twin_is_named(
+    anna: Visitor, started: Served
+) -> None:
+    page = anna.page
+    anna.open("/churn/experiments")
+    page.get_by_role("link", name="New experiment").click()
+    page.get_by_label("Name", exact=True).fill("Summer")
+    page.get_by_role("button", name="Next").click()
+    for label, month in MONTHS.items():
+        page.get_by_label(label).fill(month)
+    page.get_by_label("Backtest to").fill("202413")
+    expect(page.locator(".wrong")).to_contain_text("202413 is no month")
+    page.get_by_label("Backtest to").fill("202312")
+    expect(page.locator(".wrong")).to_contain_text("is reversed")
+    page.get_by_label("Backtest to").fill("202406")
+    expect(page.locator(".wrong")).to_have_count(0)
+    page.get_by_role("button", name="Next").click()
+    page.get_by_label("Settings", exact=True).fill("capcity = 0.2")
+    page.get_by_role("button", name="Next").click()
+    expect(page.locator(".wrong")).to_contain_text("Did you mean 'capacity'?")
+    page.get_by_label("Settings", exact=True).fill("capacity = 0.2")
+    page.get_by_role("button", name="Next").click()
+    expect(page.locator("dl.facts")).to_contain_text("2022-01 – 2023-12")
+    page.get_by_role("button", name="Create").click()
+    expect(page.get_by_role("heading", name="Summer", exact=True)).to_be_visible()
+    made = started.call("GET", "/experiments/1")[1]
+    assert (made["training_to"], made["hyperparameters"]["capacity"]) == (202312, 0.2)
+
+    anna.open("/churn/experiments/-/new")
+    page.get_by_label("Name", exact=True).fill("Its twin")
+    page.get_by_role("button", name="Next").click()
+    for label, month in MONTHS.items():
+        page.get_by_label(label).fill(month)
+    page.get_by_role("button", name="Next").click()
+    page.get_by_label("Settings", exact=True).fill("capacity = 0.2")
+    page.get_by_role("button", name="Next").click()
+    expect(page.locator(".note.bad")).to_contain_text("The experiment 1")
+    expect(page.get_by_role("button", name="Create")).to_be_disabled()
+
+
+def test_experiment_when_changed_compared_reset_and_deleted_then_the_pages_follow(
+    anna: Visitor, started: Served
+) -> None:
+    page = anna.page
+    months = {"training_from": 202201, "training_to": 202312, "backtest_from": 202401, "backtest_to": 202403}
+    numbers = []
+    for name, model in (("Logistic", "logistic"), ("Forest", "random_forest")):
+        status, made = started.call("POST", "/experiments", {"experiment_name": name, "model_type": model, **months})
+        assert status == 201
+        numbers.append(made["experiment_id"])
+    for number, auc in zip(numbers, (0.8034, 0.79), strict=True):
+        add_results(started, number, auc)
+    anna.open("/churn/experiments")
+    expect(page.locator("tr", has_text="Logistic")).to_contain_text("0.803")
+    anna.open(f"/churn/experiments/-/compare?ids={numbers[0]},{numbers[1]}")
+    differing = page.locator("section.card", has_text="What differs")
+    expect(differing.locator("tbody tr")).to_have_count(1)
+    expect(differing).to_contain_text("random_forest")
+    expect(page.locator("section.card", has_text="Key figures")).to_contain_text("0.790")
+
+    anna.open(f"/churn/experiments/{numbers[0]}")
+    page.get_by_role("button", name="To the outbox").click()
+    expect(page.locator(".q-notification.toast")).to_contain_text("1 bundle")
+    page.get_by_role("button", name="Reset").click()
+    expect(page.locator("[role=alertdialog]")).to_contain_text("experiment_kpis")
+    page.locator("[role=alertdialog] .danger").click()
+    expect(page.locator(".pill", has_text="Created")).to_be_visible()
+    page.get_by_role("button", name="Change").click()
+    page.get_by_label("Name", exact=True).fill("Renamed")
+    for _ in range(3):
+        page.get_by_role("button", name="Next").click()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name="Renamed", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Delete").click()
+    page.locator("[role=alertdialog] .danger").click()
+    expect(page.get_by_role("heading", name="Experiments", exact=True)).to_be_visible()
+    assert started.call("GET", f"/experiments/{numbers[0]}")[0] == 404
+
+
+def test_pages_of_experiments_when_examined_then_none_is_hard_to_use(anna: Visitor, started: Served) -> None:
+    numbers = [one["experiment_id"] for one in started.call("GET", "/experiments")[1]["items"]]
+    pages = [
+        "/churn/experiments",
+        "/churn/experiments?status=failed",
+        "/churn/experiments/-/new",
+        f"/churn/experiments/-/compare?ids={numbers[0]},{numbers[1]}",
+        f"/churn/experiments/{numbers[0]}",
+        f"/churn/experiments/{numbers[0]}/change",
+    ]
+    assert not examine(anna, pages)
