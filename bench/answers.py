@@ -11,7 +11,7 @@ from bench.figures import Figure, median, spread
 from bench.rows import settle, spread_runs
 from bench.server import Server, serving
 from fastflow.kernel.db.engine import Database
-from fastflow.testing.postgres import PostgresServer
+from fastflow.testing.postgres import SETTLED, PostgresServer
 
 RUNS = 100_000
 REPETITIONS = 20
@@ -36,7 +36,7 @@ def _served(kind: str, folder: Path) -> Iterator[Server]:
             _fill(server, f"sqlite:///{server.data}/fastflow.db")
             yield server
         return
-    postgres = PostgresServer.start(settings={"timezone": "UTC"})
+    postgres = PostgresServer.start(settings=SETTLED)
     try:
         url = postgres.create_database("answers")
         with serving(folder / "answers", DATABASE_URL=url) as server:

@@ -21,7 +21,7 @@ from fastflow.kernel.db.migrate import migrate
 from fastflow.kernel.runs.domain.run import RunFilter
 from fastflow.kernel.runs.infra.read_store import SqlReadStore
 from fastflow.testing.browser import Visitor, open_browser
-from fastflow.testing.postgres import PostgresServer
+from fastflow.testing.postgres import SETTLED, PostgresServer
 from fastflow.ui.rooms.overview.heat import edges_of
 
 SIZES = (100_000, 1_000_000)
@@ -136,7 +136,7 @@ def _database(kind: str, folder: Path) -> Iterator[Database]:
             (folder / "heat").mkdir(exist_ok=True)
             url = f"sqlite:///{folder / 'heat' / 'fastflow.db'}"
         else:
-            server = PostgresServer.start()
+            server = PostgresServer.start(settings=SETTLED)
             stack.callback(server.stop)
             url = server.create_database("heat")
         database = stack.enter_context(closing(Database(url, silence_seconds=None)))
@@ -151,6 +151,7 @@ def _reads(store: SqlReadStore, where: str, floor: Callable[[], float]) -> list[
     beyond_id = f"{beyond[:8]}-{beyond[8:]}-0000-0000-000000000000"
     asked: list[tuple[str, Callable[[], object]]] = [
         ("heat map of seven days", lambda: store.tally(edges, None)),
+        ("… for somebody who may see twenty pipelines", lambda: store.tally(edges, ["trivial*"])),
         ("runs, first page", lambda: store.load_page(RunFilter(), beyond_id=None, limit=51)),
         ("runs, the oldest page", lambda: store.load_page(RunFilter(), beyond_id=beyond_id, limit=51)),
     ]

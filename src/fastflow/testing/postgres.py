@@ -37,6 +37,8 @@ _SETTINGS = {
     "timezone": "Asia/Kolkata",  # not UTC and half an hour off: a time that lost its zone shows at once
 }
 
+SETTLED = {"synchronous_commit": "on", "timezone": "UTC"}
+"""Settings under which it may be measured: what was committed counts as visible at once, and times are in the zone of most servers."""
 DURABLE = {"synchronous_commit": "on"}
 """Settings under which what was committed outlives the server's own death (not the machine's)."""
 
