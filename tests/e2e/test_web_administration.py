@@ -66,11 +66,18 @@ def test_tokens_when_one_is_made_and_revoked_then_it_is_shown_once_and_its_calls
     anna.open("/tokens")
     page.get_by_role("button", name="New token").click()
     page.locator(".sheet").get_by_label("Name").fill("deploy")
-    page.locator(".sheet").get_by_label("Pipelines").fill("plain")
+    page.locator(".sheet").get_by_label("Pipelines", exact=True).fill("plain")
+    page.locator(".sheet").get_by_label("Roles on pipelines").fill("plain")
+    page.get_by_role("button", name="Create").click()
+    expect(page.locator(".sheet .wrong")).to_have_text("must be ROLE:PIPELINES")
+    page.locator(".sheet").get_by_label("Roles on pipelines").fill("viewer:billing-*, admin:plain-*")
     page.get_by_role("button", name="Create").click()
     token = page.locator(".once").inner_text()
     page.get_by_role("button", name="I have kept it").click()
     expect(page.locator("tr", has_text="deploy")).to_contain_text("operator")
+    expect(page.locator("tr", has_text="deploy")).to_contain_text("viewer · billing-*")
+    grants = started.call("GET", "/auth/me", token=token)[1]["grants"]
+    assert [(each["role"], each["pipelines"]) for each in grants] == [("viewer", "billing-*"), ("admin", "plain-*")]
     assert token not in page.content()
     assert started.call("POST", "/pipelines/plain/run", token=token)[0] == 202
     page.get_by_role("button", name="Revoke the token deploy").click()

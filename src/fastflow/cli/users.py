@@ -239,17 +239,10 @@ def create_token(
 
 
 def _grant(text: str) -> dict[str, str]:
-    from fastflow.kit.errors import InvalidInput
+    from fastflow.kernel.users.domain.accounts import parse_grant
 
-    role, colon, pipelines = text.partition(":")
-    if not colon:
-        raise InvalidInput(
-            f"{text!r} is no grant.",
-            code="invalid_grant",
-            hint="Write the role, a colon, and the pipeline or pattern: --grant 'operator:billing-*'.",
-            fields={"--grant": "must be ROLE:PIPELINES"},
-        )
-    return {"role": role, "pipelines": pipelines}
+    grant = parse_grant(text, "--grant")
+    return {"role": grant.role.word, "pipelines": grant.pipelines}
 
 
 def _expiry(text: str | None) -> str | None:

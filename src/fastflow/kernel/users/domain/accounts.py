@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from fastflow.kernel.users.domain.grants import check_pattern
+from fastflow.kernel.users.domain.grants import check_grant, check_pattern
 from fastflow.kit.errors import InvalidInput
 from fastflow.kit.identity import Grant, Role
 from fastflow.kit.secret_text import SecretText
@@ -227,3 +227,24 @@ def parse_role(word: str) -> Role:
             hint="Use none, viewer, operator or admin.",
             fields={"role": "must be none, viewer, operator or admin"},
         ) from error
+
+
+def parse_grant(text: str, field: str = "grants") -> Grant:
+    """`"operator:billing-*"` as a grant.
+
+    Raises:
+        InvalidInput: it is none; names the field.
+    """
+    role, colon, pipelines = text.partition(":")
+    if not colon:
+        raise InvalidInput(
+            f"{text[:80]!r} is no grant.",
+            code="invalid_grant",
+            hint="Write the role, a colon, and the pipeline or pattern: `operator:billing-*`.",
+            fields={field: "must be ROLE:PIPELINES"},
+        )
+    try:
+        return check_grant(parse_role(role), pipelines)
+    except InvalidInput as error:
+        problem = next(iter(error.fields.values()))
+        raise InvalidInput(error.message, code=error.code, hint=error.hint, fields={field: problem}) from error

@@ -6,6 +6,7 @@ from pathlib import Path
 from fastflow.kernel.notifications.service import AlertService, ChannelService, RuleService
 from fastflow.kernel.pipelines.service import PipelineCatalog
 from fastflow.ui.manifest import Manifest, NavEntry, PageSpec
+from fastflow.ui.rooms.alerts.finding import find_channels, find_rules
 
 
 def manifest(alerts: AlertService, rules: RuleService, channels: ChannelService, catalog: PipelineCatalog) -> Manifest:
@@ -35,4 +36,10 @@ def manifest(alerts: AlertService, rules: RuleService, channels: ChannelService,
         ]
 
     nav = NavEntry(path="/alerts", label="alerts.title", icon="bell", order=45, key="n")
-    return Manifest(name="alerts", texts=Path(__file__).parent / "texts.toml", load=load, nav=[nav])
+    return Manifest(
+        name="alerts",
+        texts=Path(__file__).parent / "texts.toml",
+        load=load,
+        nav=[nav],
+        finders=[find_rules(rules), find_channels(channels)],
+    )

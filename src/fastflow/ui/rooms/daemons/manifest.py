@@ -6,6 +6,7 @@ from pathlib import Path
 from fastflow.kernel.daemons.service import DaemonService
 from fastflow.kernel.runs.service import RunService
 from fastflow.ui.manifest import Manifest, NavEntry, PageSpec
+from fastflow.ui.rooms.daemons.finding import find_daemons
 
 
 def manifest(daemons: DaemonService, runs: RunService) -> Manifest:
@@ -21,4 +22,10 @@ def manifest(daemons: DaemonService, runs: RunService) -> Manifest:
         ]
 
     nav = NavEntry(path="/daemons", label="daemons.title", icon="daemon", order=42, key="v")
-    return Manifest(name="daemons", texts=Path(__file__).parent / "texts.toml", load=load, nav=[nav])
+    return Manifest(
+        name="daemons",
+        texts=Path(__file__).parent / "texts.toml",
+        load=load,
+        nav=[nav],
+        finders=[find_daemons(daemons)],
+    )

@@ -6,7 +6,7 @@ from datetime import timedelta
 from nicegui import ui
 
 from fastflow.kernel.http.access import require_admin
-from fastflow.kernel.users.domain.accounts import Token, parse_role
+from fastflow.kernel.users.domain.accounts import Token, parse_grant, parse_role
 from fastflow.kit.clock import Clock
 from fastflow.kit.identity import Actor, Role
 from fastflow.kit.pages import Page as TokensOf
@@ -46,7 +46,7 @@ class TokenTable:
             heads=[
                 head(t("tokens.name")),
                 head(t("users.role")),
-                head(t("tokens.scope"), "wide-only"),
+                head(t("tokens.scope")),
                 head(t("tokens.used")),
                 head(t("tokens.expires")),
                 head(span(t("tokens.revoke"), cls="unseen")),
@@ -88,18 +88,20 @@ class TokenTable:
         t = page.t
         sheet = Sheet(page, t("tokens.create"))
         sheet.text("name", t("tokens.name"))
-        sheet.one_of("role", t("users.role"), role_choices(t, lowest=Role.VIEWER), "operator")
+        sheet.one_of("role", t("users.role"), role_choices(t), "operator")
         sheet.text("pipelines", t("tokens.scope"), about=t("tokens.scope_about"), placeholder="billing-*")
+        sheet.text("grants", t("users.grants"), about=t("tokens.grants_about"), placeholder="operator:billing-*")
         ends = {days: t("tokens.in_days", n=days) for days in _DAYS}
         sheet.one_of("expires_at", t("tokens.expires"), {**ends, _NEVER: t("tokens.never")}, "90")
 
         async def make(given: Mapping[str, str]) -> tuple[Token, str]:
-            days, scope = given["expires_at"], tuple(given["pipelines"].replace(",", " ").split())
+            days, scope = given["expires_at"], _words(given["pipelines"])
             token, text = await page.ask(
                 self._access.tokens.create,
                 given["name"],
                 parse_role(given["role"]),
                 pipelines=scope or None,
+                grants=tuple(parse_grant(each) for each in _words(given["grants"])),
                 expires_at=None if days == _NEVER else self._access.clock.now() + timedelta(days=int(days)),
                 actor=await page.administrator(),
             )
@@ -110,8 +112,12 @@ class TokenTable:
             await show_once(page, t("tokens.made", name=made[0].name), t("tokens.once_about"), made[1])
 
 
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.replace(",", " ").split())
+
+
 def _row(t: Texts, token: Token, clock: Clock) -> Html:
-    scope: Child = t("tokens.everything")
+    scope: Child = t("tokens.everything") if token.role > Role.NONE else None
     if token.pipelines is not None:
         scope = span([span(Data(pattern), cls="tag") for pattern in token.pipelines], cls="tags")
     ends: Child = when(token.expires_at) if token.expires_at else t("tokens.never")
@@ -122,7 +128,7 @@ def _row(t: Texts, token: Token, clock: Clock) -> Html:
         "tr",
         tag("td", tag("strong", Data(token.name)), made),
         tag("td", role_name(t, token.role), cls="right-on-phone"),
-        tag("td", scope, grants_in_line(t, token.grants), cls="wide-only"),
+        tag("td", div(scope, grants_in_line(t, token.grants), cls="tags")),
         tag("td", t("tokens.used_short"), Data(" "), when(token.last_used_at) or t("tokens.not_used"), cls="muted small-text"),
         tag("td", ends, cls="right-on-phone"),
         tag(

@@ -7,10 +7,11 @@ from fastflow.kernel.users.domain.accounts import (
     check_scope,
     check_token_name,
     check_user_name,
+    parse_grant,
     parse_role,
 )
 from fastflow.kit.errors import InvalidInput
-from fastflow.kit.identity import Role
+from fastflow.kit.identity import Grant, Role
 from fastflow.kit.secret_text import SecretText
 
 
@@ -72,3 +73,14 @@ def test_role_when_unknown_is_refused_naming_the_possible_ones() -> None:
     assert parse_role("operator") is Role.OPERATOR
     with pytest.raises(InvalidInput, match="viewer, operator or admin"):
         parse_role("root")
+
+
+def test_grant_when_written_in_one_word_then_it_is_read() -> None:
+    assert parse_grant("operator:billing-*") == Grant(role=Role.OPERATOR, pipelines="billing-*")
+
+
+@pytest.mark.parametrize("text", ["billing-*", "boss:billing", "operator:", "none:billing", "operator:a b"])
+def test_grant_when_it_is_none_then_refused_at_the_field_it_came_from(text: str) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        parse_grant(text, "--grant")
+    assert list(raised.value.fields) == ["--grant"]

@@ -7,6 +7,8 @@ import pytest
 
 from fastflow.kit.identity import Actor, Role
 from fastflow.ui.manifest import Finder
+from fastflow.ui.rooms.alerts.finding import find_channels, find_rules
+from fastflow.ui.rooms.daemons.finding import find_daemons
 from fastflow.ui.rooms.letters.finding import find_letters
 from fastflow.ui.rooms.schedules.finding import find_schedules
 from fastflow.ui.rooms.secrets.finding import find_secrets
@@ -14,7 +16,7 @@ from fastflow.ui.rooms.sync.finding import find_repositories
 
 ANNA = Actor(name="user:anna", role=Role.VIEWER)
 STRANGER = Actor(name="user:nobody", role=Role.NONE)
-T: Any = SimpleNamespace()
+T: Any = str
 
 
 class _Service:
@@ -37,10 +39,18 @@ SCHEDULE = SimpleNamespace(id="s1", pipeline_name="export", name="nightly", expr
 SECRET = SimpleNamespace(key="EXPORT_KEY", value="hunter2-hunter2", is_parameter=True)
 LETTER = SimpleNamespace(run=SimpleNamespace(id="r" * 36, pipeline_name="export", reason_text="no such city"))
 REPOSITORY = SimpleNamespace(name="exports", url="https://example.org/exports.git")
+DAEMON = SimpleNamespace(daemon=SimpleNamespace(pipeline_name="export-feed"), state="backing-off")
+RULE = SimpleNamespace(
+    rule=SimpleNamespace(id="u1", name="", pipeline_name=None, events=["failed"], channels=["export-team"])
+)
+CHANNEL = SimpleNamespace(name="ops", kinds=["slack"], description="Exports at night")
 CASES: list[tuple[Any, Any, str]] = [
     (find_schedules, SCHEDULE, "/schedules/s1"),
     (find_secrets, SECRET, "/secrets/EXPORT_KEY"),
     (find_letters, LETTER, f"/dead-letters/{'r' * 36}"),
+    (find_daemons, DAEMON, "/daemons/export-feed"),
+    (find_rules, RULE, "/alerts/rules/u1"),
+    (find_channels, CHANNEL, "/alerts/channels/ops"),
     (find_repositories, REPOSITORY, "/sync"),
 ]
 
