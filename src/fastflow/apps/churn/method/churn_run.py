@@ -7,13 +7,14 @@ from typing import Any, cast
 
 import numpy as np
 
+from ..domain.month import Month
 from .backtest import Sample, Trained, backtest_sample, gather, train, training_panel
 from .canaries import Canaries, run_canaries
 from .configuration import Experiment, read_experiment
 from .deployed import TOLERANCE, Deployed, contract_text, feature_contract
 from .export import export_onnx
 from .features import FeatureSet, feature_set, usable_windows, warnings_of
-from .findings import BANDS, band_edges, band_table, bands_of, drift_table, reasons, top_reasons
+from .findings import BANDS, band_edges, band_table, bands_of, drift_table, reasons, top_reasons, trend_per_year
 from .models import KINDS, fit_model
 from .panel import Doubles, Panel, read_panel, yyyymm
 from .problems import Refusal
@@ -101,6 +102,7 @@ def run_churn(inputs: Path, artifacts: Path, tell: Tell) -> None:
             "canaries": asdict(canaries),
             "trusted": not canaries.alarms,
             "rolling_origins": rolling,
+            "rolling_trend": rolling_trend(rolling),
             "dropped_features": trained.dropped,
             "features": len(features.names),
             "windows_months": windows,
@@ -208,6 +210,15 @@ def rolling_origins(
             }
         )
     return rows
+
+
+def rolling_trend(rows: list[dict[str, Any]]) -> dict[str, dict[str, float] | None]:
+    """Whether the measures rise or fall from origin to origin: change per year with its interval; None with too few origins."""
+    months = np.array([Month.parse(row["origin"]).index for row in rows], dtype=np.float64)
+    return {
+        name: trend_per_year(months, np.array([row[name] for row in rows], dtype=np.float64))
+        for name in ("roc_auc", "pr_auc", "base_rate")
+    }
 
 
 def _test(trained: Trained, sample: Sample, graph: bytes) -> Tested:

@@ -30,6 +30,8 @@ from .survival import (
 PHASES = ("read", "fit", "test", "predict", "write")
 SURVIVED = (6, 12)
 """Months for which remaining life is also told to those who will have survived them."""
+STRETCHES = (1, 3, 6, 12, 18, 24)
+"""Months at which the stretches of `months_to_churn` end."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def run_cox(inputs: Path, artifacts: Path, tell: Tell) -> None:
     phase(2)
     test, brier_table = out_of_time(experiment, panel, seen, fitted, cutoff)
     phase(3)
-    predicted = predict_customers(experiment, seen, fitted, cutoff)
+    predicted, matrix = predict_customers(experiment, seen, fitted, cutoff)
     phase(4)
     tables = {
         "cox_hazard_ratios": fitted.model.table(),
@@ -74,6 +76,7 @@ def run_cox(inputs: Path, artifacts: Path, tell: Tell) -> None:
         "cox_ph_test": ph,
         "cox_brier": brier_table,
         "cox_survival_curves": curves_by_risk(fitted),
+        "cox_months_to_churn": months_to_churn(fitted, matrix),
     }
     for name, rows in tables.items():
         results.table(name, rows)
@@ -264,10 +267,15 @@ def _calibration(
     return table
 
 
-def predict_customers(experiment: Experiment, seen: Panel, fitted: Fitted, cutoff: int) -> dict[str, Any]:
+def predict_customers(
+    experiment: Experiment, seen: Panel, fitted: Fitted, cutoff: int
+) -> tuple[dict[str, Any], Doubles]:
     """Risk, restricted mean and remaining life of everyone alive just before the cutoff; given that they survived so far.
 
     A horizon past the longest follow-up of the training is not known: its column is null.
+
+    Returns:
+        The columns, a row per customer; and the covariates, shape (customers, covariates).
     """
     settings, model = experiment.settings, fitted.model
     alive = np.flatnonzero(seen.alive[:, seen.column(cutoff - 1)] == 1)
@@ -298,7 +306,26 @@ def predict_customers(experiment: Experiment, seen: Panel, fitted: Fitted, cutof
             table[f"remaining_months_if_alive_at_{survived}m"] = restricted_mean(times, curve, longest - survived)
     order = np.argsort(np.argsort(table["log_risk"], kind="stable"), kind="stable")
     table["PriorityScore"] = 100 * order / max(1, len(alive) - 1)
-    return table
+    return table, matrix
+
+
+def months_to_churn(fitted: Fitted, matrix: Doubles) -> list[dict[str, Any]]:
+    """How many of the customers alive now are expected to churn how soon: sums of 1 - S over them, and who outlasts what is known.
+
+    Returns:
+        One row per stretch of `STRETCHES` that the follow-up reaches into, ending there; the last one is open (`to_month` null).
+    """
+    longest = float(fitted.rows.durations.max())
+    ends = [float(end) for end in STRETCHES if end < longest] + [longest]
+    left = fitted.model.survival(matrix, np.array(ends)).sum(axis=0)
+    everyone = float(len(matrix))
+    edges, counts = [0.0, *ends], [everyone, *left.tolist()]
+    rows = [
+        {"from_month": edges[at], "to_month": edges[at + 1], "expected_customers": counts[at] - counts[at + 1]}
+        for at in range(len(ends))
+    ]
+    rows.append({"from_month": longest, "to_month": None, "expected_customers": counts[-1]})
+    return [row | {"share": row["expected_customers"] / everyone} for row in rows]
 
 
 def curves_by_risk(fitted: Fitted) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """The classifiers: logistic regression, random forest, gradient boosting, and what surrounds each of them.
 
 A model is preparation (chosen columns, medians for what is unknown), a scikit-learn estimator, and a calibration line on
-its log-odds. Fitted on one thread: the same data, settings and seed give the same model to the last bit.
+its log-odds. The same data, settings and seed give the same model to the last bit, however many processors there are.
 """
 
 from collections.abc import Mapping
@@ -153,6 +153,9 @@ def fit_model(
         model = Model(kind, columns, medians, means, scales, estimator)
         with threadpool_limits(1):
             estimator.fit(model.prepare(matrix), churned.astype(np.int64))
+        if kind == "random_forest":
+            # each tree has a seed of its own, so fitting on all processors changes nothing; adding up their answers would
+            estimator.n_jobs = 1
     except (TypeError, ValueError) as error:
         raise Refusal(f"scikit-learn refuses to fit the {kind}: {error}", "Correct model_parameters.") from error
     return model
@@ -162,7 +165,7 @@ def _estimator(kind: str, parameters: Mapping[str, Any], seed: int) -> Any:
     if kind == "logistic":
         return LogisticRegression(max_iter=2000, tol=1e-6, **parameters)
     if kind == "random_forest":
-        return RandomForestClassifier(random_state=seed, n_jobs=1, **parameters)
+        return RandomForestClassifier(random_state=seed, n_jobs=-1, **parameters)
     return HistGradientBoostingClassifier(random_state=seed, early_stopping=False, **parameters)
 
 

@@ -70,6 +70,11 @@ def test_run_when_it_follows_a_churn_run_then_it_ranks_out_of_time_and_compares_
     assert (six <= twelve).all() and (six > 0).all()
     assert table["P_Event_24m"][0] is None
     assert (np.array(table["RMST_12m"]) <= 12).all()
+    soon = pq.read_table(tmp_path / "first" / "tables" / "cox_months_to_churn.parquet").to_pydict()
+    assert sum(soon["expected_customers"]) == pytest.approx(len(six))
+    within_six = sum(n for n, end in zip(soon["expected_customers"], soon["to_month"], strict=True) if end and end <= 6)
+    assert within_six == pytest.approx(six.sum())
+    assert soon["to_month"][-1] is None
 
 
 def test_run_when_all_months_after_the_cutoff_are_changed_then_the_predictions_are_the_same(

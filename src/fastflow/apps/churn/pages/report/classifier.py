@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastflow.apps.churn.pages.report.findings import Findings, Row
-from fastflow.apps.churn.pages.report.words import columns, known, month, number, share, span_of
+from fastflow.apps.churn.pages.report.words import columns, known, month, number, p_value, share, span_of
 from fastflow.ui.plots import Axis, Line, Plot, bar_cell, spanning
-from fastflow.ui.reports.blocks import Block, Card, Cards, Cell, Column, Fact, Plots, Section, Table, Text
+from fastflow.ui.reports.blocks import Block, Card, Cards, Cell, Column, Fact, Facts, Plots, Section, Table, Text
 from fastflow.ui.texts import Data, Phrase, Texts
 
 _DRIFTS_SHOWN = 12
@@ -57,6 +57,10 @@ def trust(t: Texts, found: Findings) -> Section:
     origins = report["rolling_origins"]
     if len(origins) > 1:
         blocks.append(Plots(plots=[_origins(t, origins)]))
+    trend = report["rolling_trend"]["roc_auc"]
+    if trend is not None:
+        value, reach = Data(f"{trend['per_year']:+.3f}"), span_of(trend["low"], trend["high"])
+        blocks.append(Facts(rows=[Fact(name=t("churn_report.trend"), value=value, note=reach)]))
     return Section(key="trust", title=t("churn_report.trust"), blocks=blocks)
 
 
@@ -299,13 +303,15 @@ def _listed(value: Any) -> Sequence[str]:
 
 
 def _drift(t: Texts, rows: Sequence[Row]) -> Table:
-    heads = columns(t, "feature", "psi", "ks", "mean_before", "mean_after")
+    heads = columns(t, "feature", "psi", "ks", "cramers_v", "chi2_p", "mean_before", "mean_after")
     first = sorted(rows, key=lambda row: -float(row["psi"] or 0.0))[:_DRIFTS_SHOWN]
     shown: list[list[Cell]] = [
         [
             Data(row["feature"]),
             number(row["psi"]),
             number(row["ks"]),
+            number(row["cramers_v"]),
+            p_value(row["chi2_p"]),
             number(row["mean_before"]),
             number(row["mean_after"]),
             known(t, "severity", str(row["severity"])),

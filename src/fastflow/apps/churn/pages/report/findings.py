@@ -20,7 +20,7 @@ TABLES: Mapping[str, Sequence[str]] = {
         "churn_segments",
         "churn_threshold_metrics",
     ),
-    "cox": ("cox_brier", "cox_survival_curves"),
+    "cox": ("cox_brier", "cox_months_to_churn", "cox_survival_curves"),
     "cf": ("cf_decision_ledger", "cf_feature_recommendations"),
 }
 """Pipeline -> tables that the report needs whole; none of them grows with the customers, but for the ledger, which is short."""

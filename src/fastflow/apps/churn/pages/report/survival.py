@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from fastflow.apps.churn.pages.report.findings import Findings, Row
 from fastflow.apps.churn.pages.report.words import columns, known, month, number, p_value, share, span_of
-from fastflow.ui.plots import Axis, Line, Plot, interval_cell
+from fastflow.ui.plots import Axis, Line, Plot, bar_cell, interval_cell
 from fastflow.ui.reports.blocks import Block, Cell, Column, Fact, Facts, Plots, Section, Table, Text
 from fastflow.ui.texts import Data, Phrase, Texts
 
@@ -46,6 +46,9 @@ def section(t: Texts, found: Findings) -> Section:
     blocks.append(Facts(rows=[Fact(name=t(f"churn_report.{name}"), value=value) for name, value in facts]))
     plots = [_curves(t, found.rows("cox_survival_curves")), _brier(t, found.rows("cox_brier"))]
     blocks += [Plots(plots=[each for each in plots if each is not None])] if any(plots) else []
+    soon = found.rows("cox_months_to_churn")
+    if soon:
+        blocks.append(_months_to_churn(t, soon))
     blocks.append(_hazards(t, report["hazard_ratios"]))
     blocks.append(_proportional(t, report["proportional_hazards"]))
     if report["dropped_covariates"]:
@@ -124,6 +127,22 @@ def _brier(t: Texts, rows: Sequence[Row]) -> Plot | None:
             ),
         ],
     )
+
+
+def _months_to_churn(t: Texts, rows: Sequence[Row]) -> Table:
+    heads = [
+        *columns(t, "months", "expected_customers"),
+        *columns(t, "months", "of_all")[1:],
+        Column(head=t("churn_report.bar")),
+    ]
+    shown: list[list[Cell]] = []
+    for row in rows:
+        begin = number(row["from_month"], 0)
+        stretch = f"{begin} – {number(row['to_month'], 0)}" if row["to_month"] is not None else f"> {begin}"
+        cells: list[Cell] = [number(row["expected_customers"], 1), share(row["share"]), bar_cell(row["share"])]
+        shown.append([Data(stretch), *cells])
+    note = t("churn_report.months_to_churn_about", n=number(rows[-1]["from_month"], 0))
+    return Table(title=t("churn_report.months_to_churn"), columns=heads, rows=shown, note=note)
 
 
 def _hazards(t: Texts, rows: Sequence[Row]) -> Table:

@@ -31,7 +31,7 @@ EXPERIMENT = {
     "hyperparameters": {
         "most_anchors": 6,
         "bootstrap_replicates": 20,
-        "rolling_origins": 3,
+        "rolling_origins": 5,
         "cf": {"policy": {"i_use": {"change": "up", "cost": 2}}, "from_probability": 0.1, "sample": 1.0},
     },
 }
@@ -158,3 +158,12 @@ def test_report_when_nothing_could_be_compared_then_the_reason_stands_there(find
     report = compose(texts(), replace(findings, reports={"cox": cox, "cf": cf}))
     said = [block.words for section in report.sections for block in section.blocks if isinstance(block, Text)]
     assert {"No churn run yet.", "Too short.", "Only 2 moved."} <= set(said)
+
+
+def test_report_when_enough_origins_were_tested_then_their_trend_stands_below_them(findings: Findings) -> None:
+    churn = {**findings.reports["churn"]}
+    trend = {"per_year": -0.0321, "low": -0.05, "high": -0.01}
+    churn["rolling_trend"] = {**churn["rolling_trend"], "roc_auc": trend}
+    report = compose(texts(), replace(findings, reports={"churn": churn}))
+    (shown,) = [block for block in report.sections[1].blocks if isinstance(block, Facts)]
+    assert [(fact.value, fact.note) for fact in shown.rows] == [("-0.032", "-0.050 – -0.010")]

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from fastflow.apps.churn.method.findings import FEWEST_FOR_TREND, chi_square, drift_table, trend_per_year
+
+samples = st.lists(st.integers(0, 4), min_size=1, max_size=80)
+
+
+@given(samples, samples)
+def test_chi_square_when_compared_with_scipy_then_both_agree(before: list[int], after: list[int]) -> None:
+    value, p, size = chi_square(np.array(before), np.array(after), 6)
+    seen = np.stack([np.bincount(each, minlength=6) for each in (before, after)])
+    seen = seen[:, seen.sum(axis=0) > 0]
+    if seen.shape[1] == 1:
+        assert (value, p, size) == (0.0, 1.0, 0.0)
+        return
+    reference = stats.chi2_contingency(seen, correction=False)
+    assert (value, p) == pytest.approx((reference.statistic, reference.pvalue))
+    assert size == pytest.approx(stats.contingency.association(seen, method="cramer", correction=False))
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 600), st.floats(-1, 1)), min_size=4, max_size=20, unique_by=lambda row: row[0])
+)
+def test_trend_when_compared_with_scipy_then_slope_and_interval_agree(rows: list[tuple[int, float]]) -> None:
+    months, values = (np.array(column, dtype=np.float64) for column in zip(*rows, strict=True))
+    trend = trend_per_year(months, values)
+    reference = stats.linregress(months / 12, values)
+    half = stats.t.ppf(0.975, len(rows) - 2) * reference.stderr
+    assert trend is not None
+    expected = (reference.slope, reference.slope - half, reference.slope + half)
+    assert (trend["per_year"], trend["low"], trend["high"]) == pytest.approx(expected, abs=1e-7)
+
+
+def test_trend_when_there_are_too_few_origins_then_none_is_told() -> None:
+    few = np.arange(FEWEST_FOR_TREND - 1, dtype=np.float64)
+    assert trend_per_year(few, few) is None
+
+
+def test_drift_when_a_word_becomes_rare_then_its_column_says_so_and_the_others_do_not() -> None:
+    generator = np.random.default_rng(5)
+    before = np.column_stack([generator.random(2000), generator.random(2000) < 0.6]).astype(np.float32)
+    after = np.column_stack([generator.random(2000), generator.random(2000) < 0.2]).astype(np.float32)
+    same, moved = drift_table(before, after, ("n_rate", "region__is_south"))
+    assert moved["chi2_p"] < 1e-20 < 0.001 < same["chi2_p"]
+    assert moved["cramers_v"] == pytest.approx(0.4, abs=0.05)
+    assert (same["severity"], moved["severity"]) == ("none", "strong")
