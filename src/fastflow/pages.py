@@ -92,6 +92,6 @@ def make_manifests(product: Product, forget: Callable[[], None]) -> "Sequence[Ma
         letters(product.failures.letters, failures, product.pipelines),
         webhooks(product.webhooks, product.pipelines),
         daemons(product.daemons.daemons, product.runs),
-        churn_experiments(product.churn.experiments, product.churn.bundles),
+        churn_experiments(product.churn.experiments, product.churn.bundles, product.churn.materializing),
         alerts(told.alerts, told.rules, told.channels, product.pipelines),
     ]

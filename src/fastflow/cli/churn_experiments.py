@@ -161,6 +161,19 @@ def reset_experiment(
     )
 
 
+@app.command("materialize")
+def materialize_experiment(ctx: typer.Context, experiment_id: ExperimentId, as_json: AsJson = False) -> None:
+    """Put an experiment's customers into tables of its own, and refresh the view over all experiments."""
+    with open_api(ctx) as api:
+        done = api.post(f"/experiments/{experiment_id}/materialize")
+    if as_json:
+        print_json(done)
+        return
+    for kind in ("churn", "cox"):
+        typer.echo(f"{done[f'{kind}_table']}: {counted(done[f'{kind}_rows'], 'row')}")
+    typer.echo(f"{done['view']} joins them.")
+
+
 @app.command("delete")
 def delete_experiment(
     ctx: typer.Context,

@@ -220,6 +220,7 @@ RULES: Mapping[str, Rule] = {
     "DELETE /experiments/{experiment_id}": CHURN_OPERATE,
     "POST /experiments/{experiment_id}/reset": CHURN_OPERATE,
     "POST /experiments/{experiment_id}/outbox": CHURN_OPERATE,
+    "POST /experiments/{experiment_id}/materialize": CHURN_OPERATE,
     "GET /outbox/bundles": CHURN_READ,
     "POST /outbox/bundles/{domain}/{experiment_id}/import": CHURN_OPERATE,
 }

@@ -169,3 +169,10 @@ class EngineFailed(Unavailable):
 
     default_code = "churn_engine_failed"
     default_hint = "Try again; ask for less if it ran out of memory or time."
+
+
+class NothingToMaterialize(Conflict):
+    """The experiment has no customers to put into tables of its own."""
+
+    default_code = "churn_nothing_to_materialize"
+    default_hint = "Run the pipeline churn or cox of the experiment first."

@@ -14,6 +14,7 @@ from fastflow.apps.churn.infra.store import JsonStore
 from fastflow.apps.churn.service.database import ChurnDatabase
 from fastflow.apps.churn.service.experiments import Experiments
 from fastflow.apps.churn.service.files import Files
+from fastflow.apps.churn.service.materializing import Materializing
 from fastflow.apps.churn.service.outbox import ExperimentBundles
 from fastflow.kernel.api import Workbench
 from fastflow.kernel.db.engine import Database
@@ -30,6 +31,7 @@ class ChurnRoom:
         database: the churn database as a whole.
         experiments: what is computed.
         bundles: what of it is in the outbox.
+        materializing: puts customers into tables of an experiment's own.
         files: what it is computed on.
         store: what the services keep things in.
     """
@@ -37,6 +39,7 @@ class ChurnRoom:
     database: ChurnDatabase
     experiments: Experiments
     bundles: ExperimentBundles
+    materializing: Materializing
     files: Files
     store: JsonStore
 
@@ -58,11 +61,13 @@ def build_churn(database: Database, *, paths: Paths, host: str, clock: Clock) ->
         audited=audited,
         clock=clock,
     )
+    engine = DuckPanels(path.parent)
     outbox = DiskOutbox(Path(paths.outbox.path))
     return ChurnRoom(
         database=ChurnDatabase(store, outbox, paths, path.parent),
         experiments=Experiments(store, DefaultsFile(Path(paths.ui_settings.path)), clock),
         bundles=ExperimentBundles(store, DiskBundles(Path(paths.outbox.path)), audited, clock),
-        files=Files(store, DuckPanels(path.parent), path.parent, clock),
+        materializing=Materializing(store, engine),
+        files=Files(store, engine, path.parent, clock),
         store=store,
     )

@@ -289,3 +289,23 @@ class PanelEngine(Protocol):
     def read_rows(self, panel: Path, *, limit: int, offset: int) -> Rows:
         """Rows of a kept panel, in its order."""
         ...
+
+
+class RiskEngine(Protocol):
+    """Puts names to risks, in a process of its own."""
+
+    def name_risks(self, sources: Sequence[Path], target: Path, risks: Sequence[tuple[float, str]]) -> int:
+        """Write the rows of the sources with a column `risk_category`; the same bytes for the same rows.
+
+        Args:
+            sources: Parquet files of the survival analysis.
+            target: the Parquet file to write.
+            risks: probability from which a risk has that name, falling.
+
+        Returns:
+            rows that were written.
+
+        Raises:
+            EngineFailed: out of memory or disk space, or the process died.
+        """
+        ...

@@ -10,6 +10,7 @@ from fastflow.apps.churn.domain.experiment import LONGEST_NAME, MOST_FILES, Expe
 from fastflow.apps.churn.domain.hyperparameters import FEATURE_SETS, MODEL_TYPES, SETTING_NAMES
 from fastflow.apps.churn.domain.month import FIRST_YEAR, LAST_YEAR
 from fastflow.apps.churn.service.experiments import Removal
+from fastflow.apps.churn.service.materializing import Materialized
 from fastflow.kernel.http.schemas import PageOut, RequestBody
 
 _EXAMPLE: JsonDict = {
@@ -165,3 +166,19 @@ class BundlesOut(BaseModel):
 
     items: list[BundleOut]
     next_cursor: str | None = None
+
+
+class MaterializedOut(BaseModel):
+    """Tables of an experiment's own."""
+
+    experiment_id: int
+    churn_table: str
+    churn_rows: int = Field(description="0: there is no such table, as the pipeline churn has not run.")
+    cox_table: str
+    cox_rows: int = Field(description="0: there is no such table, as the pipeline cox has not run.")
+    view: str = Field(description="Joins the customers of all experiments that are materialised.")
+
+    @classmethod
+    def of(cls, done: Materialized) -> "MaterializedOut":
+        """What was done as the API shows it."""
+        return cls(**vars(done))

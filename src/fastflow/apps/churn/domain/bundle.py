@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .document import Column, Document, Table
-from .experiment_rows import KEY, OF_ONE, rows_of
+from .experiment_rows import KEY, rows_of
+from .fusion import OF_ONE
 from .tables import EXPERIMENTS
 
 FORMAT = "fastflow-churn-bundle"

@@ -1,18 +1,16 @@
 """Experiments in the document: finding and putting one, and what rows of all tables hang on it."""
 
 import hashlib
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from .document import Document, Segment, Table
 from .experiment import Definition, Experiment, read_experiment_record
+from .fusion import without_materialized
 from .tables import EXPERIMENTS, FILES
 
 KEY = "experiment_id"
-OF_ONE = re.compile(r"customer_(?:churn|cox)_details_([1-9][0-9]*)")
-"""Names of tables that are of one experiment alone, and go with its rows."""
 
 
 def experiments_in(document: Document) -> Sequence[Experiment]:
@@ -91,13 +89,9 @@ def results_of(document: Document, experiment_id: int) -> Mapping[str, int]:
 
 
 def _kept(document: Document, experiment_id: int, but: Sequence[str]) -> Document:
-    tables = {}
-    for name, table in document.tables.items():
-        one_alone = OF_ONE.fullmatch(name)
-        if one_alone and int(one_alone[1]) == experiment_id:
-            continue
-        tables[name] = table if name in but else _without(table, experiment_id)
-    return replace(document, tables=tables)
+    kept = without_materialized(document, experiment_id)
+    tables = {name: table if name in but else _without(table, experiment_id) for name, table in kept.tables.items()}
+    return replace(kept, tables=tables)
 
 
 def _without(table: Table, experiment_id: int) -> Table:

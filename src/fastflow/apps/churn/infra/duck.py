@@ -91,7 +91,7 @@ class EngineProcess:
 
 
 class DuckPanels:
-    """See `PanelEngine`; one file after the other, each in a process of its own.
+    """See `PanelEngine` and `RiskEngine`; one file after the other, each in a process of its own.
 
     Args:
         folder: of the workbench, for what is written meanwhile.
@@ -128,6 +128,12 @@ class DuckPanels:
         with TemporaryDirectory(prefix="rows-", dir=self._folder) as folder:
             asked = {"operation": "rows", "panel": str(panel), "folder": folder, "limit": limit, "offset": offset}
             return Rows(**self._ask(asked))
+
+    def name_risks(self, sources: Sequence[Path], target: Path, risks: Sequence[tuple[float, str]]) -> int:
+        """See `RiskEngine.name_risks`."""
+        named = {"sources": [str(path) for path in sources], "target": str(target), "risks": list(risks)}
+        with self._in_turn():
+            return int(self._ask({"operation": "risks", **named})["rows"])
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:

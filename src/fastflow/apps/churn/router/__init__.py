@@ -7,14 +7,17 @@ from fastflow.apps.churn.router.experiments import add_experiments
 from fastflow.apps.churn.router.outbox import add_outbox
 from fastflow.apps.churn.service.database import ChurnDatabase
 from fastflow.apps.churn.service.experiments import Experiments
+from fastflow.apps.churn.service.materializing import Materializing
 from fastflow.apps.churn.service.outbox import ExperimentBundles
 from fastflow.kernel.http.problems import PROBLEM_RESPONSES
 
 
-def build_router(database: ChurnDatabase, experiments: Experiments, bundles: ExperimentBundles) -> APIRouter:
+def build_router(
+    database: ChurnDatabase, experiments: Experiments, bundles: ExperimentBundles, materializing: Materializing
+) -> APIRouter:
     """All its operations."""
     router = APIRouter(tags=["churn"], responses=PROBLEM_RESPONSES)
     add_database(router, database)
     add_experiments(router, experiments)
-    add_outbox(router, bundles)
+    add_outbox(router, bundles, materializing)
     return router

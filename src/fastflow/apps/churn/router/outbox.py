@@ -1,18 +1,19 @@
-"""Bundles: `/outbox/bundles…` and `/experiments/{id}/outbox`."""
+"""What becomes of results: `/experiments/{id}/materialize`, `/experiments/{id}/outbox` and `/outbox/bundles…`."""
 
 from typing import Literal
 
 from fastapi import APIRouter
 
 from fastflow.apps.churn.router.experiments import ExperimentId
-from fastflow.apps.churn.schemas_experiments import BundleOut, BundlesOut
+from fastflow.apps.churn.schemas_experiments import BundleOut, BundlesOut, MaterializedOut
+from fastflow.apps.churn.service.materializing import Materializing
 from fastflow.apps.churn.service.outbox import ExperimentBundles
 from fastflow.kernel.http.access import Operator, Viewer
 
 Domain = Literal["churn", "cox", "counterfactuals"]
 
 
-def add_outbox(router: APIRouter, bundles: ExperimentBundles) -> None:
+def add_outbox(router: APIRouter, bundles: ExperimentBundles, materializing: Materializing) -> None:
     """The operations: looking needs the role viewer, the others operator, on the pipeline `churn`."""
 
     @router.get("/outbox/bundles")
@@ -30,3 +31,8 @@ def add_outbox(router: APIRouter, bundles: ExperimentBundles) -> None:
     def import_bundle(actor: Operator, domain: Domain, experiment_id: ExperimentId) -> BundleOut:
         """Put a bundle's rows in the place of the experiment's rows of that domain; once or many times is the same."""
         return BundleOut.of(bundles.load(domain, experiment_id, actor=actor))
+
+    @router.post("/experiments/{experiment_id}/materialize")
+    def materialize_experiment(actor: Operator, experiment_id: ExperimentId) -> MaterializedOut:
+        """Put its customers into tables of its own, and refresh the view that joins those of all experiments."""
+        return MaterializedOut.of(materializing.materialize(experiment_id, actor=actor))

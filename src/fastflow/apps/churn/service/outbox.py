@@ -22,6 +22,7 @@ from fastflow.apps.churn.domain.experiment_rows import (
     with_experiment,
     without_rows,
 )
+from fastflow.apps.churn.domain.fusion import without_materialized
 from fastflow.apps.churn.domain.problem import Refused
 from fastflow.apps.churn.errors import BundleDamaged, BundleOfAnother, NothingToExport
 from fastflow.apps.churn.ports import Audited, Bundles, ChurnStore, Note, Parcel, Records
@@ -116,7 +117,7 @@ def _same(present: Experiment, manifest: Manifest) -> Experiment:
 def _taken_over(document: Document, manifest: Manifest, records: Records) -> Document:
     number = manifest.experiment_id
     own = [name for name in document.tables if domain_of(name) == manifest.domain]
-    after = without_rows(document, number, own)
+    after = without_rows(without_materialized(document, number), number, own)
     for name, told in manifest.tables.items():
         table = after.tables.get(name, told)
         files = [file for file in manifest.files if file.table == name]

@@ -15,6 +15,7 @@ from fastflow.apps.churn.infra.engine.connection import open_locked
 from fastflow.apps.churn.infra.engine.faults import Faulty
 from fastflow.apps.churn.infra.engine.look import join_panels, look_at, read_rows
 from fastflow.apps.churn.infra.engine.panel_file import make_panel
+from fastflow.apps.churn.infra.engine.risk import name_risks
 from fastflow.apps.churn.infra.engine.transactions import make_panel_of_transactions
 
 Request = Mapping[str, Any]
@@ -50,12 +51,19 @@ def _rows(asked: Request) -> Any:
         return read_rows(connection, asked["panel"], asked["limit"], asked["offset"])
 
 
+def _risks(asked: Request) -> Any:
+    target, sources = Path(asked["target"]), [Path(path) for path in asked["sources"]]
+    with open_locked(target.parent, sources) as connection:
+        return name_risks(connection, asked["sources"], target, asked["risks"])
+
+
 OPERATIONS: Mapping[str, Callable[[Request], Any]] = {
     "panel": _panel,
     "transactions": _transactions,
     "look": _look,
     "join": _join,
     "rows": _rows,
+    "risks": _risks,
 }
 
 

@@ -16,7 +16,7 @@ from fastflow.apps.churn.pages.experiments.words import (
     trail,
     value_text,
 )
-from fastflow.apps.churn.service.experiments import MOST_COMPARED, ExperimentFilter, Experiments
+from fastflow.apps.churn.service.experiments import ExperimentFilter, Experiments
 from fastflow.kit.pages import MAX_PAGE_SIZE
 from fastflow.ui.markup import Html, div, join, link, span, tag
 from fastflow.ui.parts import card, empty, heading
@@ -47,19 +47,20 @@ class ComparePage:
             compared = await page.ask(self._experiments.compare, wanted, actor=page.actor)
         figures = await page.ask(self._experiments.figures, actor=page.actor)
         Fragment(heading(t("experiments.compare"), trail=trail(t), under=t("experiments.compare_about")))
-        with ui.element("div").classes("card narrow card-body"):
+        with ui.element("div").classes("card narrow form-card"):
             chosen = many_field(
                 page, t("experiments.which"), options, [each for each in map(str, wanted) if each in options],
-                about=t("experiments.which_about", most=MOST_COMPARED),
+                about=t("experiments.which_about"),
             )  # fmt: skip
 
             async def show() -> None:
                 page.go(f"{PATH}/-/compare?ids={','.join(chosen.value or ())}")
 
-            button(page, t("experiments.show"), show, cls="primary")
+            with ui.element("div").classes("actions"):
+                button(page, t("experiments.show"), show, cls="primary")
         if compared:
             told = [figures.get(one.experiment_id, {}) for one in compared]
-            Fragment(join(_settings(t, compared), _figures(t, compared, told)))
+            Fragment(join(_settings(t, compared), _figures(t, compared, told)), cls="below")
 
 
 def _settings(t: Texts, compared: Sequence[Experiment]) -> Html:
@@ -74,7 +75,7 @@ def _settings(t: Texts, compared: Sequence[Experiment]) -> Html:
         for name in names
     ]
     body = _side_by_side(t, compared, rows) if rows else empty("check", t("experiments.all_same"))
-    return card(t("experiments.differing"), body, cls="below")
+    return card(t("experiments.differing"), body)
 
 
 def _figures(t: Texts, compared: Sequence[Experiment], figures: Sequence[Mapping[str, float]]) -> Html:

@@ -21,6 +21,7 @@ from fastflow.apps.churn.pages.experiments.words import (
 )
 from fastflow.apps.churn.service.database import GUARDED_BY
 from fastflow.apps.churn.service.experiments import Experiments, Removal
+from fastflow.apps.churn.service.materializing import Materializing
 from fastflow.apps.churn.service.outbox import ExperimentBundles
 from fastflow.kit.identity import Actor, Role
 from fastflow.ui.icons import icon
@@ -46,11 +47,13 @@ class ExperimentPage:
     Args:
         experiments: the experiment, and what can be done with it.
         bundles: takes its results.
+        materializing: puts its customers into tables of its own.
     """
 
-    def __init__(self, experiments: Experiments, bundles: ExperimentBundles) -> None:
+    def __init__(self, experiments: Experiments, bundles: ExperimentBundles, materializing: Materializing) -> None:
         self._experiments = experiments
         self._bundles = bundles
+        self._materializing = materializing
 
     async def build(self, page: Page) -> None:
         """Put it on the page."""
@@ -59,7 +62,7 @@ class ExperimentPage:
         ui.page_title(f"{shown.experiment.experiment_name} · {t('experiments.title')} · Fast-Flow")
         with ui.element("div").classes("bar"):
             head = Fragment(_head(t, shown.experiment), cls="grow")
-            actions = _Actions(page, self._experiments, self._bundles, shown.experiment)
+            actions = _Actions(page, self._experiments, self._bundles, self._materializing, shown.experiment)
         note = Fragment(_note(shown.experiment))
         with ui.element("div").classes("columns"):
             with ui.element("div"):
@@ -89,17 +92,24 @@ class _Actions:
     """What can be done with the experiment as it is."""
 
     def __init__(
-        self, page: Page, experiments: Experiments, bundles: ExperimentBundles, experiment: Experiment
+        self,
+        page: Page,
+        experiments: Experiments,
+        bundles: ExperimentBundles,
+        materializing: Materializing,
+        experiment: Experiment,
     ) -> None:
         self._page = page
         self._experiments = experiments
         self._bundles = bundles
+        self._materializing = materializing
         self._number = experiment.experiment_id
         self.changed: Callable[[], Awaitable[None]] = _nothing
         t, may = page.t, page.may(Role.OPERATOR, GUARDED_BY)
         with ui.element("div").classes("actions"):
             self._change = button(page, t("experiments.change"), self._do_change, drawing="pencil", may=may)
             self._export = button(page, t("experiments.export"), self._do_export, drawing="download", may=may)
+            self._fuse = button(page, t("experiments.materialize"), self._do_materialize, drawing="link", may=may)
             self._reset = button(page, t("experiments.reset"), self._do_reset, drawing="back", may=may)
             self._delete = button(
                 page, t("experiments.delete"), self._do_delete, drawing="trash", cls="danger", may=may
@@ -112,6 +122,7 @@ class _Actions:
         self._change.set_visibility(is_free)
         self._delete.set_visibility(is_free)
         self._export.set_visibility(is_free and experiment.status != CREATED)
+        self._fuse.set_visibility(is_free and experiment.status != CREATED)
         self._reset.set_visibility(is_free and experiment.status != CREATED)
 
     async def _do_change(self) -> None:
@@ -121,6 +132,12 @@ class _Actions:
         page = self._page
         made = await page.ask(self._bundles.export, self._number, actor=await page.who())
         page.tell(page.t.count("experiments.exported", len(made)))
+
+    async def _do_materialize(self) -> None:
+        page = self._page
+        done = await page.ask(self._materializing.materialize, self._number, actor=await page.who())
+        page.tell(page.t("experiments.materialized", churn=done.churn_rows, cox=done.cox_rows, view=done.view))
+        await self.changed()
 
     async def _do_reset(self) -> None:
         page, t = self._page, self._page.t

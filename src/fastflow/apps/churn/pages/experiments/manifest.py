@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fastflow.apps.churn.service.experiments import Experiments
+from fastflow.apps.churn.service.materializing import Materializing
 from fastflow.apps.churn.service.outbox import ExperimentBundles
 from fastflow.ui.manifest import Manifest, NavEntry, PageSpec
 
 PATH = "/churn/experiments"
 
 
-def manifest(experiments: Experiments, bundles: ExperimentBundles) -> Manifest:
+def manifest(experiments: Experiments, bundles: ExperimentBundles, materializing: Materializing) -> Manifest:
     """What it brings: experiments, made step by step, looked at, compared."""
 
     def load() -> Sequence[PageSpec]:
@@ -27,7 +28,7 @@ def manifest(experiments: Experiments, bundles: ExperimentBundles) -> Manifest:
             PageSpec(
                 path=PATH + "/{experiment_id}",
                 title="experiments.one_title",
-                build=ExperimentPage(experiments, bundles).build,
+                build=ExperimentPage(experiments, bundles, materializing).build,
             ),
             PageSpec(path=PATH + "/{experiment_id}/change", title="experiments.change", build=wizard.build_change),
         ]

@@ -54,7 +54,7 @@ class ExperimentTable:
                 head(t("experiments.status")),
                 head(t("experiments.windows")),
                 head(t("experiments.figure_churn_roc_auc"), "right"),
-                head(t("experiments.figure_cox_harrell_c"), "right"),
+                head(t("experiments.figure_cox_harrell_c"), "right wide-only"),
                 head(t("experiments.changed"), "wide-only"),
             ],
             row=partial(_row, t),
@@ -102,7 +102,6 @@ def _filters(t: Texts, wanted: ExperimentFilter) -> Html:
 def _row(t: Texts, row: _Row) -> Html:
     one = row.experiment
     path = BASE + path_of(one.experiment_id)
-    told = div(Data(one.reason), cls="muted small cut") if one.reason else None
     return tag(
         "tr",
         tag(
@@ -110,10 +109,15 @@ def _row(t: Texts, row: _Row) -> Html:
             link(path, Data(one.experiment_name), cls="first"),
             div(Data(f"#{one.experiment_id} · {one.model_type} · {one.feature_set}"), cls="muted small"),
         ),
-        tag("td", state(t, one), told),
-        tag("td", span(window(one.training), cls="number"), div(window(one.backtest), cls="muted small number")),
+        tag("td", span(state(t, one), title=one.reason or None)),
+        tag(
+            "td",
+            div(window(one.training), cls="number"),
+            div(window(one.backtest), cls="muted small number"),
+            cls="unbroken",
+        ),
         tag("td", figure(row.figures.get("churn_roc_auc")), cls="right number"),
-        tag("td", figure(row.figures.get("cox_harrell_c")), cls="right number"),
+        tag("td", figure(row.figures.get("cox_harrell_c")), cls="right number wide-only"),
         tag("td", when(instant(one.updated_at)), cls="muted wide-only"),
         data_href=path,
     )

@@ -82,7 +82,7 @@ class _Steps:
         self._step = next(iter(STEPS))
         self._fields: dict[str, Field] = {}
         self._boxes: dict[str, ui.element] = {}
-        with ui.element("section").classes("card narrow card-body"):
+        with ui.element("section").classes("card narrow form-card"):
             self._where = Fragment(Html(""))
             puts = {"data": self._put_data, "windows": self._put_windows, "settings": self._put_settings}
             for name, put in puts.items():
