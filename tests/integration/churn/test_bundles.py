@@ -41,6 +41,10 @@ def results(product: Product, number: int) -> None:
             table = document.tables.get(name) or Table(description=f"of {name}", source="churn", records=())
             rows = [{"experiment_id": number, "metric": f"m{place}", "value": place / 3} for place in range(3)]
             document = document.with_table(name, table).with_records(name, [*(table.records or ()), *rows])
+        shared = document.tables.get("experiment_results") or Table(description="", source="runs", records=())
+        reports = [{"experiment_id": number, "pipeline": each, "run_id": f"r-{each}"} for each in ("churn", "cox")]
+        document = document.with_table("experiment_results", shared)
+        document = document.with_records("experiment_results", [*(shared.records or ()), *reports])
         customers = document.tables.get("customer_churn_details") or Table(description="", source="churn", segments=())
         belongs = {"experiment_id": number}
         segment = Segment(sha256=staged.stem, rows=4, size=staged.stat().st_size, belongs=belongs)
@@ -69,7 +73,7 @@ def outbox(product: Product, settings: Settings) -> Path:
 
 def state(product: Product) -> tuple[Any, ...]:
     document = product.churn.store.read()
-    tables = ("experiment_kpis", "cox_analysis_metrics", "experiments")
+    tables = ("experiment_kpis", "cox_analysis_metrics", "experiment_results", "experiments")
     return (*(sorted(map(str, document.records(name))) for name in tables), document.segments("customer_churn_details"))
 
 
@@ -80,6 +84,7 @@ async def test_bundle_when_exported_then_a_manifest_names_every_file_with_its_ha
     assert {file["path"] for file in manifest["files"]} == {
         "tables/customer_churn_details.parquet",
         "tables/experiment_kpis.json",
+        "tables/experiment_results.json",
     }
     for file in manifest["files"]:
         content = (outbox / "churn" / "experiment_1" / file["path"]).read_bytes()
@@ -88,8 +93,8 @@ async def test_bundle_when_exported_then_a_manifest_names_every_file_with_its_ha
         listed = (await admin.get("/outbox/bundles")).json()["items"]
         again = await admin.post("/experiments/1/outbox")
     assert [(one["domain"], one["rows"]) for one in listed] == [
-        ("churn", {"customer_churn_details": 4, "experiment_kpis": 3}),
-        ("cox", {"cox_analysis_metrics": 3}),
+        ("churn", {"customer_churn_details": 4, "experiment_kpis": 3, "experiment_results": 1}),
+        ("cox", {"cox_analysis_metrics": 3, "experiment_results": 1}),
     ]
     assert (again.status_code, len(again.json()["items"])) == (200, 2)
     assert product.audit.list(limit=1).items[0].action == "churn_bundle.export"
@@ -106,8 +111,8 @@ async def test_bundle_when_it_comes_back_twice_then_the_rows_are_there_once_and_
                 done = await admin.post(f"/outbox/bundles/{domain}/1/import")
                 assert done.status_code == 200, done.text
     after = state(product)
-    assert after[:3] == before[:3]
-    assert sorted(one.belongs["experiment_id"] for one in after[3]) == [1, 2]
+    assert after[:4] == before[:4]
+    assert sorted(one.belongs["experiment_id"] for one in after[4]) == [1, 2]
 
 
 async def test_bundle_when_the_experiment_was_reset_then_results_and_status_are_back(
@@ -118,7 +123,7 @@ async def test_bundle_when_the_experiment_was_reset_then_results_and_status_are_
         await admin.post("/experiments/1/reset")
         assert (await admin.post("/outbox/bundles/churn/1/import")).status_code == 200
         found = (await admin.get("/experiments/1")).json()
-    assert found["results"] == {"customer_churn_details": 4, "experiment_kpis": 3}
+    assert found["results"] == {"customer_churn_details": 4, "experiment_kpis": 3, "experiment_results": 1}
     assert (found["status"], found["processed_at"], found["runs"]) == (
         "processed",
         before.processed_at,
@@ -217,4 +222,4 @@ def test_commands_when_used_then_a_bundle_goes_out_and_comes_back(
 
     assert "autumn" in run("export", "2")
     assert "summer" in run("list") and len(json.loads(run("list", "--json"))["items"]) == 4
-    assert "7 rows of 2 tables are in the experiment 2" in run("import", "churn", "2")
+    assert "8 rows of 3 tables are in the experiment 2" in run("import", "churn", "2")

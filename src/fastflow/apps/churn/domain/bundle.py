@@ -19,6 +19,10 @@ FORMAT = "fastflow-churn-bundle"
 VERSION = 1
 CHURN, COX, COUNTERFACTUALS = "churn", "cox", "counterfactuals"
 DOMAINS = (CHURN, COX, COUNTERFACTUALS)
+PIPELINES = {CHURN: "churn", COX: "cox", COUNTERFACTUALS: "cf"}
+"""Domain -> the pipeline whose results it is made of."""
+SHARED = "experiment_results"
+"""The one table whose rows are of the domain of the pipeline that each names."""
 MANIFEST = "manifest.json"
 _PATH = re.compile(r"tables/[A-Za-z_][A-Za-z0-9_]{0,99}(?:-[0-9]{1,6})?\.(?:json|parquet)")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -82,16 +86,23 @@ def domain_of(table: str) -> str | None:
     >>> domain_of("cox_survival"), domain_of("cf_individual"), domain_of("backtest_results"), domain_of("experiments")
     ('cox', 'counterfactuals', 'churn', None)
     """
-    if table == EXPERIMENTS or OF_ONE.fullmatch(table):
+    if table in (EXPERIMENTS, SHARED) or OF_ONE.fullmatch(table):
         return None
     if table.startswith("cf_"):
         return COUNTERFACTUALS
     return COX if table.startswith("cox_") or table in ("customer_cox_details", "churn_cox_consistency") else CHURN
 
 
+def is_of(domain: str, table: str, row: Mapping[str, Any]) -> bool:
+    """Whether a row of the table goes into bundles of the domain."""
+    return row.get("pipeline") == PIPELINES[domain] if table == SHARED else domain_of(table) == domain
+
+
 def tables_of(document: Document, domain: str, experiment_id: int) -> Sequence[str]:
     """Tables of the domain that hold rows of the experiment."""
-    return [name for name in rows_of(document, experiment_id) if domain_of(name) == domain]
+    shared = (row for row in document.records(SHARED) if row.get(KEY) == experiment_id)
+    extra = [SHARED] if any(is_of(domain, SHARED, row) for row in shared) else []
+    return [*(name for name in rows_of(document, experiment_id) if domain_of(name) == domain), *extra]
 
 
 def write_manifest(manifest: Manifest) -> bytes:
@@ -140,7 +151,7 @@ def _manifest(whole: Mapping[str, Any]) -> Manifest:
         columns = {key: Column(kind, description) for key, (kind, description) in told["schema"].items()}
         empty: dict[str, Any] = {"records": ()} if told["kind"] == "records" else {"segments": ()}
         tables[name] = Table(description=told["description"], source=told["source"], columns=columns, **empty)
-    if whole["domain"] not in DOMAINS or any(domain_of(name) != whole["domain"] for name in tables):
+    if whole["domain"] not in DOMAINS or any(domain_of(name) != whole["domain"] for name in tables if name != SHARED):
         raise BundleError(f"{MANIFEST} names tables of another domain")
     for file in files:
         if not _PATH.fullmatch(file.path) or not _SHA256.fullmatch(file.sha256) or file.table not in tables:

@@ -23,6 +23,7 @@ from fastflow.apps.churn.domain.bundle import (
     BundleError,
     BundleFile,
     Manifest,
+    is_of,
     read_manifest,
     write_manifest,
 )
@@ -74,7 +75,8 @@ class DiskBundles:
         for name in parcel.tables:
             table = document.tables[name]
             if table.segments is None:
-                records = [dict(row) for row in table.records or () if row.get(KEY) == number]
+                rows = [row for row in table.records or () if row.get(KEY) == number]
+                records = [dict(row) for row in rows if is_of(parcel.domain, name, row)]
                 content = json.dumps(records, ensure_ascii=False, allow_nan=False, indent=1).encode() + b"\n"
                 path = f"tables/{name}.json"
                 self._disk.write(folder / path, content)

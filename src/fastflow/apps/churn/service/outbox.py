@@ -9,10 +9,13 @@ from dataclasses import replace
 
 from fastflow.apps.churn.domain.bundle import (
     DOMAINS,
+    PIPELINES,
+    SHARED,
     BundleError,
     BundleFile,
     Manifest,
     domain_of,
+    is_of,
     tables_of,
 )
 from fastflow.apps.churn.domain.document import Document, Segment
@@ -110,14 +113,20 @@ def _same(present: Experiment, manifest: Manifest) -> Experiment:
         )
     if present.status != CREATED:
         return present
-    own = {name: getattr(told, name) for name in ("status", "reason", "runs", "processed_at", "updated_at")}
-    return replace(present, **own)
+    pipeline = PIPELINES[manifest.domain]
+    runs = {name: run for name, run in told.runs.items() if name == pipeline}
+    own = {name: getattr(told, name) for name in ("status", "reason", "processed_at", "updated_at")}
+    return replace(present, **own).with_runs(runs)
 
 
 def _taken_over(document: Document, manifest: Manifest, records: Records) -> Document:
     number = manifest.experiment_id
     own = [name for name in document.tables if domain_of(name) == manifest.domain]
     after = without_rows(without_materialized(document, number), number, own)
+    if SHARED in after.tables:
+        rows = after.records(SHARED)
+        others = [row for row in rows if row.get(KEY) != number or not is_of(manifest.domain, SHARED, row)]
+        after = after.with_records(SHARED, others)
     for name, told in manifest.tables.items():
         table = after.tables.get(name, told)
         files = [file for file in manifest.files if file.table == name]
