@@ -122,7 +122,7 @@ def _churn(product: Product) -> APIRouter:
     from fastflow.apps.churn.router import build_router
 
     room = product.churn
-    return build_router(room.database, room.experiments, room.bundles, room.materializing)
+    return build_router(room.database, room.experiments, room.bundles, room.materializing, room.files)
 
 
 _PARTS = (
@@ -140,7 +140,7 @@ _PARTS = (
     Part(re.compile(r"/secrets"), _secrets),
     Part(re.compile(r"/auth|/users|/tokens"), _users),
     Part(re.compile(r"/audit"), _audit),
-    Part(re.compile(r"/churn/|/outbox/|/experiments"), _churn),
+    Part(re.compile(r"/churn/|/outbox/|/experiments|/files$|/sql/"), _churn),
 )
 
 

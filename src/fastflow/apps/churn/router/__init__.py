@@ -4,20 +4,27 @@ from fastapi import APIRouter
 
 from fastflow.apps.churn.router.database import add_database
 from fastflow.apps.churn.router.experiments import add_experiments
+from fastflow.apps.churn.router.files import add_files
 from fastflow.apps.churn.router.outbox import add_outbox
 from fastflow.apps.churn.service.database import ChurnDatabase
 from fastflow.apps.churn.service.experiments import Experiments
+from fastflow.apps.churn.service.files import Files
 from fastflow.apps.churn.service.materializing import Materializing
 from fastflow.apps.churn.service.outbox import ExperimentBundles
 from fastflow.kernel.http.problems import PROBLEM_RESPONSES
 
 
 def build_router(
-    database: ChurnDatabase, experiments: Experiments, bundles: ExperimentBundles, materializing: Materializing
+    database: ChurnDatabase,
+    experiments: Experiments,
+    bundles: ExperimentBundles,
+    materializing: Materializing,
+    files: Files,
 ) -> APIRouter:
     """All its operations."""
     router = APIRouter(tags=["churn"], responses=PROBLEM_RESPONSES)
     add_database(router, database)
     add_experiments(router, experiments)
     add_outbox(router, bundles, materializing)
+    add_files(router, files)
     return router
