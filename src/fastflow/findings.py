@@ -53,7 +53,7 @@ def judge_part(name: str, part: Mapping[str, Any]) -> Sequence[Finding]:
     for kind, told in part.get("executors", {}).items():
         if kind == "process":
             found += judge_executor(told)
-        elif kind == "docker" and told.get("reachable"):
+        elif kind == "docker":
             found.append(_judge_containers(told))
     return found
 
@@ -64,6 +64,9 @@ def judge_executor(told: Mapping[str, Any]) -> Sequence[Finding]:
 
 
 def _judge_containers(told: Mapping[str, Any]) -> Finding:
+    if not told.get("reachable"):
+        why = str(told.get("why") or "no reason is known").rstrip(".")
+        return Finding(name="containers", level="note", text=f"the container engine is not reached: {why}")
     text = f"runs act as user {told.get('run_user')}, each in a container of its own; its limits are enforced by the engine"
     return Finding(name="containers", level="ok", text=text)
 

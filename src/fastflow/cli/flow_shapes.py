@@ -220,8 +220,11 @@ def print_slots(plan: Mapping[str, Any]) -> None:
 
 
 def _slot(slot: Mapping[str, Any]) -> str:
+    from fastflow.kernel.runs.domain.params import encode_value
+
     already = f"  ({slot['already'].replace('_', ' ')} already)" if slot["already"] else ""
-    return f"{slot['key']}  {slot['params']}{already}"
+    params = "".join(f"  {name}={encode_value(value)}" for name, value in slot["params"].items())
+    return f"{slot['key']}{params}{already}"
 
 
 def get_flow(api: Api, reference: str, *, kind: str = "flows") -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -192,7 +193,7 @@ def list_tokens(ctx: typer.Context, limit: Limit = 100, cursor: Cursor = None, a
             ("name", lambda one: one["name"]),
             ("id", lambda one: one["id"]),
             ("role", lambda one: one["role"]),
-            ("pipelines", lambda one: "all" if one["pipelines"] is None else one["pipelines"]),
+            ("pipelines", _where_role_holds),
             ("grants", lambda one: _told(one["grants"])),
             ("expires", lambda one: local_time(one["expires_at"]) if one["expires_at"] else "never"),
             ("last used", lambda one: local_time(one["last_used_at"])),
@@ -201,6 +202,13 @@ def list_tokens(ctx: typer.Context, limit: Limit = 100, cursor: Cursor = None, a
         empty="No tokens.",
     )
     tell_next(page)
+
+
+def _where_role_holds(token: Mapping[str, Any]) -> Any:
+    """Where the token's role holds; one that has none has only what its grants give."""
+    if token["pipelines"] is not None:
+        return token["pipelines"]
+    return None if token["role"] == "none" else "all"
 
 
 @tokens_app.command("create")

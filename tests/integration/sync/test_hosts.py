@@ -158,7 +158,7 @@ async def test_host_when_something_is_wrong_then_the_problem_says_what_and_the_o
     first = await house.sync()
     assert first.state == "activated"
 
-    async def problem(**changes: Any) -> str:
+    async def problem(*fields: str, **changes: Any) -> str:
         house.product.sync.repositories.change("flows", changes, actor=ADMIN)
         failed = await house.sync()
         assert failed.state == "failed" and house.active() == first.commit
@@ -166,12 +166,13 @@ async def test_host_when_something_is_wrong_then_the_problem_says_what_and_the_o
         # a look by itself comes to the same, without a row in the history
         repository = house.product.sync.repositories.get("flows", actor=ADMIN)
         assert await asyncio.to_thread(house.product.sync.work.check, repository, threading.Event()) is None
+        assert tuple(failed.fields) == fields and failed.code is not None
         return failed.why
 
-    told = await problem(branch="mian")
+    told = await problem("branch", branch="mian")
     assert "has no branch 'mian'. Did you mean 'main'? It has main: correct" in told
-    assert "There is no repository at" in await problem(url=f"{git_host.url}/gone.git", branch="main")
-    assert "There is no repository at" in await problem(url=f"file://{upstream.bare}-gone")
+    assert "There is no repository at" in await problem("url", url=f"{git_host.url}/gone.git", branch="main")
+    assert "There is no repository at" in await problem("url", url=f"file://{upstream.bare}-gone")
     assert "does not answer" in await problem(url="http://127.0.0.1:1/flows.git")
     house.product.sync.repositories.change("flows", {"url": url}, actor=ADMIN)
     git_host.users["somebody"] = "else"

@@ -242,6 +242,7 @@ async def test_sync_when_pipelines_run_after_one_another_then_circles_and_lost_u
     house.upstream.push({"extract/pipeline.toml": 'after = ["load"]\n'}, "A circle")
     refused = await house.sync()
     assert refused.state == "refused" and "extract -> load -> extract" in refused.why
+    assert refused.code == "sync_refused" and set(refused.fields) == {"extract/pipeline.toml:1", "load/pipeline.toml:1"}
     assert refused.plan is not None
     assert {one["file"]: one["line"] for one in refused.plan["blockers"]} == {
         "extract/pipeline.toml": 1,
@@ -524,7 +525,7 @@ async def test_repositories_when_several_then_each_has_its_prefix_and_subfolder_
     house.upstream.push({"local.py": "print('theirs')\n"})
     refused = await house.sync("top")
     assert refused.state == "refused"
-    assert "local.py of the repository top both are the pipeline 'local'" in refused.why
+    assert "local.py of PIPELINES_DIR and local.py of the repository top both are the pipeline 'local'" in refused.why
     house.add("twin")
     refused = await house.sync("twin")
     assert refused.state == "refused" and "hello.py of the repository twin" in refused.why

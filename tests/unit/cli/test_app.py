@@ -348,6 +348,10 @@ def test_tokens_when_created_then_the_token_stands_alone_and_can_be_revoked_by_n
     output_of(run("tokens", "rm", "ci"))
     assert product.tokens.find(text.strip()) is None
     assert "There is no token 'ci'." in run("tokens", "rm", "ci").stderr
+    output_of(run("tokens", "create", "narrow", "--role", "none", "--grant", "operator:hello"))
+    output_of(run("tokens", "create", "wide", "--role", "viewer"))
+    narrow, wide = sorted(output_of(run("tokens", "list")).splitlines()[1:])
+    assert " all " not in narrow and "operator on hello" in narrow and " all " in wide
     second = json_of(run("tokens", "create", "two", "--role", "viewer", "--json"))
     output_of(run("tokens", "rm", second["id"]))
 

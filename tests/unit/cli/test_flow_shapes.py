@@ -45,14 +45,14 @@ def test_backfill_when_refused_then_the_words_name_flags() -> None:
 def test_slots_when_some_were_done_then_the_first_line_and_theirs_say_so(capsys: pytest.CaptureFixture[str]) -> None:
     slots = [
         {"key": "2026-01-01", "params": {}, "already": "done"},
-        {"key": "2026-01-02", "params": {}, "already": None},
+        {"key": "2026-01-02", "params": {"DAY": "2026-01-02", "FULL": True}, "already": None},
     ]
     plan = {"total": 2, "to_run": 1, "done_already": 1, "under_way_already": 0, "done_by": ["x"]}
     print_slots({**plan, "first": slots, "last": []})
     assert capsys.readouterr().out.splitlines() == [
         "1 to run, 1 done already (by backfill x); nothing was made.",
-        "2026-01-01  {}  (done already)",
-        "2026-01-02  {}",
+        "2026-01-01  (done already)",
+        "2026-01-02  DAY=2026-01-02  FULL=true",
     ]
 
 

@@ -64,8 +64,10 @@ def test_check_server_when_the_engine_lacks_the_image_then_it_is_told_with_both_
 
 def test_check_server_when_an_executor_was_not_reached_then_it_is_not_told_as_one_of_the_others() -> None:
     executors = {"process": PROCESS, "docker": {"reachable": False, "why": "not asked yet"}}
-    found = check({**PARTS, "runner": {**PARTS["runner"], "executors": executors}})["runner"]
-    assert found.text.endswith("; executors: process; not reached: docker (not asked yet)")
+    found = check({**PARTS, "runner": {**PARTS["runner"], "executors": executors}})
+    assert found["runner"].text.endswith("; executors: process; not reached: docker (not asked yet)")
+    containers = found["containers"]
+    assert (containers.level, containers.text) == ("note", "the container engine is not reached: not asked yet")
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ class Located:
         path: its folder or file.
         script: the file to run, relative to the snapshot.
         twin: the entry that has the same name, which is a fault.
+        twin_is_elsewhere: whether that entry is in another place than this one.
         repository: the repository it comes from; None: PIPELINES_DIR.
         commit: of the checkout; None in PIPELINES_DIR.
         shown: put before the names of its files when they are told: the repository's subfolder, with a slash.
@@ -33,6 +34,7 @@ class Located:
     path: Path
     script: str
     twin: str | None = None
+    twin_is_elsewhere: bool = False
     repository: str | None = None
     commit: str | None = None
     shown: str = ""

@@ -14,6 +14,7 @@ from fastflow.kernel.schedules.domain.schedule import Schedule
 from fastflow.kernel.schedules.service.declared import DeclaredChange
 from fastflow.kernel.sync.domain.repository import Definition, Repository
 from fastflow.kernel.sync.domain.sync import ActiveVersion, NewEvent, Sync, SyncEvent, SyncState
+from fastflow.kit.errors import FastFlowError
 from fastflow.kit.identity import Actor
 from fastflow.kit.secret_text import SecretText
 
@@ -95,8 +96,17 @@ class SyncStore(Protocol):
         """
         ...
 
-    def end(self, sync_id: str, owner: str, state: SyncState, why: str, *, at: datetime) -> None:
-        """End one that activates nothing; with its `end` event. Raises as `note`."""
+    def end(
+        self,
+        sync_id: str,
+        owner: str,
+        state: SyncState,
+        why: str,
+        *,
+        at: datetime,
+        problem: FastFlowError | None = None,
+    ) -> None:
+        """End one that activates nothing, with its `end` event and the code and fields of its problem. Raises as `note`."""
         ...
 
     def activate(

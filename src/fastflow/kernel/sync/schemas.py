@@ -236,6 +236,10 @@ class SyncOut(BaseModel):
     trigger: Trigger
     state: SyncState
     why: str = Field(description="The outcome in words; empty until there is one.")
+    code: str | None = Field(description="Of one that was refused or failed: the problem's code.")
+    fields: dict[str, str] = Field(
+        description="Of the problem: field of the repository, or file and line: what is wrong with it."
+    )
     commit_before: str | None
     commit: str | None
     subject: str | None = Field(description="First line of the commit's message.")

@@ -138,6 +138,11 @@ def _merged(first: Located | None, second: Located) -> Located:
     return replace(first, twin=second.path.name)
 
 
+def place_of(located: Located) -> str:
+    """Where the entry stands, in words."""
+    return "PIPELINES_DIR" if located.repository is None else f"the repository {located.repository}"
+
+
 def add_own_faults(located: Located, faults: FaultList) -> None:
     """Faults of the name itself: of the folder or file as an entry of PIPELINES_DIR."""
     own = FaultList(located.name, located.shown)
@@ -148,9 +153,10 @@ def add_own_faults(located: Located, faults: FaultList) -> None:
             entry, f"The name cannot be used: {problem}.", "Rename it: letters, digits, `_`, `-` and `.` are allowed."
         )
     if located.twin is not None:
+        here = f"{entry} of {place_of(located)}" if located.twin_is_elsewhere else entry
         own.error(
             entry,
-            f"{entry} and {located.twin} both are the pipeline {located.name!r}.",
+            f"{here} and {located.twin} both are the pipeline {located.name!r}.",
             "Rename or remove one of them, or give the pipelines of a repository a prefix.",
         )
     if located.covers is not None:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from fastflow.kernel.pipelines.domain.errors import CodeNotHere, PipelinesDirUnavailable
-from fastflow.kernel.pipelines.infra.folder import PipelinesFolder
+from fastflow.kernel.pipelines.infra.folder import PipelinesFolder, place_of
 from fastflow.kernel.pipelines.infra.shipped import ShippedFiles
 from fastflow.kernel.pipelines.infra.tree import Tree
 from fastflow.kernel.pipelines.ports import CodeSource, Located, Snapshots, Sources
@@ -112,8 +112,4 @@ class SourcedFiles:
 def _merged(first: Located | None, second: Located) -> Located:
     if first is None:
         return second
-    return replace(first, twin=f"{second.path.name} of {_place(second)}")
-
-
-def _place(located: Located) -> str:
-    return "PIPELINES_DIR" if located.repository is None else f"the repository {located.repository}"
+    return replace(first, twin=f"{second.path.name} of {place_of(second)}", twin_is_elsewhere=True)

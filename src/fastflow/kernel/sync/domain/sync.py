@@ -53,6 +53,8 @@ class Sync:
         subfolder: the part of the repository that the copy has.
         plan: see `plan.Plan`, as JSON; None until it is made.
         why: the outcome in words; empty until there is one.
+        code: of one that was refused or failed: the problem's code, as an answer at once would have it.
+        fields: of the problem: field of the repository, or file and line -> what is wrong with it.
         settled_at: when what follows from an activation was done: runs stopped, schedules gone.
     """
 
@@ -74,6 +76,8 @@ class Sync:
     subfolder: str = ""
     plan: Mapping[str, Any] | None = None
     why: str = ""
+    code: str | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
     started_at: datetime | None = None
     finished_at: datetime | None = None
     settled_at: datetime | None = None

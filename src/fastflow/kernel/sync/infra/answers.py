@@ -57,6 +57,10 @@ _UNREACHABLE = (
 _BAD_OBJECTS = ("fsck error", "bad object", "index-pack failed")
 
 
+NO_BRANCH = "the repository has no such branch"
+"""What is wrong with the field."""
+
+
 def error_of(told: str, repository: Definition) -> FastFlowError:
     """The error that stands behind Git's words.
 
@@ -67,18 +71,24 @@ def error_of(told: str, repository: Definition) -> FastFlowError:
     words = _gist(told)
     place = f"{repository.name} ({repository.url})"
     if _has(told, _BRANCH):
-        return BranchNotFound(f"The repository {place} has no branch {repository.branch!r}.")
+        return BranchNotFound(
+            f"The repository {place} has no branch {repository.branch!r}.", fields={"branch": NO_BRANCH}
+        )
     if "Host key verification failed" in told:
         return RemoteDenied(
             f"The host of {place} shows another key than `host_keys` has.",
             hint="If the host changed its key, compare the new one with what it publishes and set `host_keys`.",
+            fields={"host_keys": "has another key than the host shows"},
         )
     if _has(told, _DENIED):
         return RemoteDenied(f"The host of {place} refuses the credentials: {words}.")
     if _has(told, _UNREACHABLE):
         return RemoteUnreachable(f"The host of {place} does not answer: {words}.", retry_after_seconds=30)
     if _has(told, _GONE):
-        return RemoteGone(f"There is no repository at {place}, or it is not shown to us: {words}.")
+        return RemoteGone(
+            f"There is no repository at {place}, or it is not shown to us: {words}.",
+            fields={"url": "names nothing that we may read"},
+        )
     if _has(told, _BAD_OBJECTS):
         return CodeUnusable(f"The repository {place} is damaged or holds what Git refuses: {words}.")
     return GitFailed(f"Git cannot fetch {place}: {words}.")

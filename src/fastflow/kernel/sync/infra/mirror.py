@@ -15,7 +15,7 @@ from fastflow.kernel.pipelines.ports import PipelineTree
 from fastflow.kernel.sync.domain.errors import BranchNotFound, CodeTooLarge, CodeUnusable, GitFailed
 from fastflow.kernel.sync.domain.repository import Definition
 from fastflow.kernel.sync.infra.access import Access, access_to
-from fastflow.kernel.sync.infra.answers import error_of
+from fastflow.kernel.sync.infra.answers import NO_BRANCH, error_of
 from fastflow.kernel.sync.infra.git import Answer, Git
 from fastflow.kernel.sync.ports import CheckedOut, Credentials, Fetched, Stop
 from fastflow.kit.errors import FastFlowError
@@ -116,7 +116,8 @@ class GitRemote:
             return error
         lines = (line.partition("\t")[2] for line in answer.text.splitlines())
         branches = [_one_line(line.removeprefix("refs/heads/")) for line in lines if line]
-        return BranchNotFound(f"{error.message}{did_you_mean(repository.branch, branches)}", hint=_hint_of(branches))
+        told = f"{error.message}{did_you_mean(repository.branch, branches)}"
+        return BranchNotFound(told, hint=_hint_of(branches), fields={"branch": NO_BRANCH})
 
     def _described(self, mirror: Path, revision: str) -> Fetched:
         told = self._plain(mirror, "log", "-1", "--no-show-signature", "--format=%H%x00%an%x00%s", revision, "--")
@@ -157,6 +158,7 @@ class GitRemote:
             raise CodeUnusable(
                 f"The branch {repository.branch} of {repository.name} has no folder {repository.subfolder!r}.",
                 hint="Correct the repository's `subfolder`, or push the folder.",
+                fields={"subfolder": "the branch has no such folder"},
             )
         total = count = 0
         for entry in answer.out.split(b"\0"):

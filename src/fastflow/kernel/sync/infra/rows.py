@@ -33,6 +33,7 @@ def sync_of(row: Row[Any]) -> Sync:
     """The record of a row that was selected with `SYNC_COLUMNS`."""
     values = dict(zip(_SYNC_FIELDS, row, strict=True))
     values["state"] = SyncState(values["state"])
+    values["fields"] = values["fields"] or {}
     return Sync(**values)
 
 
@@ -40,7 +41,12 @@ def values_of_sync(sync: Sync) -> dict[str, Any]:
     """The row of a sync."""
     values = {name: getattr(sync, name) for name in _SYNC_FIELDS}
     plan = None if sync.plan is None else dict(sync.plan)
-    return values | {"state": sync.state.value, "requested_by": sync.requested_by[:200], "plan": plan}
+    return values | {
+        "state": sync.state.value,
+        "requested_by": sync.requested_by[:200],
+        "plan": plan,
+        "fields": dict(sync.fields) or None,
+    }
 
 
 def active_of(row: Row[Any]) -> ActiveVersion:

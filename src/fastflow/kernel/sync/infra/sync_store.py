@@ -24,12 +24,15 @@ from fastflow.kernel.sync.infra.rows import (
     sync_of,
     values_of_sync,
 )
+from fastflow.kit.errors import FastFlowError
 from fastflow.kit.identity import Actor
 
 LEASE = timedelta(seconds=60)
 _OPEN = SYNC.c.state.in_(("queued", "running"))
 _RUN = cast("Table", RunRow.__table__)  # type: ignore[attr-defined]  # SQLModel adds it at class creation
 _MOST_RUNS = 50
+_MOST_FIELDS = 50
+_MAX_PROBLEM = 1000
 _CHUNK = 500
 """Names in one statement."""
 
@@ -102,10 +105,20 @@ class SqlSyncStore:
         with self._database.write() as connection:
             _change(connection, sync_id, owner, values)
 
-    def end(self, sync_id: str, owner: str, state: SyncState, why: str, *, at: datetime) -> None:
+    def end(
+        self,
+        sync_id: str,
+        owner: str,
+        state: SyncState,
+        why: str,
+        *,
+        at: datetime,
+        problem: FastFlowError | None = None,
+    ) -> None:
         """See the port."""
+        told = {} if problem is None else {"code": problem.code[:100], "fields": _bounded(problem.fields) or None}
         with self._database.write() as connection:
-            _change(connection, sync_id, owner, _ended(state, at, why))
+            _change(connection, sync_id, owner, _ended(state, at, why) | told)
             _tell_end(connection, sync_id, state, at, why)
 
     # -- activating -----------------------------------------------------------------------------------------------------
@@ -240,6 +253,11 @@ def _held(sync_id: str, owner: str) -> Any:
 def _change(connection: Connection, sync_id: str, owner: str, values: Mapping[str, Any]) -> None:
     if not connection.execute(_held(sync_id, owner).values(dict(values))).rowcount:
         raise SyncLost(f"The sync {sync_id} is in other hands.")
+
+
+def _bounded(fields: Mapping[str, str]) -> dict[str, str]:
+    """The first fields, with the beginning of what is said of each."""
+    return {name[:300]: problem[:_MAX_PROBLEM] for name, problem in list(fields.items())[:_MOST_FIELDS]}
 
 
 def _ended(state: SyncState, at: datetime, why: str) -> dict[str, Any]:

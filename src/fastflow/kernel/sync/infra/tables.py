@@ -94,6 +94,10 @@ class SyncRow(SQLModel, table=True):
     subfolder: str = Field(max_length=500)
     plan: dict[str, Any] | None = Field(default=None, sa_column=Column(JsonColumn, nullable=True))
     why: str = Field(sa_type=Text)
+    code: str | None = Field(default=None, max_length=100)
+    """Of the problem of one that was refused or failed."""
+    fields: dict[str, Any] | None = Field(default=None, sa_column=Column(JsonColumn, nullable=True))
+    """Of the problem; null: there are none."""
     started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     settled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -100,9 +100,9 @@ class SyncWork:
         except SyncLost as error:
             logger.warning("sync.lost", extra={"fields": {"sync": sync.id, "error": error.message}})
         except SyncRefused as error:
-            await self._end(sync, SyncState.REFUSED, f"{error.message} {error.hint}")
+            await self._end(sync, SyncState.REFUSED, f"{error.message} {error.hint}", error)
         except FastFlowError as error:
-            await self._end(sync, SyncState.FAILED, f"{error.message} {error.hint}".strip())
+            await self._end(sync, SyncState.FAILED, f"{error.message} {error.hint}".strip(), error)
         except Exception:
             logger.exception("sync.failed", extra={"fields": {"sync": sync.id}})
             await self._end(sync, SyncState.FAILED, "It failed because of a fault of ours; the server's log has it.")
@@ -192,9 +192,10 @@ class SyncWork:
         await self._note(sync, "plan")
         return sync
 
-    async def _end(self, sync: Sync, state: SyncState, why: str) -> None:
+    async def _end(self, sync: Sync, state: SyncState, why: str, problem: FastFlowError | None = None) -> None:
+        now = self._clock.now()
         try:
-            await asyncio.to_thread(lambda: self._syncs.end(sync.id, self._owner, state, why, at=self._clock.now()))
+            await asyncio.to_thread(lambda: self._syncs.end(sync.id, self._owner, state, why, at=now, problem=problem))
         except (SyncLost, Unavailable) as error:  # whoever has it now, or comes next, goes on
             logger.warning("sync.not_ended", extra={"fields": {"sync": sync.id, "error": error.message}})
             return
