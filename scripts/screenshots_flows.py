@@ -34,5 +34,6 @@ def act(served: Served) -> dict[str, str]:
         "backfills": "/flows?kind=backfill",
         "flow": f"/flows/{flow}",
         "backfill": f"/flows/{backfill}",
+        "backfill-new": "/flows/-/backfill?pipeline=day_of_orders",
         "flow-step": f"/flows/{flow}/steps/clean_orders",
     }

@@ -81,7 +81,7 @@ def make_manifests(product: Product, forget: Callable[[], None]) -> "Sequence[Ma
             product.webhooks,
         ),
         runs(product.runs, product.logs, failures, product.failures.letters, product.flows.flows, product.clock),
-        flows(product.flows.flows, product.clock),
+        flows(product.flows.flows, product.flows.backfills, product.pipelines, product.clock),
         users(product.users, product.logins, product.tokens, product.clock, forget),
         audit(product.audit, product.clock),
         doctor(diagnosis.look_at_parts, diagnosis.examine, product.clock),

@@ -21,6 +21,8 @@ PIPELINES = {
     "release/pipeline.toml": '[after]\npipelines = ["fetch"]\napproval = { users = ["vera"], note = "Release it?" }\n',
     "daily/main.py": "import time\ntime.sleep(600)\n",
     "daily/pipeline.toml": '[params.properties.DAY]\ntype = "string"\n',
+    "nightly/main.py": "print('done')\n",
+    "nightly/pipeline.toml": '[params.properties.DAY]\ntype = "string"\nformat = "date"\n',
     "shaky/main.py": "import sys\nsys.exit(1)\n",
     "shaky/pipeline.toml": '[retry]\nmax_retries = 1\ndelay = "1s"\n',
 }
@@ -108,6 +110,56 @@ def test_backfill_when_under_way_then_its_progress_is_shown_and_it_is_cancelled(
     page.locator("[role=alertdialog] .danger").click()
     expect(page.locator(".title .pill")).to_have_text("Cancelled")
     assert started.call("GET", f"/backfills/{flow}")[1]["status"] == "FAILED"
+    assert not anna.complaints
+
+
+def test_backfill_when_begun_in_its_form_then_what_would_run_is_shown_first_and_just_that_is_begun(
+    anna: Visitor, started: Served
+) -> None:
+    page = anna.page
+    anna.open("/pipelines/nightly")
+    page.get_by_role("link", name="Run it over a range of past days").click()
+    expect(page.locator("h1")).to_have_text("New backfill")
+    expect(page.get_by_role("button", name="Begin the backfill")).to_be_hidden()
+    page.get_by_label("From").fill("2026-02-30")
+    page.get_by_label("To", exact=True).fill("2026-02-12")
+    page.get_by_label("DAY").fill("{dte}")
+    page.get_by_role("button", name="Show what would run").click()
+    expect(page.locator(".run-field .wrong")).to_have_count(2)
+    expect(page.locator(".run-field .wrong").first).to_contain_text("no date or instant")
+    expect(page.locator(".run-field .wrong").last).to_contain_text("{dte} is no placeholder")
+
+    page.get_by_label("From").fill("2026-02-01")
+    page.get_by_label("DAY").fill("{date}")
+    page.get_by_role("button", name="Show what would run").click()
+    expect(page.get_by_role("status").first).to_contain_text("12 runs would be started")
+    expect(page.locator("tbody tr")).to_have_count(7)
+    expect(page.locator("tbody tr").nth(3)).to_contain_text("6 more")
+    expect(page.locator("tbody tr").last).to_contain_text("DAY=2026-02-12")
+    assert not started.call("GET", "/backfills?pipeline_name=nightly")[1]["items"]
+
+    # what was changed since it was shown is shown before it is begun
+    page.get_by_label("To", exact=True).fill("2026-02-02")
+    page.get_by_role("button", name="Begin the backfill").click()
+    expect(page.locator(".q-notification[role=status]")).to_contain_text("The form was changed")
+    expect(page.get_by_role("status").first).to_contain_text("2 runs would be started")
+    page.get_by_role("button", name="Begin the backfill").click()
+    page.wait_for_url(re.compile(r"/ui/flows/[0-9a-f-]{36}$"))
+    expect(page.locator(".title .pill")).to_have_text("Succeeded")
+    (made,) = started.call("GET", "/backfills?pipeline_name=nightly")[1]["items"]
+    assert (made["status"], made["submitted_by"]) == ("SUCCESS", "user:admin")
+
+    # the same once more runs nothing, and says so
+    anna.open("/flows/-/backfill?pipeline=nightly")
+    page.get_by_label("From").fill("2026-02-01")
+    page.get_by_label("To", exact=True).fill("2026-02-02")
+    page.get_by_label("DAY").fill("{date}")
+    page.get_by_role("button", name="Show what would run").click()
+    expect(page.get_by_role("status").first).to_contain_text(
+        "0 runs would be started. 2 were done by an earlier backfill"
+    )
+    expect(page.get_by_role("button", name="Begin the backfill")).to_be_hidden()
+    assert not examine(anna, ["/flows/-/backfill?pipeline=nightly"])
     assert not anna.complaints
 
 

@@ -1,13 +1,16 @@
 """Flows and backfills, the latest first."""
 
+from nicegui import ui
+
 from fastflow.kernel.flows.domain.flow import Counts, FlowStatus
 from fastflow.kernel.flows.ports import FlowFilter, FlowView
 from fastflow.kernel.flows.service import FlowService
-from fastflow.kit.identity import Actor
+from fastflow.kit.identity import Actor, Role
 from fastflow.kit.pages import Page as PageOf
 from fastflow.ui.markup import Html, div, join, link, span, tag
 from fastflow.ui.parts import choice, empty, heading, lasting, pill, short, when
 from fastflow.ui.rooms.flows.pieces import asked, flow_state, meter
+from fastflow.ui.shell.controls import way
 from fastflow.ui.shell.listing import head, kept, pager, table_card
 from fastflow.ui.shell.page import BASE, Fragment, Page
 from fastflow.ui.texts import Data, Phrase, Texts
@@ -31,7 +34,11 @@ class FlowTable:
         """Put it on the page."""
         t = page.t
         found = await page.ask(self._load, page, page.actor)
-        Fragment(join(heading(t("flows.title"), under=t("flows.about")), _filters(page)))
+        new = way(page, "/flows/-/backfill", t("flows.new_backfill"), drawing="plus", may=page.may(Role.OPERATOR))
+        with ui.element("div").classes("bar"):
+            Fragment(heading(t("flows.title"), under=t("flows.about")), cls="grow")
+            Fragment(div(new, cls="actions"))
+        Fragment(_filters(page))
         shown = Fragment(_table(page, found))
 
         async def refresh() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from nicegui import ui
 
@@ -103,6 +103,8 @@ class PipelinePage:
                     with ui.element("section").classes("card"):
                         Fragment(div(tag("h2", t("pipelines.run_card")), cls="card-head"))
                         RunForm(page, self._runs, shown.pipeline, may=may)
+                        if shown.pipeline.daemon is None and may:
+                            Fragment(_over_the_past(t, name), cls="card-body")
                 runs = Fragment(_runs(t, shown), cls="below")
                 about = Fragment(_about(t, shown), cls="below")
             beside = Fragment(_beside(page, shown))
@@ -166,6 +168,11 @@ def _head(t: Texts, shown: _Shown) -> Html:
         trail=[(f"{BASE}/pipelines", t("pipelines.title"))],
         under=Data(pipeline.description) if pipeline.description else None,
     )
+
+
+def _over_the_past(t: Texts, name: str) -> Html:
+    path = f"{BASE}/flows/-/backfill?{urlencode({'pipeline': name})}"
+    return link(path, t("pipelines.backfill"), cls="underlined", title=t("pipelines.backfill_about"))
 
 
 def _shipped(t: Texts, workbench: str) -> Html:
