@@ -50,4 +50,4 @@ def unknown(field: str, word: object, known: Iterable[str]) -> Problem:
 def shown(value: object) -> str:
     """A value as it was given, cut when it is long."""
     text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= 60 else f"{text[:59]}…"
