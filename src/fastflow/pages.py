@@ -38,6 +38,7 @@ def make_interface(product: Product, authenticate: Authenticate, *, forget: Call
 def make_manifests(product: Product, forget: Callable[[], None]) -> "Sequence[Manifest]":
     """What every room brings, in no particular order."""
     from fastflow.apps.churn.pages.experiments.manifest import manifest as churn_experiments
+    from fastflow.apps.churn.pages.report.manifest import manifest as churn_reports
     from fastflow.diagnosis import Diagnosis
     from fastflow.kernel.pipelines.service import WarmUp
     from fastflow.ui.rooms.alerts.manifest import manifest as alerts
@@ -93,5 +94,6 @@ def make_manifests(product: Product, forget: Callable[[], None]) -> "Sequence[Ma
         webhooks(product.webhooks, product.pipelines),
         daemons(product.daemons.daemons, product.runs),
         churn_experiments(product.churn.experiments, product.churn.bundles, product.churn.materializing),
+        churn_reports(product.churn.reports),
         alerts(told.alerts, told.rules, told.channels, product.pipelines),
     ]

@@ -122,7 +122,7 @@ def _churn(product: Product) -> APIRouter:
     from fastflow.apps.churn.router import build_router
 
     room = product.churn
-    return build_router(room.database, room.experiments, room.bundles, room.materializing, room.files)
+    return build_router(room.database, room.experiments, room.bundles, room.materializing, room.files, room.reports)
 
 
 _PARTS = (

@@ -29,7 +29,7 @@ def catalogues() -> list[Path]:
 
 
 def pages() -> list[Path]:
-    return sorted([*UI.rglob("*.py"), *APPS.glob("*/pages/**/*.py"), *APPS.glob("*/manifest.py")])
+    return sorted([*UI.rglob("*.py"), *APPS.glob("*/pages/**/*.py"), *APPS.glob("*/report/*.py")])
 
 
 @cache

@@ -228,6 +228,7 @@ RULES: Mapping[str, Rule] = {
     "POST /experiments/{experiment_id}/reset": CHURN_OPERATE,
     "POST /experiments/{experiment_id}/outbox": CHURN_OPERATE,
     "POST /experiments/{experiment_id}/materialize": CHURN_OPERATE,
+    "GET /experiments/{experiment_id}/report": CHURN_READ,
     "GET /outbox/bundles": CHURN_READ,
     "POST /outbox/bundles/{domain}/{experiment_id}/import": CHURN_OPERATE,
 }
@@ -306,6 +307,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         "{key}": "MINE",
         "{revision}": "77",
         "{experiment_id}": "77",
+        "{file_id}": "77",
         "{domain}": "cox",
         "{sync_id}": "01980000-0000-7000-8000-000000000000",
         "{repository}": "none",

@@ -16,6 +16,7 @@ from fastflow.apps.churn.service.experiments import Experiments
 from fastflow.apps.churn.service.files import Files
 from fastflow.apps.churn.service.materializing import Materializing
 from fastflow.apps.churn.service.outbox import ExperimentBundles
+from fastflow.apps.churn.service.reports import Reports
 from fastflow.kernel.api import Workbench
 from fastflow.kernel.db.engine import Database
 from fastflow.kit.clock import Clock
@@ -32,6 +33,7 @@ class ChurnRoom:
         experiments: what is computed.
         bundles: what of it is in the outbox.
         materializing: puts customers into tables of an experiment's own.
+        reports: what was found, to be read.
         files: what it is computed on.
         store: what the services keep things in.
     """
@@ -40,6 +42,7 @@ class ChurnRoom:
     experiments: Experiments
     bundles: ExperimentBundles
     materializing: Materializing
+    reports: Reports
     files: Files
     store: JsonStore
 
@@ -62,12 +65,14 @@ def build_churn(database: Database, *, paths: Paths, host: str, clock: Clock) ->
         clock=clock,
     )
     engine = DuckPanels(path.parent)
+    experiments = Experiments(store, DefaultsFile(Path(paths.ui_settings.path)), clock)
     outbox = DiskOutbox(Path(paths.outbox.path))
     return ChurnRoom(
         database=ChurnDatabase(store, outbox, paths, path.parent),
-        experiments=Experiments(store, DefaultsFile(Path(paths.ui_settings.path)), clock),
+        experiments=experiments,
         bundles=ExperimentBundles(store, DiskBundles(Path(paths.outbox.path)), audited, clock),
         materializing=Materializing(store, engine),
+        reports=Reports(experiments, store, engine),
         files=Files(store, engine, path.parent, clock),
         store=store,
     )

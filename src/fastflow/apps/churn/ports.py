@@ -258,6 +258,23 @@ class Rows:
     rows: Sequence[Sequence[Any]]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pick:
+    """Which rows of a table with a row per customer.
+
+    Attributes:
+        path: of its Parquet file.
+        by: column of numbers; the rows farthest from nought are picked.
+        most: how many.
+        customers: with some, all of their rows instead.
+    """
+
+    path: Path
+    by: str = ""
+    most: int = 0
+    customers: Sequence[str] = ()
+
+
 class PanelEngine(Protocol):
     """Reads uploaded files and kept panels, in a process of its own."""
 
@@ -307,5 +324,17 @@ class RiskEngine(Protocol):
 
         Raises:
             EngineFailed: out of memory or disk space, or the process died.
+        """
+        ...
+
+
+class PickEngine(Protocol):
+    """Reads a few rows of large tables, in a process of its own."""
+
+    def pick_rows(self, picks: Sequence[Pick]) -> Sequence[Sequence[Mapping[str, Any]]]:
+        """Per pick its rows, customers as text.
+
+        Raises:
+            EngineFailed: a file cannot be read.
         """
         ...

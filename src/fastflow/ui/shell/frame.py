@@ -63,6 +63,7 @@ class Frame:
             tag("link", rel="stylesheet", href=f"{self._static}/app.css"),
             tag("link", rel="stylesheet", href=f"{self._static}/forms.css"),
             tag("link", rel="stylesheet", href=f"{self._static}/pieces.css"),
+            tag("link", rel="stylesheet", href=f"{self._static}/report.css"),
             Html(
                 f'<script type="application/json" id="given">{json.dumps(given).replace("<", chr(92) + "u003c")}</script>'
             ),

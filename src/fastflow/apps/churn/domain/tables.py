@@ -8,6 +8,8 @@ EXPERIMENTS = "experiments"
 FILES = "files"
 RAWDATA = "rawdata"
 VIEWS = "views"
+RESULTS = "experiment_results"
+"""Says which run the results of an experiment are of; there from the first results on."""
 
 
 def declared_tables() -> Mapping[str, Table]:

@@ -15,7 +15,7 @@ from typing import Any
 from fastflow.apps.churn.domain.dictionary import Dictionary, SeenColumn
 from fastflow.apps.churn.domain.files import ChurnRule
 from fastflow.apps.churn.errors import EngineFailed, IngestRefused
-from fastflow.apps.churn.ports import MadePanel, Rows
+from fastflow.apps.churn.ports import MadePanel, Pick, Rows
 from fastflow.kit.errors import CapacityExceeded
 from fastflow.kit.words import counted
 
@@ -134,6 +134,15 @@ class DuckPanels:
         named = {"sources": [str(path) for path in sources], "target": str(target), "risks": list(risks)}
         with self._in_turn():
             return int(self._ask({"operation": "risks", **named})["rows"])
+
+    def pick_rows(self, picks: Sequence[Pick]) -> Sequence[Sequence[Mapping[str, Any]]]:
+        """See `PickEngine.pick_rows`."""
+        told = [
+            {"path": str(one.path), "by": one.by, "most": one.most, "customers": list(one.customers)} for one in picks
+        ]
+        with TemporaryDirectory(prefix="rows-", dir=self._folder) as folder:
+            found: list[list[dict[str, Any]]] = self._ask({"operation": "picks", "picks": told, "folder": folder})
+            return found
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:

@@ -6,11 +6,13 @@ from fastflow.apps.churn.router.database import add_database
 from fastflow.apps.churn.router.experiments import add_experiments
 from fastflow.apps.churn.router.files import add_files
 from fastflow.apps.churn.router.outbox import add_outbox
+from fastflow.apps.churn.router.reports import add_reports
 from fastflow.apps.churn.service.database import ChurnDatabase
 from fastflow.apps.churn.service.experiments import Experiments
 from fastflow.apps.churn.service.files import Files
 from fastflow.apps.churn.service.materializing import Materializing
 from fastflow.apps.churn.service.outbox import ExperimentBundles
+from fastflow.apps.churn.service.reports import Reports
 from fastflow.kernel.http.problems import PROBLEM_RESPONSES
 
 
@@ -20,6 +22,7 @@ def build_router(
     bundles: ExperimentBundles,
     materializing: Materializing,
     files: Files,
+    reports: Reports,
 ) -> APIRouter:
     """All its operations."""
     router = APIRouter(tags=["churn"], responses=PROBLEM_RESPONSES)
@@ -27,4 +30,5 @@ def build_router(
     add_experiments(router, experiments)
     add_outbox(router, bundles, materializing)
     add_files(router, files)
+    add_reports(router, reports)
     return router

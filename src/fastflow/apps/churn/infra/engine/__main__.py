@@ -15,6 +15,7 @@ from fastflow.apps.churn.infra.engine.connection import open_locked
 from fastflow.apps.churn.infra.engine.faults import Faulty
 from fastflow.apps.churn.infra.engine.look import join_panels, look_at, read_rows
 from fastflow.apps.churn.infra.engine.panel_file import make_panel
+from fastflow.apps.churn.infra.engine.picks import pick_rows
 from fastflow.apps.churn.infra.engine.risk import name_risks
 from fastflow.apps.churn.infra.engine.transactions import make_panel_of_transactions
 
@@ -57,6 +58,12 @@ def _risks(asked: Request) -> Any:
         return name_risks(connection, asked["sources"], target, asked["risks"])
 
 
+def _picks(asked: Request) -> Any:
+    picks = asked["picks"]
+    with open_locked(Path(asked["folder"]), [Path(pick["path"]) for pick in picks]) as connection:
+        return pick_rows(connection, picks)
+
+
 OPERATIONS: Mapping[str, Callable[[Request], Any]] = {
     "panel": _panel,
     "transactions": _transactions,
@@ -64,6 +71,7 @@ OPERATIONS: Mapping[str, Callable[[Request], Any]] = {
     "join": _join,
     "rows": _rows,
     "risks": _risks,
+    "picks": _picks,
 }
 
 

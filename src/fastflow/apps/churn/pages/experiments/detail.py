@@ -66,7 +66,7 @@ class ExperimentPage:
         note = Fragment(_note(shown.experiment))
         with ui.element("div").classes("columns"):
             with ui.element("div"):
-                figures = Fragment(_figures(t, shown.figures))
+                figures = Fragment(_figures(t, number, shown.figures))
                 results = Fragment(_results(t, shown.results), cls="below")
             beside = Fragment(_beside(t, shown.experiment))
 
@@ -75,7 +75,7 @@ class ExperimentPage:
             head.show(_head(t, now.experiment))
             actions.show(now.experiment)
             note.show(_note(now.experiment))
-            figures.show(_figures(t, now.figures))
+            figures.show(_figures(t, number, now.figures))
             results.show(_results(t, now.results))
             beside.show(_beside(t, now.experiment))
 
@@ -184,7 +184,7 @@ def _note(experiment: Experiment) -> Html:
     return div(icon("alert"), span(Data(experiment.reason)), cls="note bad", role="status")
 
 
-def _figures(t: Texts, figures: Mapping[str, float]) -> Html:
+def _figures(t: Texts, number: int, figures: Mapping[str, float]) -> Html:
     if not figures:
         return card(
             t("experiments.figures"), empty("experiment", t("experiments.no_figures"), t("experiments.no_figures_hint"))
@@ -193,7 +193,8 @@ def _figures(t: Texts, figures: Mapping[str, float]) -> Html:
         tag("tr", tag("td", figure_name(t, name)), tag("td", figure(figures.get(name)), cls="right number"))
         for name in names_of_figures([figures])
     ]
-    return card(t("experiments.figures"), tag("table", tag("tbody", rows), cls="list"))
+    report = link(f"{BASE}{path_of(number)}/report", t("experiments.report"))
+    return card(t("experiments.figures"), tag("table", tag("tbody", rows), cls="list"), aside=report)
 
 
 def _results(t: Texts, results: Mapping[str, int]) -> Html:

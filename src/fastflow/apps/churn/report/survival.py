@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from fastflow.apps.churn.pages.report.findings import Findings, Row
-from fastflow.apps.churn.pages.report.words import columns, known, month, number, p_value, share, span_of
+from fastflow.apps.churn.domain.findings import Findings, Row
+from fastflow.apps.churn.report.words import columns, known, month, number, p_value, share, span_of
 from fastflow.ui.plots import Axis, Line, Plot, bar_cell, interval_cell
 from fastflow.ui.reports.blocks import Block, Cell, Column, Fact, Facts, Plots, Section, Table, Text
 from fastflow.ui.texts import Data, Phrase, Texts

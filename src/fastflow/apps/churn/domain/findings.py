@@ -1,4 +1,4 @@
-"""What the report is made of: the reports and tables that an experiment's pipelines left."""
+"""What a report is made of: the reports and tables that an experiment's pipelines left."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,8 +6,7 @@ from typing import Any
 
 Row = Mapping[str, Any]
 
-CUSTOMERS_SHOWN = 12
-"""Rows of each table in `TOPS`."""
+CUSTOMERS_SHOWN, CONTACTS_SHOWN = 12, 20
 TABLES: Mapping[str, Sequence[str]] = {
     "churn": (
         "churn_business_metrics",
@@ -21,15 +20,18 @@ TABLES: Mapping[str, Sequence[str]] = {
         "churn_threshold_metrics",
     ),
     "cox": ("cox_brier", "cox_months_to_churn", "cox_survival_curves"),
-    "cf": ("cf_decision_ledger", "cf_feature_recommendations"),
+    "cf": ("cf_feature_recommendations",),
 }
-"""Pipeline -> tables that the report needs whole; none of them grows with the customers, but for the ledger, which is short."""
-TOPS: Mapping[str, tuple[str, str]] = {
-    "customer_churn_details": ("churn", "churn_probability"),
-    "churn_cox_consistency": ("cox", "difference"),
-    "cf_individual": ("cf", "p_old"),
+"""Pipeline -> tables that the report needs whole; none of them grows with the customers."""
+TOPS: Mapping[str, tuple[str, str, int]] = {
+    "customer_churn_details": ("churn", "churn_probability", CUSTOMERS_SHOWN),
+    "churn_cox_consistency": ("cox", "difference", CUSTOMERS_SHOWN),
+    "cf_individual": ("cf", "p_old", CUSTOMERS_SHOWN),
+    "cf_decision_ledger": ("cf", "expected_profit", CONTACTS_SHOWN),
 }
-"""Table with a row per customer -> its pipeline, and the column whose largest values the report shows."""
+"""Table with a row per customer -> its pipeline, the column whose largest values (of either sign) are shown, and how many."""
+CHANGES = "cf_individual_raw"
+"""What the counterfactuals change: several rows per customer."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The whole report, out of what the pipelines left; what has not been computed has no section."""
 
-from fastflow.apps.churn.pages.report import classifier, counterfactual, survival
-from fastflow.apps.churn.pages.report.findings import Findings
+from fastflow.apps.churn.domain.findings import Findings
+from fastflow.apps.churn.report import classifier, counterfactual, survival
 from fastflow.ui.reports.blocks import Block, Facts, Report, Section, Text
 from fastflow.ui.texts import Data, Texts
 

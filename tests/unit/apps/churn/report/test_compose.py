@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from fastflow.apps.churn import report as package
+from fastflow.apps.churn.domain.findings import CUSTOMERS_SHOWN, TABLES, TOPS, Findings
 from fastflow.apps.churn.method.cf_run import run_cf
 from fastflow.apps.churn.method.churn_run import run_churn
 from fastflow.apps.churn.method.cox_run import run_cox
-from fastflow.apps.churn.pages import report as package
-from fastflow.apps.churn.pages.report.compose import compose
-from fastflow.apps.churn.pages.report.findings import CUSTOMERS_SHOWN, TABLES, TOPS, Findings
+from fastflow.apps.churn.report.compose import compose
 from fastflow.ui.reports.blocks import Cards, Facts, Plots, Report, Table, Text
 from fastflow.ui.reports.html import document
 from fastflow.ui.reports.pdf import pdf
@@ -60,8 +60,8 @@ def findings(
         return pq.read_table(inputs / pipeline / "tables" / f"{name}.parquet").to_pylist()
 
     tables = {name: rows(pipeline, name) for pipeline, names in TABLES.items() for name in names}
-    for name, (pipeline, column) in TOPS.items():
-        tables[name] = sorted(rows(pipeline, name), key=lambda row: -abs(row[column]))[:CUSTOMERS_SHOWN]
+    for name, (pipeline, column, most) in TOPS.items():
+        tables[name] = sorted(rows(pipeline, name), key=lambda row: -abs(row[column]))[:most]
     changes: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows("cf", "cf_individual_raw"):
         changes.setdefault(row["Kunde"], []).append(row)

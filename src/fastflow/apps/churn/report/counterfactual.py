@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 
-from fastflow.apps.churn.pages.report.findings import Findings, Row
-from fastflow.apps.churn.pages.report.words import columns, known, month, number, share, span_of
+from fastflow.apps.churn.domain.findings import Findings, Row
+from fastflow.apps.churn.report.words import columns, known, month, number, share, span_of
 from fastflow.ui.reports.blocks import Block, Card, Cards, Column, Fact, Facts, Section, Table, Text
 from fastflow.ui.texts import Data, Phrase, Texts
-
-_CONTACTS_SHOWN = 20
 
 
 def summary(t: Texts, found: Findings) -> Sequence[Fact]:
@@ -130,12 +128,11 @@ def _ledger(t: Texts, decided: Row, rows: Sequence[Row]) -> Sequence[Block]:
         ),
     ]
     heads = columns(t, "customer", "expected_profit", "cost", "cumulated_profit")
-    first = rows[:_CONTACTS_SHOWN]
     shown = [
         [Data(row["Kunde"]), *(number(row[name], 2) for name in ("expected_profit", "cost", "cumulated_profit"))]
-        for row in first
+        for row in rows
     ]
-    note = t("churn_report.contact_list_about", n=len(first), all=len(rows))
+    note = t("churn_report.contact_list_about", n=len(rows), all=number(decided["contacts"], 0))
     return [Facts(rows=facts), Table(title=t("churn_report.contact_list"), columns=heads, rows=shown, note=note)]
 
 

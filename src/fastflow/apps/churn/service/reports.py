@@ -1,0 +1,92 @@
+"""What an experiment found, gathered out of the database for its report. Viewers read it."""
+
+from collections.abc import Mapping, Sequence
+from threading import Lock
+from typing import Any
+
+from fastflow.apps.churn.domain.document import Document
+from fastflow.apps.churn.domain.experiment import Experiment
+from fastflow.apps.churn.domain.experiment_rows import KEY, segments_of
+from fastflow.apps.churn.domain.findings import CHANGES, TABLES, TOPS, Findings, Row
+from fastflow.apps.churn.domain.tables import RESULTS
+from fastflow.apps.churn.ports import ChurnStore, Pick, PickEngine
+from fastflow.apps.churn.service.experiments import Experiments
+from fastflow.kit.identity import Actor
+
+_KEPT = 8
+
+
+class Reports:
+    """The use case.
+
+    Args:
+        experiments: finds the experiment, for those who may see it.
+        store: the churn database.
+        engine: reads tables with a row per customer.
+    """
+
+    def __init__(self, experiments: Experiments, store: ChurnStore, engine: PickEngine) -> None:
+        self._experiments = experiments
+        self._store = store
+        self._engine = engine
+        self._known: dict[tuple[int, int], Findings] = {}
+        self._lock = Lock()
+
+    def find(self, experiment_id: int, *, actor: Actor) -> Findings:
+        """What its pipelines left; before the first has ended, nothing.
+
+        Raises:
+            Forbidden, ExperimentNotFound, DatabaseDamaged, EngineFailed
+        """
+        experiment = self._experiments.find(experiment_id, actor=actor)
+        document = self._store.read()
+        key = (document.revision, experiment_id)
+        with self._lock:
+            known = self._known.get(key)
+        if known is not None:
+            return known
+        found = self._gather(document, experiment)
+        with self._lock:
+            while len(self._known) >= _KEPT:
+                self._known.pop(next(iter(self._known)))
+            self._known[key] = found
+        return found
+
+    def _gather(self, document: Document, experiment: Experiment) -> Findings:
+        number = experiment.experiment_id
+        reports: dict[str, Mapping[str, Any]] = {
+            str(row["pipeline"]): row["report"] for row in document.records(RESULTS) if row[KEY] == number
+        }
+        whole = [name for pipeline in reports for name in TABLES.get(pipeline, ())]
+        tables: dict[str, Sequence[Row]] = {
+            name: [row for row in document.records(name) if row[KEY] == number] for name in whole
+        }
+        tables |= self._tops(document, number, reports)
+        return Findings(
+            name=experiment.experiment_name,
+            about=f"#{number} · {experiment.training} → {experiment.backtest} · {experiment.model_type}",
+            reports=reports,
+            tables=tables,
+            changes=self._changes(document, number, tables.get("cf_individual", ())),
+        )
+
+    def _tops(self, document: Document, number: int, reports: Mapping[str, Any]) -> Mapping[str, Sequence[Row]]:
+        picks = {
+            name: Pick(path=self._store.segment(segments[0].sha256), by=by, most=most)
+            for name, (pipeline, by, most) in TOPS.items()
+            if pipeline in reports and (segments := segments_of(document, name, number))
+        }
+        if not picks:
+            return {}
+        return dict(zip(picks, self._engine.pick_rows(list(picks.values())), strict=True))
+
+    def _changes(self, document: Document, number: int, shown: Sequence[Row]) -> Mapping[str, Sequence[Row]]:
+        segments = segments_of(document, CHANGES, number)
+        if not segments or not shown:
+            return {}
+        customers = [str(row["Kunde"]) for row in shown]
+        (rows,) = self._engine.pick_rows([Pick(path=self._store.segment(segments[0].sha256), customers=customers)])
+        found: dict[str, list[Row]] = {}
+        for row in rows:
+            found.setdefault(str(row["Kunde"]), []).append(row)
+        return found
