@@ -46,8 +46,33 @@ def moments(pages: Mapping[str, str]) -> Mapping[str, Moment]:
         "user-disable": Moment(path="/users/vera", do=_asks(".actions .danger")),
         "secret-delete": Moment(path="/secrets/GEO_TOKEN", do=_asks(".bar .danger")),
         "schedules-pause": Moment(path="/schedules", do=_asks(".bar .button:not(.primary)")),
+        "experiment-new-windows": Moment(path="/churn/experiments/-/new", do=_fill_windows),
+        "experiment-new-review": Moment(path="/churn/experiments/-/new", do=_review),
+        "experiment-reset": Moment(path="/churn/experiments/1", do=_asks(".actions .button:nth-of-type(4)")),
         "schedule-delete": Moment(path=pages["schedule-declared-zone"], do=_asks(".bar .danger")),
     }
+
+
+def _fill_windows(page: Page) -> None:
+    """The second step of an experiment, with months that overlap."""
+    fields = page.locator(".run-form:visible input")
+    fields.first.fill("Autumn 1997")
+    page.locator(".actions .primary:visible").click()
+    fields.nth(3).wait_for()
+    for place, month in enumerate(("199701", "199712", "199710", "199803")):
+        fields.nth(place).fill(month)
+    page.locator(".wrong").wait_for()
+
+
+def _review(page: Page) -> None:
+    """The last step of an experiment."""
+    _fill_windows(page)
+    page.locator(".run-form:visible input").nth(2).fill("199802")
+    page.locator(".wrong").wait_for(state="detached")
+    page.locator(".actions .primary:visible").click()
+    page.locator(".run-form:visible textarea").fill("history_months = 3\ncapacity = 0.2")
+    page.locator(".actions .primary:visible").click()
+    page.locator("dl.facts").wait_for()
 
 
 def _palette(page: Page, words: str = "") -> None:

@@ -55,22 +55,19 @@ def with_experiment(document: Document, experiment: Experiment) -> Document:
 
 def without_experiment(document: Document, experiment_id: int) -> Document:
     """The document without the experiment and all rows that hang on it."""
-    return _kept(document, experiment_id, but=())
+    return without_rows(document, experiment_id, list(document.tables))
 
 
 def without_results(document: Document, experiment_id: int) -> Document:
     """The document with the experiment, but without all other rows that hang on it."""
-    return _kept(document, experiment_id, but=(EXPERIMENTS,))
+    return without_rows(document, experiment_id, [name for name in document.tables if name != EXPERIMENTS])
 
 
 def without_rows(document: Document, experiment_id: int, tables: Sequence[str]) -> Document:
-    """The document without the experiment's rows in these tables."""
-    return replace(
-        document,
-        tables={
-            name: _without(table, experiment_id) if name in tables else table for name, table in document.tables.items()
-        },
-    )
+    """The document without the experiment's rows in these tables, nor what was materialised of them."""
+    kept = without_materialized(document, experiment_id)
+    fewer = {name: _without(table, experiment_id) if name in tables else table for name, table in kept.tables.items()}
+    return replace(kept, tables=fewer)
 
 
 def rows_of(document: Document, experiment_id: int) -> Mapping[str, int]:
@@ -86,12 +83,6 @@ def rows_of(document: Document, experiment_id: int) -> Mapping[str, int]:
 def results_of(document: Document, experiment_id: int) -> Mapping[str, int]:
     """As `rows_of`, without the experiment itself."""
     return {name: count for name, count in rows_of(document, experiment_id).items() if name != EXPERIMENTS}
-
-
-def _kept(document: Document, experiment_id: int, but: Sequence[str]) -> Document:
-    kept = without_materialized(document, experiment_id)
-    tables = {name: table if name in but else _without(table, experiment_id) for name, table in kept.tables.items()}
-    return replace(kept, tables=tables)
 
 
 def _without(table: Table, experiment_id: int) -> Table:

@@ -25,7 +25,6 @@ from fastflow.apps.churn.domain.experiment_rows import (
     with_experiment,
     without_rows,
 )
-from fastflow.apps.churn.domain.fusion import without_materialized
 from fastflow.apps.churn.domain.problem import Refused
 from fastflow.apps.churn.errors import BundleDamaged, BundleOfAnother, NothingToExport
 from fastflow.apps.churn.ports import Audited, Bundles, ChurnStore, Note, Parcel, Records
@@ -122,7 +121,7 @@ def _same(present: Experiment, manifest: Manifest) -> Experiment:
 def _taken_over(document: Document, manifest: Manifest, records: Records) -> Document:
     number = manifest.experiment_id
     own = [name for name in document.tables if domain_of(name) == manifest.domain]
-    after = without_rows(without_materialized(document, number), number, own)
+    after = without_rows(document, number, own)
     if SHARED in after.tables:
         rows = after.records(SHARED)
         others = [row for row in rows if row.get(KEY) != number or not is_of(manifest.domain, SHARED, row)]

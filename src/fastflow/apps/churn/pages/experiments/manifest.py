@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from fastflow.apps.churn.pages.experiments.finding import find_experiments
 from fastflow.apps.churn.service.experiments import Experiments
 from fastflow.apps.churn.service.materializing import Materializing
 from fastflow.apps.churn.service.outbox import ExperimentBundles
@@ -34,4 +35,6 @@ def manifest(experiments: Experiments, bundles: ExperimentBundles, materializing
         ]
 
     nav = NavEntry(path=PATH, label="experiments.title", icon="experiment", order=50, key="x")
-    return Manifest(name="experiments", texts=Path(__file__).parent / "texts.toml", load=load, nav=[nav])
+    finder = find_experiments(experiments, PATH)
+    texts = Path(__file__).parent / "texts.toml"
+    return Manifest(name="experiments", texts=texts, load=load, nav=[nav], finders=[finder])
