@@ -22,15 +22,17 @@ from fastflow.cli.errors import fields_to_tell
 from fastflow.cli.findings import judge_pipelines, judge_shipped
 from fastflow.cli.git_check import check_git
 from fastflow.cli.history_check import check_history
+from fastflow.cli.orphan_check import judge_orphans
 from fastflow.cli.places import existing_database
 from fastflow.cli.running import is_runner_at_work
-from fastflow.cli.schedule_check import check_schedules
+from fastflow.cli.schedule_check import check_schedules, look_at_status
 from fastflow.cli.serving import LOCK_FILE
 from fastflow.findings import Finding, judge_executor
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.migrate import current_revision, head_revision
 from fastflow.kernel.executors.process.executor import ProcessExecutor
 from fastflow.kernel.notifications.infra.channel_store import SqlChannelStore
+from fastflow.kernel.runs.infra.active_counts import count_active_by_pipeline
 from fastflow.kernel.secrets.infra.cipher import KEY_FILE
 from fastflow.kernel.secrets.infra.store import SqlSecretStore
 from fastflow.kernel.secrets.ports import CiphertextHolder
@@ -65,6 +67,7 @@ def check_machine() -> list[Finding]:
     findings.append(_guard("database", lambda: _check_database(settings)))
     findings.append(_guard("history", lambda: _check_history(settings)))
     findings.append(_guard("schedules", lambda: _check_schedules(settings)))
+    findings += _check_orphans(settings)
     findings.append(_guard("alerts", lambda: _check_alerts(settings)))
     findings.append(_guard("git", lambda: _check_git(settings)))
     findings.append(_guard("encryption key", lambda: _check_key(settings)))
@@ -192,6 +195,18 @@ def _check_schedules(settings: Settings) -> Finding:
         if database is not None and current_revision(database) == head_revision():
             return check_schedules(settings, database)
     return Finding(name="schedules", level="ok", text="none yet")
+
+
+def _check_orphans(settings: Settings) -> Sequence[Finding]:
+    """Runs under way of pipelines that are not there any more."""
+    try:
+        with existing_database(settings) as database:
+            if database is None or current_revision(database) != head_revision():
+                return ()
+            active = count_active_by_pipeline(database)
+            return judge_orphans(active, look_at_status(settings, database)[1]) if active else ()
+    except FastFlowError as error:
+        return (_broken("runs", error),)
 
 
 def _check_alerts(settings: Settings) -> Finding:

@@ -171,24 +171,29 @@ def _check_here(names: list[str] | None, folder: Path | None) -> list[dict[str, 
 
 
 def _missing_there(ctx: typer.Context) -> Sequence[str]:
+    from fastflow.cli.orphan_check import count_there, notes_on_orphans
     from fastflow.cli.schedule_check import notes_on_missing
 
     with open_api(ctx) as api:
-        return notes_on_missing(api.get("/scheduler"), {one["name"] for one in api.get("/pipelines")["items"]})
+        known = {one["name"] for one in api.get("/pipelines")["items"]}
+        return [*notes_on_missing(api.get("/scheduler"), known), *notes_on_orphans(count_there(api), known)]
 
 
 def _missing_here() -> Sequence[str]:
     """Of this machine's database, if there is one; it is not needed."""
+    from fastflow.cli.orphan_check import notes_on_orphans
     from fastflow.cli.places import existing_database
     from fastflow.cli.schedule_check import look_at_status, notes_on_missing
     from fastflow.kernel.db.migrate import current_revision, head_revision
+    from fastflow.kernel.runs.infra.active_counts import count_active_by_pipeline
     from fastflow.settings import load_settings
 
     settings = load_settings()
     with existing_database(settings) as database:
         if database is None or current_revision(database) != head_revision():
             return ()
-        return notes_on_missing(*look_at_status(settings, database))
+        status, known = look_at_status(settings, database)
+        return [*notes_on_missing(status, known), *notes_on_orphans(count_active_by_pipeline(database), known)]
 
 
 def describe_fault(fault: dict[str, Any]) -> str:

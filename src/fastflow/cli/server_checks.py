@@ -7,6 +7,7 @@ from typing import Any
 from fastflow.cli.channel_check import ask_channels
 from fastflow.cli.client import Api
 from fastflow.cli.findings import judge_pipelines, judge_shipped
+from fastflow.cli.orphan_check import count_there, judge_orphans
 from fastflow.cli.schedule_check import judge_status
 from fastflow.findings import Finding, judge_part
 
@@ -42,10 +43,12 @@ def _check_schedules(api: Api, part: Mapping[str, Any]) -> Finding:
 def _check_pipelines(api: Api, where: str) -> Sequence[Finding]:
     found = api.get("/pipelines")["items"]
     faults = [fault for one in found for fault in one["faults"]]
+    orphans = judge_orphans(count_there(api), {one["name"] for one in found})
     judged = [judge_pipelines(where, [fault["pipeline"] for fault in faults if fault["severity"] == "error"])]
     shipped = [one["name"] for one in found if one.get("workbench") is not None]
     covered = [one["name"] for one in found if one.get("covers") is not None]
     judged.append(judge_shipped(sorted({*shipped, *covered}), covered))
+    judged += orphans
     failed = [one["name"] for one in found if (one.get("environment") or {}).get("state") == "failed"]
     if not failed:
         return judged

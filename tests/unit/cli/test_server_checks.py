@@ -1,6 +1,7 @@
 """`fastflow doctor` over the network tells a server's health in the words of a machine's."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -32,13 +33,17 @@ SCHEDULER: dict[str, Any] = {"schedules": 0, "next_fire_at": None, "troubled": [
 FAULT = {"pipeline": "bad", "severity": "error"}
 
 
-def check(parts: dict[str, Any] | None, faults: list[dict[str, Any]] | None = None) -> dict[str, Finding]:
+def check(
+    parts: dict[str, Any] | None, faults: list[dict[str, Any]] | None = None, under_way: Sequence[str] = ()
+) -> dict[str, Finding]:
     health = {"status": "ok"} if parts is None else {"status": "ok", "version": "1.2", "parts": parts}
     pipelines = {"items": [{"name": "bad", "faults": faults or []}]}
+    runs = {"items": [{"pipeline_name": name} for name in under_way]}
 
     empty: dict[str, Any] = {"items": []}
     answers = {
         "/health": health, "/pipelines": pipelines, "/channels": empty, "/alerts/rules": empty, "/notifications": empty,
+        "/runs": runs,
     }  # fmt: skip
     if parts and "scheduler" in parts:
         answers["/scheduler"] = SCHEDULER
@@ -52,6 +57,13 @@ def check(parts: dict[str, Any] | None, faults: list[dict[str, Any]] | None = No
     names = [finding.name for finding in findings]
     assert len(names) == len(set(names)), "each thing is told once"
     return {finding.name: finding for finding in findings}
+
+
+def test_check_server_when_a_folder_went_with_runs_under_way_then_it_is_warned_of() -> None:
+    assert "runs" not in check(PARTS, under_way=["bad"])
+    found = check(PARTS, under_way=["bad", "gone"])["runs"]
+    assert found.level == "warning"
+    assert found.text == "2 runs under way of pipelines that are not there any more: gone"
 
 
 def test_check_server_when_the_engine_lacks_the_image_then_it_is_told_with_both_ways_to_get_one() -> None:
