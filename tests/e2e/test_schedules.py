@@ -187,7 +187,8 @@ def test_schedule_when_some_of_it_is_set_then_all_else_stays_and_what_is_wrong_c
         (("--cron", "* * * * *", "--every", "5m"), "one of --cron, --every and --at"),
         (("--start", "someday"), "--start 'someday' is no instant."),
         (("--start", "2031-01-01", "--end", "2030-01-01"), "--end: "),
-        (("--timezone", "Mars/Olympus"), "Mars/Olympus"),
+        (("--timezone", "Mars/Olympus"), "--timezone: 'Mars/Olympus' is no time zone."),
+        (("--overlap", "often"), "--overlap"),
     ):
         done = served.cli("schedules", "set", "mine", *words)
         assert done.returncode != 0 and told in done.stderr, done.stderr

@@ -32,6 +32,11 @@ Every = Annotated[str | None, typer.Option(metavar="DURATION", help="An interval
 At = Annotated[
     str | None, typer.Option(metavar="INSTANT", help="Once, such as 2026-11-21T04:35; in the zone without an offset.")
 ]
+_OPTIONS = {
+    "start_at": "--start", "end_at": "--end", "timezone": "--timezone", "jitter": "--jitter", "name": "--name",
+    "catch_up_window": "--catch-up-window", "overlap": "--overlap", "missed": "--missed", "priority": "--priority",
+}  # fmt: skip
+"""Field of the API -> option."""
 Pipeline = Annotated[str | None, typer.Option(help="All schedules of this pipeline.")]
 System = Annotated[bool, typer.Option("--all", help="The whole system.")]
 
@@ -116,7 +121,7 @@ def add_schedule(
             ),
             "priority": priority,
         }
-        with naming_options(expression=_option_of(trigger), start_at="--start", end_at="--end"):
+        with naming_options(expression=_option_of(trigger), **_OPTIONS):
             made = api.post("/scheduler/jobs", body)
         ahead = [] if as_json else api.get(f"/scheduler/jobs/{part(made['id'])}/next", count=3)["items"]
     print_json(made) if as_json else print_schedule(made, ahead)
@@ -200,7 +205,7 @@ def set_schedule(
         changes = {**(trigger or {}), **read_changes(given, found["timezone"])}
         if params or json_params is not None:
             changes["params"] = params_with(api, found, params or (), json_params)
-        with naming_options(expression=_option_of(trigger), start_at="--start", end_at="--end"):
+        with naming_options(expression=_option_of(trigger), **_OPTIONS):
             after = api.patch(f"/scheduler/jobs/{part(found['id'])}", changes) if changes else None
         if after is None:
             raise _nothing_to_set()
