@@ -56,3 +56,26 @@ def test_problem_when_its_sentence_is_not_known_then_what_its_code_means_is_said
         == "Den Benutzer 'a' gibt es nicht."
     )
     assert problem_as_told(Catalogue([]).texts("en"), Conflict("Nobody <knows> this.")) == "Nobody <knows> this."
+
+
+@pytest.mark.parametrize(
+    ("english", "german"),
+    [
+        (
+            "the script ended with exit code 3, after 0 s; 2 restarts within an hour",
+            "das Skript endete mit dem Exitcode 3, nach 0 s; 2 Neustarts binnen einer Stunde",
+        ),
+        (
+            "the script ended with exit code 1: KeyError: a; b, after 12 s; 1 restart within an hour",
+            "das Skript endete mit dem Exitcode 1: KeyError: a; b, nach 12 s; 1 Neustart binnen einer Stunde",
+        ),
+        (
+            "the script was ended by SIGKILL, after 9 s; 1 restart within an hour",
+            "das Skript wurde durch SIGKILL beendet, nach 9 s; 1 Neustart binnen einer Stunde",
+        ),
+    ],
+)
+def test_daemon_when_it_ended_then_why_and_how_often_are_german(english: str, german: str) -> None:
+    known = sentences_in("de")
+    assert known is not None
+    assert known.translate(english) == german

@@ -75,6 +75,6 @@ def _row(t: Texts, channel: Channel) -> Html:
         tag("td", channel_state(t, channel)),
         tag("td", span(kinds, cls="tags"), cls="wide-only"),
         tag("td", hours or Data("–"), cls="wide-only"),
-        tag("td", when(channel.last_sent_at) or Data("–"), cls="muted"),
+        tag("td", when(channel.last_sent_at) or Data("–"), cls="muted" if channel.last_sent_at else "muted blank"),
         data_href=path,
     )

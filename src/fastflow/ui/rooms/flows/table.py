@@ -109,7 +109,7 @@ def _row(t: Texts, view: FlowView) -> Html:
         "tr",
         tag("td", link(path, Data(flow.name), cls="first")),
         tag("td", div(state, attempt, cls="pair")),
-        tag("td", _progress(t, view)),
+        tag("td", _progress(t, view), cls="whole"),
         tag("td", trigger(t, flow.trigger), cls="wide-only muted"),
         tag("td", when(flow.created_at), cls="muted"),
         tag("td", lasting(flow.created_at, flow.finished_at), cls="right"),

@@ -128,7 +128,7 @@ def _row(t: Texts, token: Token, clock: Clock) -> Html:
         "tr",
         tag("td", tag("strong", Data(token.name)), made),
         tag("td", role_name(t, token.role), cls="right-on-phone"),
-        tag("td", div(scope, grants_in_line(t, token.grants), cls="tags")),
+        tag("td", div(scope, grants_in_line(t, token.grants), cls="tags"), cls="whole"),
         tag("td", t("tokens.used_short"), Data(" "), when(token.last_used_at) or t("tokens.not_used"), cls="muted small-text"),
         tag("td", ends, cls="right-on-phone"),
         tag(

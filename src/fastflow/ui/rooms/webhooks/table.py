@@ -93,7 +93,7 @@ def _row(t: Texts, name: str, webhook: Webhook) -> Html:
             span(t.count("webhooks.taken", webhook.calls), cls="number"),
             div(refused, cls="muted small") if refused else None,
         ),
-        tag("td", when(webhook.last_call_at) or Data("–"), cls="muted"),
+        tag("td", when(webhook.last_call_at) or Data("–"), cls="muted" if webhook.last_call_at else "muted blank"),
         data_href=path,
     )
 
