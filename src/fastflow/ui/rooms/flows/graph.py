@@ -60,5 +60,5 @@ def _box(t: Texts, view: FlowView, step: Step, at: tuple[int, int]) -> Html:
 
 def _told(t: Texts, step: Step, counts: Counts | None) -> Phrase:
     if step.is_fan_out and counts is not None and counts.total:
-        return numbers(t, counts)
+        return numbers(t, counts, is_short=True)
     return t(f"flows.state_{step.state}")

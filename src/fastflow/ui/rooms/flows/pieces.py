@@ -56,11 +56,12 @@ def step_path(flow: Flow, step: str) -> str:
     return f"{BASE}/flows/{flow.id}/steps/{quote(step, safe='')}"
 
 
-def numbers(t: Texts, counts: Counts) -> Phrase:
-    """How far many runs are, in words."""
+def numbers(t: Texts, counts: Counts, *, is_short: bool = False) -> Phrase:
+    """How far many runs are, in words; in few, where there is little room."""
     ended = counts.success + counts.failed + counts.skipped
     if counts.failed:
-        return t("flows.ended_failed", n=ended, total=counts.total, failed=counts.failed)
+        key = "flows.in_box_failed" if is_short else "flows.ended_failed"
+        return t(key, n=ended, total=counts.total, failed=counts.failed)
     return t("flows.ended_of", n=ended, total=counts.total)
 
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from fastflow.kernel.flows.domain.flow import Counts
 from fastflow.ui import rooms, shell
-from fastflow.ui.rooms.flows.pieces import meter, told
+from fastflow.ui.rooms.flows.pieces import meter, numbers, told
 from fastflow.ui.texts import Catalogue
 
 ROOMS, SHELL = Path(rooms.__file__).parent, Path(shell.__file__).parent
@@ -27,3 +27,11 @@ def test_meter_when_some_failed_then_it_says_how_many_and_shows_each_kind() -> N
     assert "8 of 10 ended, 2 failed" in shown
     assert 'class="good" style="width: 60.00%"' in shown
     assert 'class="bad" style="width: 20.00%"' in shown
+
+
+def test_numbers_when_there_is_little_room_then_they_fit_into_a_box() -> None:
+    counts = Counts(success=997, failed=3)
+    german = Catalogue([SHELL / "texts.toml", ROOMS / "flows" / "texts.toml"]).texts("de")
+    assert numbers(T, counts, is_short=True) == "1000 of 1000, 3 failed"
+    assert numbers(german, counts, is_short=True) == "1000 von 1000, 3 Fehler"
+    assert numbers(T, counts) == "1000 of 1000 ended, 3 failed"
