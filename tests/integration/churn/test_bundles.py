@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.integration.churn.definitions import GIVEN, OTHER
 from typer.testing import CliRunner
 
 from fastflow.apps.churn.domain.document import Document, Segment, Table
@@ -23,14 +24,6 @@ from fastflow.kit.identity import SYSTEM
 from fastflow.settings import Settings
 
 ClientOf = Callable[..., httpx.AsyncClient]
-GIVEN: Mapping[str, Any] = {
-    "experiment_name": "summer",
-    "training_from": 202201,
-    "training_to": 202312,
-    "backtest_from": 202401,
-    "backtest_to": 202406,
-}
-OTHER = {**GIVEN, "experiment_name": "autumn", "backtest_to": 202403}
 
 
 def results(product: Product, number: int) -> None:

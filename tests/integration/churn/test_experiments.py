@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.integration.churn.definitions import GIVEN, OTHER
 from typer.testing import CliRunner
 
 from fastflow.apps.churn.domain.document import Document, Table
@@ -19,14 +20,6 @@ from fastflow.kit.identity import SYSTEM, Role
 from fastflow.settings import Settings
 
 ClientOf = Callable[..., httpx.AsyncClient]
-GIVEN: Mapping[str, Any] = {
-    "experiment_name": "summer",
-    "training_from": 202201,
-    "training_to": 202312,
-    "backtest_from": 202401,
-    "backtest_to": 202406,
-}
-OTHER = {**GIVEN, "experiment_name": "autumn", "backtest_to": 202403}
 FILE = {"file_id": 1, "name": "a.csv", "content_sha256": "a" * 64, "first_month": 202101, "last_month": 202412}
 
 

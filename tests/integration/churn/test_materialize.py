@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
+from tests.integration.churn.definitions import GIVEN
 
 from fastflow.apps.churn.domain.document import Document, Segment, Table
 from fastflow.apps.churn.domain.experiment import PROCESSED, PROCESSING
@@ -19,13 +20,6 @@ from fastflow.bootstrap import Product
 from fastflow.kit.identity import SYSTEM, Role
 
 ClientOf = Callable[..., httpx.AsyncClient]
-GIVEN: Mapping[str, Any] = {
-    "experiment_name": "summer",
-    "training_from": 202201,
-    "training_to": 202312,
-    "backtest_from": 202401,
-    "backtest_to": 202406,
-}
 
 ASK = """import json, sys, duckdb
 connection = duckdb.connect()
