@@ -1,5 +1,6 @@
 """The composition root: settings in, running product out. Tests call it with settings of their own."""
 
+import logging
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 from fastflow.kernel.db.engine import Database
 from fastflow.kernel.db.migrate import migrate
 from fastflow.kit.clock import Clock, SystemClock
-from fastflow.kit.errors import Unavailable
+from fastflow.kit.errors import FastFlowError, Unavailable
 from fastflow.rooms import Rooms
 from fastflow.settings import Settings
 from fastflow.terms import (
@@ -35,9 +36,13 @@ if TYPE_CHECKING:
     from fastflow.kernel.tracing.service import TraceKeeper
     from fastflow.kernel.upkeep.service import Upkeep
 
+logger = logging.getLogger(__name__)
+
 
 class Product(Rooms):
     """The services, and what processes make of them."""
+
+    _complaint = ""
 
     def environments_in_use(self) -> Collection[str]:
         """Hashes of the environments of unfinished runs."""
@@ -94,6 +99,20 @@ class Product(Rooms):
             is_code_needed=self.flows.store.find_needed_code,
             clock=self.clock,
         )
+
+    def look_after_workbenches(self) -> None:
+        """Take in what runs of workbenches left; never fails: what keeps it from that is told in the log, once."""
+        from fastflow.workbenches import is_churn_used
+
+        if not is_churn_used(self.settings):
+            return
+        try:
+            self.churn.taking_in.look()
+            self._complaint = ""
+        except FastFlowError as error:
+            if error.message != self._complaint:
+                logger.warning("churn.not_looked_at", extra={"fields": {"error": error.message}})
+            self._complaint = error.message
 
     def make_flow_keeper(self) -> "FlowKeeper":
         """What looks at flows that are due."""

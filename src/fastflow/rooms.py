@@ -437,7 +437,7 @@ class Rooms:
         """The churn workbench."""
         from fastflow.workbenches import make_churn
 
-        return make_churn(self.settings, self.database, self.clock)
+        return make_churn(self.settings, self.database, self._later(lambda: self.runs), self.clock)
 
 
 def _environments(settings: Settings, database: Database, clock: Clock) -> "EnvironmentService":

@@ -122,7 +122,9 @@ def _churn(product: Product) -> APIRouter:
     from fastflow.apps.churn.router import build_router
 
     room = product.churn
-    return build_router(room.database, room.experiments, room.bundles, room.materializing, room.files, room.reports)
+    return build_router(
+        room.database, room.experiments, room.bundles, room.materializing, room.files, room.reports, room.runs
+    )
 
 
 _PARTS = (
@@ -140,7 +142,7 @@ _PARTS = (
     Part(re.compile(r"/secrets"), _secrets),
     Part(re.compile(r"/auth|/users|/tokens"), _users),
     Part(re.compile(r"/audit"), _audit),
-    Part(re.compile(r"/churn/|/outbox/|/experiments|/files$|/sql/"), _churn),
+    Part(re.compile(r"/churn/|/outbox/|/experiments|/files$|/sql/|/run/|/jobs"), _churn),
 )
 
 

@@ -44,6 +44,7 @@ _log = logging.getLogger("fastflow.runner")
 
 _REPORT_SECONDS = 5.0
 _AUDIT_SECONDS = 86_400.0
+_WORKBENCH_SECONDS = 1.0
 _LOCK_LOOK_SECONDS = 0.05
 _EXIT_CONFIGURATION = 78
 """EX_CONFIG of sysexits.h: starting again would fail again; see `serve.py`."""
@@ -97,6 +98,10 @@ class RunnerProduct(Protocol):
 
     def make_warm_up(self) -> WarmUp:
         """Builds environments ahead of runs."""
+        ...
+
+    def look_after_workbenches(self) -> None:
+        """Take in what runs of workbenches left."""
         ...
 
     def make_upkeep(self) -> Upkeep:
@@ -172,6 +177,7 @@ async def run_forever(
                 _keep_up(product, dispatcher),
                 _keep_metrics(product, dispatcher),
                 _send_traces(product, dispatcher),
+                _keep_workbenches(product, dispatcher),
             )
         ]
         try:
@@ -268,6 +274,14 @@ async def _keep_audit(product: RunnerProduct, dispatcher: Dispatcher) -> None:
         except FastFlowError as error:
             _log.warning("audit.not_kept", extra={"fields": {"why": error.message}})
         await asyncio.sleep(_AUDIT_SECONDS)
+
+
+async def _keep_workbenches(product: RunnerProduct, dispatcher: Dispatcher) -> None:
+    """Once the queue is served, take in what runs of workbenches left; at the start, what ended while nobody was here."""
+    await dispatcher.ready.wait()
+    while True:
+        await asyncio.to_thread(product.look_after_workbenches)
+        await asyncio.sleep(_WORKBENCH_SECONDS)
 
 
 async def _keep_up(product: RunnerProduct, dispatcher: Dispatcher) -> None:

@@ -12,6 +12,7 @@ from fastflow.settings import Settings
 if TYPE_CHECKING:
     from fastflow.apps.churn.domain.paths import Paths
     from fastflow.apps.churn.manifest import ChurnRoom
+    from fastflow.kernel.runs.service import RunService
 
 
 SHIPPED = (Shipped(workbench="churn", folder=Path(__file__).parent / "apps" / "churn"),)
@@ -21,12 +22,27 @@ UPLOADS = ("/churn/database/import", "/churn/files", "/churn/dictionary")
 """Paths of the API whose bodies are files, for which MAX_UPLOAD_MB counts. Here, as no command loads a room to know them."""
 
 
-def make_churn(settings: Settings, database: Database, clock: Clock) -> "ChurnRoom":
+def make_churn(settings: Settings, database: Database, runs: "RunService", clock: Clock) -> "ChurnRoom":
     """The churn workbench."""
-    from fastflow.apps.churn.manifest import build_churn
+    from fastflow.apps.churn.manifest import WORKBENCH, build_churn
+    from fastflow.kernel.api import WorkbenchRuns
+    from fastflow.kernel.failures.infra.log_tails import LogTails
     from fastflow.kernel.runs.wiring import read_host_id
 
-    return build_churn(database, paths=churn_paths(settings), host=read_host_id(settings.data_dir), clock=clock)
+    host = read_host_id(settings.data_dir)
+    own = WorkbenchRuns(
+        WORKBENCH.name,
+        runs,
+        artifacts=settings.data_dir / "artifacts",
+        host=host,
+        last_words=LogTails(settings.logs_dir).read,
+    )
+    return build_churn(database, paths=churn_paths(settings), host=host, runs=own, clock=clock)
+
+
+def is_churn_used(settings: Settings) -> bool:
+    """Whether there is anything that it could be at work on. Costs one look at the disk."""
+    return Path(churn_paths(settings).database.path).exists()
 
 
 def churn_paths(settings: Settings) -> "Paths":

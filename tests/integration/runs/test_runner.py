@@ -146,6 +146,9 @@ class Product:
     def make_warm_up(self) -> WarmUp:
         raise AssertionError("these runners do not preheat")
 
+    def look_after_workbenches(self) -> None:
+        """There are none."""
+
     def make_upkeep(self) -> Upkeep:
         return build_upkeep(
             self.database,

@@ -176,3 +176,38 @@ class NothingToMaterialize(Conflict):
 
     default_code = "churn_nothing_to_materialize"
     default_hint = "Run the pipeline churn or cox of the experiment first."
+
+
+class JobRefused(InvalidInput):
+    """A run of an experiment cannot be what was asked for; nothing was started."""
+
+    default_code = "churn_job_refused"
+    default_hint = "Correct what the fields name; the experiment itself decides windows and settings."
+
+
+class JobNotFound(NotFound):
+    """There is no such job."""
+
+    default_code = "churn_job_not_found"
+    default_hint = "`GET /jobs` lists them."
+
+
+class ExperimentBusy(Conflict):
+    """A run computes the experiment; one at a time."""
+
+    default_code = "experiment_busy"
+    default_hint = "Wait for its end, or cancel it; then start again."
+
+
+class NeedsChurn(Conflict):
+    """Counterfactuals are asked of the churn model of the experiment, which is not there."""
+
+    default_code = "churn_model_missing"
+    default_hint = "Run `churn` for the experiment first: `fastflow churn run EXPERIMENT churn`."
+
+
+class ResultsDamaged(InvalidInput):
+    """What a run left is not what its pipeline writes; nothing was taken in."""
+
+    default_code = "churn_results_damaged"
+    default_hint = "Run the pipeline again."

@@ -10,13 +10,17 @@ from fastflow.apps.churn.infra.defaults import DefaultsFile
 from fastflow.apps.churn.infra.duck import DuckPanels
 from fastflow.apps.churn.infra.lock import DatabaseLock
 from fastflow.apps.churn.infra.outbox import DiskOutbox
+from fastflow.apps.churn.infra.results import ArtifactResults
 from fastflow.apps.churn.infra.store import JsonStore
+from fastflow.apps.churn.ports import JobRuns
 from fastflow.apps.churn.service.database import ChurnDatabase
 from fastflow.apps.churn.service.experiments import Experiments
 from fastflow.apps.churn.service.files import Files
 from fastflow.apps.churn.service.materializing import Materializing
 from fastflow.apps.churn.service.outbox import ExperimentBundles
 from fastflow.apps.churn.service.reports import Reports
+from fastflow.apps.churn.service.results import TakingIn
+from fastflow.apps.churn.service.runs import ChurnRuns
 from fastflow.kernel.api import Workbench
 from fastflow.kernel.db.engine import Database
 from fastflow.kit.clock import Clock
@@ -35,6 +39,8 @@ class ChurnRoom:
         materializing: puts customers into tables of an experiment's own.
         reports: what was found, to be read.
         files: what it is computed on.
+        runs: experiments being computed.
+        taking_in: takes the results of ended runs in; at work in the runner.
         store: what the services keep things in.
     """
 
@@ -44,16 +50,19 @@ class ChurnRoom:
     materializing: Materializing
     reports: Reports
     files: Files
+    runs: ChurnRuns
+    taking_in: TakingIn
     store: JsonStore
 
 
-def build_churn(database: Database, *, paths: Paths, host: str, clock: Clock) -> ChurnRoom:
+def build_churn(database: Database, *, paths: Paths, host: str, runs: JobRuns, clock: Clock) -> ChurnRoom:
     """The workbench on these places; nothing is made on the disk before something is kept.
 
     Args:
         database: the product's own, for the audit log.
         paths: absolute.
         host: id of this machine.
+        runs: runs of its pipelines.
         clock: tells the time.
     """
     path = Path(paths.database.path)
@@ -66,6 +75,8 @@ def build_churn(database: Database, *, paths: Paths, host: str, clock: Clock) ->
     )
     engine = DuckPanels(path.parent)
     experiments = Experiments(store, DefaultsFile(Path(paths.ui_settings.path)), clock)
+    files = Files(store, engine, path.parent, clock)
+    reader = ArtifactResults(lambda table, limit: engine.read_rows(table, limit=limit, offset=0))
     outbox = DiskOutbox(Path(paths.outbox.path))
     return ChurnRoom(
         database=ChurnDatabase(store, outbox, paths, path.parent),
@@ -73,6 +84,8 @@ def build_churn(database: Database, *, paths: Paths, host: str, clock: Clock) ->
         bundles=ExperimentBundles(store, DiskBundles(Path(paths.outbox.path)), audited, clock),
         materializing=Materializing(store, engine),
         reports=Reports(experiments, store, engine),
-        files=Files(store, engine, path.parent, clock),
+        files=files,
+        runs=ChurnRuns(store, runs, files.write_inputs, clock),
+        taking_in=TakingIn(store, runs, reader, clock),
         store=store,
     )

@@ -338,3 +338,133 @@ class PickEngine(Protocol):
             EngineFailed: a file cannot be read.
         """
         ...
+
+
+class JobRun(Protocol):
+    """A run of the kernel, as far as it is looked at here."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102
+    @property
+    def pipeline_name(self) -> str: ...  # noqa: D102
+    @property
+    def status(self) -> str: ...  # noqa: D102
+    @property
+    def reason(self) -> str | None: ...  # noqa: D102
+    @property
+    def reason_text(self) -> str | None: ...  # noqa: D102
+    @property
+    def submitted_by(self) -> str: ...  # noqa: D102
+    @property
+    def params(self) -> Mapping[str, Any]: ...  # noqa: D102
+    @property
+    def capsule(self) -> Mapping[str, Any]: ...  # noqa: D102
+    @property
+    def progress(self) -> Mapping[str, Any] | None: ...  # noqa: D102
+    @property
+    def host(self) -> str | None: ...  # noqa: D102
+    @property
+    def retried_by(self) -> str | None: ...  # noqa: D102
+    @property
+    def queued_at(self) -> datetime: ...  # noqa: D102
+    @property
+    def started_at(self) -> datetime | None: ...  # noqa: D102
+    @property
+    def finished_at(self) -> datetime | None: ...  # noqa: D102
+
+
+class JobRuns(Protocol):
+    """The kernel's runs of the workbench's pipelines; see `kernel.api.WorkbenchRuns`."""
+
+    def keep(self, fill: Callable[[Path], None]) -> str:
+        """Keep inputs; answers their hash."""
+        ...
+
+    def lay(self, run_id: str, target: Path) -> None:
+        """Lay what an ended run left into a folder of inputs, shared where the file system can."""
+        ...
+
+    def submit(self, pipeline: str, params: Mapping[str, Any], inputs: str, *, actor: Actor) -> JobRun:
+        """Put a run into the queue."""
+        ...
+
+    def find(self, run_id: str) -> JobRun | None:
+        """The run."""
+        ...
+
+    def find_last(self, run_id: str) -> JobRun | None:
+        """The last attempt of a run."""
+        ...
+
+    def list(self, pipeline: str, *, limit: int) -> Sequence[JobRun]:
+        """The newest runs of a pipeline."""
+        ...
+
+    def cancel(self, run_id: str, *, actor: Actor, reason: str | None = None) -> JobRun:
+        """End a run."""
+        ...
+
+    def is_here(self, host: str | None) -> bool:
+        """Whether what a run of that host left can be read here."""
+        ...
+
+    def artifacts(self, run_id: str) -> Path:
+        """The folder of what a run left."""
+        ...
+
+    def last_words(self, run_id: str) -> Sequence[str]:
+        """The last lines a run wrote."""
+        ...
+
+
+WritePanel = Callable[[Sequence[int], Path], object]
+"""Writes `panel.parquet` and `dictionary.json` of these files into a folder. Raises: one of them is not there, or they do
+not go together."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftTable:
+    """A table that a run left.
+
+    Attributes:
+        name: of the table.
+        columns: name -> type, as a `Column` has it.
+        rows: how many.
+        path: the checked file, staged as `<sha256>.parquet`; None: its rows are `records`.
+        size: in bytes.
+        records: its rows, of a small table.
+    """
+
+    name: str
+    columns: Mapping[str, str]
+    rows: int
+    path: Path | None = None
+    size: int = 0
+    records: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftResults:
+    """What a run left, checked.
+
+    Attributes:
+        report: `report.json`.
+        tables: all of them.
+        files: further artifacts that the results refer to, name -> SHA-256.
+    """
+
+    report: Mapping[str, Any]
+    tables: Sequence[LeftTable]
+    files: Mapping[str, str]
+
+
+class ResultReader(Protocol):
+    """Reads what runs left."""
+
+    def read(self, folder: Path, experiment_id: int, staging: Path) -> LeftResults:
+        """Check all of it, and put the files of large tables into `staging`.
+
+        Raises:
+            ResultsDamaged: something is missing, or not what it should be.
+        """
+        ...

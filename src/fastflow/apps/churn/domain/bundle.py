@@ -13,7 +13,7 @@ from typing import Any
 from .document import Column, Document, Table
 from .experiment_rows import KEY, rows_of
 from .fusion import OF_ONE
-from .tables import EXPERIMENTS
+from .tables import EXPERIMENTS, RESULTS
 
 FORMAT = "fastflow-churn-bundle"
 VERSION = 1
@@ -21,7 +21,7 @@ CHURN, COX, COUNTERFACTUALS = "churn", "cox", "counterfactuals"
 DOMAINS = (CHURN, COX, COUNTERFACTUALS)
 PIPELINES = {CHURN: "churn", COX: "cox", COUNTERFACTUALS: "cf"}
 """Domain -> the pipeline whose results it is made of."""
-SHARED = "experiment_results"
+SHARED = RESULTS
 """The one table whose rows are of the domain of the pipeline that each names."""
 MANIFEST = "manifest.json"
 _PATH = re.compile(r"tables/[A-Za-z_][A-Za-z0-9_]{0,99}(?:-[0-9]{1,6})?\.(?:json|parquet)")

@@ -7,12 +7,14 @@ from fastflow.apps.churn.router.experiments import add_experiments
 from fastflow.apps.churn.router.files import add_files
 from fastflow.apps.churn.router.outbox import add_outbox
 from fastflow.apps.churn.router.reports import add_reports
+from fastflow.apps.churn.router.runs import add_runs
 from fastflow.apps.churn.service.database import ChurnDatabase
 from fastflow.apps.churn.service.experiments import Experiments
 from fastflow.apps.churn.service.files import Files
 from fastflow.apps.churn.service.materializing import Materializing
 from fastflow.apps.churn.service.outbox import ExperimentBundles
 from fastflow.apps.churn.service.reports import Reports
+from fastflow.apps.churn.service.runs import ChurnRuns
 from fastflow.kernel.http.problems import PROBLEM_RESPONSES
 
 
@@ -23,6 +25,7 @@ def build_router(
     materializing: Materializing,
     files: Files,
     reports: Reports,
+    runs: ChurnRuns,
 ) -> APIRouter:
     """All its operations."""
     router = APIRouter(tags=["churn"], responses=PROBLEM_RESPONSES)
@@ -31,4 +34,5 @@ def build_router(
     add_outbox(router, bundles, materializing)
     add_files(router, files)
     add_reports(router, reports)
+    add_runs(router, runs)
     return router

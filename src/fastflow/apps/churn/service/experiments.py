@@ -127,7 +127,7 @@ class Experiments:
             Forbidden, ExperimentNotFound, DatabaseDamaged.
         """
         actor.require_pipeline(GUARDED_BY)
-        return _found(self._store.read(), experiment_id)
+        return found_experiment(self._store.read(), experiment_id)
 
     def results(self, experiment_id: int, *, actor: Actor) -> Mapping[str, int]:
         """Table -> rows of it that hang on the experiment, itself left aside.
@@ -137,7 +137,7 @@ class Experiments:
         """
         actor.require_pipeline(GUARDED_BY)
         document = self._store.read()
-        _found(document, experiment_id)
+        found_experiment(document, experiment_id)
         return results_of(document, experiment_id)
 
     def figures(self, *, actor: Actor) -> Mapping[int, Mapping[str, float]]:
@@ -174,7 +174,7 @@ class Experiments:
                 fields={"experiment_ids": f"are not two to {MOST_COMPARED} different ones"},
             )
         document = self._store.read()
-        return [_found(document, number) for number in numbers]
+        return [found_experiment(document, number) for number in numbers]
 
     def defaults(self, *, actor: Actor) -> Mapping[str, Any]:
         """What holds where an experiment says nothing, and UI_SETTINGS_PATH says otherwise than the method.
@@ -353,7 +353,11 @@ class Experiments:
         made: list[Experiment] = []
 
         def edit(document: Document) -> tuple[Document, Note]:
-            present = _found(document, experiment_id) if while_processing else free_experiment(document, experiment_id)
+            present = (
+                found_experiment(document, experiment_id)
+                if while_processing
+                else free_experiment(document, experiment_id)
+            )
             after, experiment = change(document, present)
             made.append(experiment)
             return with_experiment(after, experiment), _note(actor, action, experiment)
@@ -384,7 +388,7 @@ def free_experiment(document: Document, experiment_id: int) -> Experiment:
     Raises:
         ExperimentNotFound, ExperimentProcessing, DatabaseDamaged.
     """
-    found = _found(document, experiment_id)
+    found = found_experiment(document, experiment_id)
     if found.status == PROCESSING:
         raise ExperimentProcessing(f"A run computes the experiment {experiment_id}.", extra={"runs": dict(found.runs)})
     return found
@@ -424,7 +428,12 @@ def _problems_with_files(definition: Definition, known: Mapping[int, Mapping[str
         yield Problem("backtest_to", f"the files hold nothing after {last}", advice)
 
 
-def _found(document: Document, experiment_id: int) -> Experiment:
+def found_experiment(document: Document, experiment_id: int) -> Experiment:
+    """The experiment.
+
+    Raises:
+        ExperimentNotFound, DatabaseDamaged.
+    """
     try:
         found = find_experiment(document, experiment_id)
     except Refused as error:
