@@ -164,6 +164,15 @@ class FlowDesk:
             self.end(run, **values)
         return len(runs)
 
+    def ask(self, **rule: Any) -> FlowView:
+        """A flow whose step `deploy` waits for a person."""
+        self.add("build")
+        self.add("deploy", {"pipelines": ["build"], "approval": {"timeout": "1h", **rule}})
+        flow = self.start("build")
+        self.end_all()
+        assert self.states(flow)["deploy"] == "APPROVAL"
+        return flow
+
     def beside(self, database: Database) -> "FlowDesk":
         """Another server on the same data."""
         return replace(self, database=database)

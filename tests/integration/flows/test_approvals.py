@@ -8,7 +8,6 @@ import pytest
 from tests.integration.flows.conftest import OPERATOR, FlowDesk
 
 from fastflow.kernel.flows.domain.approving import find_refusal
-from fastflow.kernel.flows.ports import FlowView
 from fastflow.kernel.notifications.domain.channel import ChannelSettings
 from fastflow.kernel.notifications.domain.outbox import Alert
 from fastflow.kernel.notifications.domain.rule import RuleDefinition
@@ -67,22 +66,13 @@ class Told:
         return [(sent.message.title, sent.message.body) for sent in self._sender.sent[before:]]
 
 
-def ask(desk: FlowDesk, **rule: Any) -> FlowView:
-    desk.add("build")
-    desk.add("deploy", {"pipelines": ["build"], "approval": {"timeout": "1h", **rule}})
-    flow = desk.start("build")
-    desk.end_all()
-    assert desk.states(flow)["deploy"] == "APPROVAL"
-    return flow
-
-
 # -- who may decide -----------------------------------------------------------------------------------------------------
 
 
 def test_approval_when_it_names_a_viewer_then_they_decide_and_an_operator_it_does_not_name_may_not(
     desk: FlowDesk,
 ) -> None:
-    flow = ask(desk, users=["vera"])
+    flow = desk.ask(users=["vera"])
     with pytest.raises(Forbidden, match="user:ada may not decide about deploy") as refusal:
         desk.room.flows.decide(flow.flow.id, "deploy", "approve", actor=ADMIN)
     assert refusal.value.hint == "These may: vera."
@@ -93,7 +83,7 @@ def test_approval_when_it_names_a_viewer_then_they_decide_and_an_operator_it_doe
 
 
 def test_approval_when_it_names_somebody_who_may_not_see_the_step_then_they_may_not_decide(desk: FlowDesk) -> None:
-    flow = ask(desk, users=["vera"])
+    flow = desk.ask(users=["vera"])
     blind = Actor(name="user:vera", role=Role.NONE, grants=[Grant(role=Role.VIEWER, pipelines="build")])
     with pytest.raises(Forbidden, match="no access to the pipeline 'deploy'"):
         desk.room.flows.decide(flow.flow.id, "deploy", "approve", actor=blind)
@@ -103,7 +93,7 @@ def test_approval_when_it_names_somebody_who_may_not_see_the_step_then_they_may_
 def test_approval_when_it_names_nobody_then_a_viewer_may_not_decide_and_an_operator_of_the_step_may(
     desk: FlowDesk,
 ) -> None:
-    flow = ask(desk)
+    flow = desk.ask()
     with pytest.raises(Forbidden, match="needs the role operator on the pipeline 'deploy'"):
         desk.room.flows.decide(flow.flow.id, "deploy", "approve", actor=VERA)
     granted = Actor(name="user:vera", role=Role.VIEWER, grants=[Grant(role=Role.OPERATOR, pipelines="deploy")])
@@ -117,7 +107,7 @@ def test_approval_when_it_names_nobody_then_a_viewer_may_not_decide_and_an_opera
 def test_questions_when_several_flows_wait_then_they_are_paged_and_what_is_hidden_or_over_is_left_out(
     desk: FlowDesk,
 ) -> None:
-    first = ask(desk, users=["vera"], note="Right?")
+    first = desk.ask(users=["vera"], note="Right?")
     others = [desk.start("build") for _ in range(2)]
     desk.end_all()
     flows = desk.room.flows
@@ -152,7 +142,7 @@ def test_alert_when_a_step_waits_then_it_is_told_once_with_the_way_to_it_and_is_
     told = Told(desk)
     told.rule("approval", "recovery")
     told.rule("failure", name="others")
-    flow = ask(desk, users=["vera", "olga"], note="Figures checked?")
+    flow = desk.ask(users=["vera", "olga"], note="Figures checked?")
     desk.keeper.tick()
     (alert,) = told.alerts()
     assert (alert.event, alert.pipeline_name, alert.flow_id, alert.severity.word, alert.resolved_at) == (
@@ -179,7 +169,7 @@ def test_alert_when_a_step_waits_then_it_is_told_once_with_the_way_to_it_and_is_
 def test_alert_when_it_is_decided_before_it_was_sent_then_both_go_as_one_message(desk: FlowDesk) -> None:
     told = Told(desk)
     told.rule("approval", "recovery")
-    flow = ask(desk)
+    flow = desk.ask()
     desk.room.flows.decide(flow.flow.id, "deploy", "deny", actor=OPERATOR)
     ((title, text),) = told.send()
     assert title == "[1 x APPROVAL, 1 x DECIDED] deploy"
@@ -190,7 +180,7 @@ def test_alert_when_it_is_decided_before_it_was_sent_then_both_go_as_one_message
 def test_alert_when_nobody_decides_then_it_is_over_with_the_timeout(desk: FlowDesk, policy: str, word: str) -> None:
     told = Told(desk)
     told.rule("approval", repeat_every=600.0)
-    ask(desk, on_timeout=policy)
+    desk.ask(on_timeout=policy)
     desk.clock.advance(timedelta(hours=1))
     desk.keeper.tick()
     (alert,) = told.alerts()
@@ -201,7 +191,7 @@ def test_alert_when_nobody_decides_then_it_is_over_with_the_timeout(desk: FlowDe
 def test_alert_when_the_flow_is_cancelled_or_the_pipeline_removed_then_it_is_over(desk: FlowDesk) -> None:
     told = Told(desk)
     told.rule("approval")
-    cancelled = ask(desk)
+    cancelled = desk.ask()
     removed = desk.start("build")
     desk.end_all()
     desk.room.flows.cancel(cancelled.flow.id, actor=OPERATOR, reason="not needed")
@@ -214,7 +204,7 @@ def test_alert_when_the_flow_is_cancelled_or_the_pipeline_removed_then_it_is_ove
 def test_alert_when_the_pipeline_succeeds_in_another_flow_then_it_stays_and_a_rerun_asks_anew(desk: FlowDesk) -> None:
     told = Told(desk)
     told.rule("approval")
-    flow = ask(desk)
+    flow = desk.ask()
     desk.end(desk.runs.submit("deploy", {}, actor=OPERATOR))
     assert [alert.resolved_at for alert in told.alerts()] == [None]
     desk.room.flows.decide(flow.flow.id, "deploy", "deny", actor=OPERATOR)

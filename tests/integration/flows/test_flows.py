@@ -399,17 +399,8 @@ def test_handed_bytes_when_upstreams_left_artifacts_then_they_are_summed_for_tho
 # -- approvals ----------------------------------------------------------------------------------------------------------------
 
 
-def approved_desk(desk: FlowDesk, **rule: Any) -> Any:
-    desk.add("build")
-    desk.add("deploy", {"pipelines": ["build"], "approval": {"timeout": "1h", **rule}})
-    flow = desk.start("build")
-    desk.end_all()
-    assert desk.states(flow)["deploy"] == "APPROVAL"
-    return flow
-
-
 def test_approval_when_given_then_the_step_runs_and_a_second_one_is_refused(desk: FlowDesk) -> None:
-    flow = approved_desk(desk, users=["olga"], note="figures checked?")
+    flow = desk.ask(users=["olga"], note="figures checked?")
     assert "figures checked?" in desk.why(flow, "deploy")
     with pytest.raises(Forbidden, match="may not decide"):
         desk.room.flows.decide(flow.flow.id, "deploy", "approve", actor=ANNA)
@@ -423,7 +414,7 @@ def test_approval_when_given_then_the_step_runs_and_a_second_one_is_refused(desk
 
 
 def test_approval_when_denied_then_the_step_fails_and_a_rerun_asks_again(desk: FlowDesk) -> None:
-    flow = approved_desk(desk)
+    flow = desk.ask()
     desk.room.flows.decide(flow.flow.id, "deploy", "deny", actor=ANNA, note="not today")
     assert desk.why(flow, "deploy") == "denied by user:anna: not today"
     assert desk.view(flow).flow.status is FlowStatus.FAILED
@@ -433,7 +424,7 @@ def test_approval_when_denied_then_the_step_fails_and_a_rerun_asks_again(desk: F
 
 @pytest.mark.parametrize(("policy", "state"), [("deny", "FAILED"), ("approve", "RUNNING")])
 def test_approval_when_nobody_decides_then_the_timeout_does_once(desk: FlowDesk, policy: str, state: str) -> None:
-    flow = approved_desk(desk, on_timeout=policy)
+    flow = desk.ask(on_timeout=policy)
     desk.clock.advance(timedelta(minutes=59))
     assert desk.keeper.tick() == 0
     desk.clock.advance(timedelta(minutes=1))
