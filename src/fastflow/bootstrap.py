@@ -181,6 +181,8 @@ class Product(Rooms):
         """Give back what the services hold."""
         if self.has("runs_room"):
             self.runs_room.sender.close()
+        if self.has("churn"):
+            self.churn.close()
         self.database.close()
 
 

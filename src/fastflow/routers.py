@@ -123,7 +123,14 @@ def _churn(product: Product) -> APIRouter:
 
     room = product.churn
     return build_router(
-        room.database, room.experiments, room.bundles, room.materializing, room.files, room.reports, room.runs
+        room.database,
+        room.experiments,
+        room.bundles,
+        room.materializing,
+        room.files,
+        room.reports,
+        room.runs,
+        room.sql,
     )
 
 

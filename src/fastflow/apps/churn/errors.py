@@ -211,3 +211,24 @@ class ResultsDamaged(InvalidInput):
 
     default_code = "churn_results_damaged"
     default_hint = "Run the pipeline again."
+
+
+class SqlRefused(InvalidInput):
+    """A query may not run, or cannot; the message is the engine's, `line` and `column` say where."""
+
+    default_code = "churn_sql_refused"
+    default_hint = "Correct the query at the place named; `fastflow churn sql --tables` lists what can be read."
+
+
+class ViewNotFound(NotFound):
+    """There is no saved view of that name."""
+
+    default_code = "churn_view_not_found"
+    default_hint = "`GET /sql/views` lists those that are there."
+
+
+class ViewInUse(Conflict):
+    """Other saved views read the view."""
+
+    default_code = "churn_view_in_use"
+    default_hint = "Delete or change the views that are named first."

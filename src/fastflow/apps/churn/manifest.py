@@ -8,6 +8,7 @@ from fastflow.apps.churn.infra.audit import AuditedChanges
 from fastflow.apps.churn.infra.bundles import DiskBundles
 from fastflow.apps.churn.infra.defaults import DefaultsFile
 from fastflow.apps.churn.infra.duck import DuckPanels
+from fastflow.apps.churn.infra.duck_sql import DuckSql
 from fastflow.apps.churn.infra.lock import DatabaseLock
 from fastflow.apps.churn.infra.outbox import DiskOutbox
 from fastflow.apps.churn.infra.results import ArtifactResults
@@ -21,6 +22,7 @@ from fastflow.apps.churn.service.outbox import ExperimentBundles
 from fastflow.apps.churn.service.reports import Reports
 from fastflow.apps.churn.service.results import TakingIn
 from fastflow.apps.churn.service.runs import ChurnRuns
+from fastflow.apps.churn.service.sql import Sql
 from fastflow.kernel.api import Workbench
 from fastflow.kernel.db.engine import Database
 from fastflow.kit.clock import Clock
@@ -41,7 +43,9 @@ class ChurnRoom:
         files: what it is computed on.
         runs: experiments being computed.
         taking_in: takes the results of ended runs in; at work in the runner.
+        sql: questions to all of it.
         store: what the services keep things in.
+        sql_engine: its process.
     """
 
     database: ChurnDatabase
@@ -52,7 +56,13 @@ class ChurnRoom:
     files: Files
     runs: ChurnRuns
     taking_in: TakingIn
+    sql: Sql
     store: JsonStore
+    sql_engine: DuckSql
+
+    def close(self) -> None:
+        """End what runs beside the server."""
+        self.sql_engine.close()
 
 
 def build_churn(database: Database, *, paths: Paths, host: str, runs: JobRuns, clock: Clock) -> ChurnRoom:
@@ -77,6 +87,7 @@ def build_churn(database: Database, *, paths: Paths, host: str, runs: JobRuns, c
     experiments = Experiments(store, DefaultsFile(Path(paths.ui_settings.path)), clock)
     files = Files(store, engine, path.parent, clock)
     reader = ArtifactResults(lambda table, limit: engine.read_rows(table, limit=limit, offset=0))
+    sql_engine = DuckSql(path.parent)
     outbox = DiskOutbox(Path(paths.outbox.path))
     return ChurnRoom(
         database=ChurnDatabase(store, outbox, paths, path.parent),
@@ -87,5 +98,7 @@ def build_churn(database: Database, *, paths: Paths, host: str, runs: JobRuns, c
         files=files,
         runs=ChurnRuns(store, runs, files.write_inputs, clock),
         taking_in=TakingIn(store, runs, reader, clock),
+        sql=Sql(store, sql_engine, path.parent),
         store=store,
+        sql_engine=sql_engine,
     )

@@ -8,6 +8,7 @@ from fastflow.apps.churn.router.files import add_files
 from fastflow.apps.churn.router.outbox import add_outbox
 from fastflow.apps.churn.router.reports import add_reports
 from fastflow.apps.churn.router.runs import add_runs
+from fastflow.apps.churn.router.sql import add_sql
 from fastflow.apps.churn.service.database import ChurnDatabase
 from fastflow.apps.churn.service.experiments import Experiments
 from fastflow.apps.churn.service.files import Files
@@ -15,6 +16,7 @@ from fastflow.apps.churn.service.materializing import Materializing
 from fastflow.apps.churn.service.outbox import ExperimentBundles
 from fastflow.apps.churn.service.reports import Reports
 from fastflow.apps.churn.service.runs import ChurnRuns
+from fastflow.apps.churn.service.sql import Sql
 from fastflow.kernel.http.problems import PROBLEM_RESPONSES
 
 
@@ -26,6 +28,7 @@ def build_router(
     files: Files,
     reports: Reports,
     runs: ChurnRuns,
+    sql: Sql,
 ) -> APIRouter:
     """All its operations."""
     router = APIRouter(tags=["churn"], responses=PROBLEM_RESPONSES)
@@ -35,4 +38,5 @@ def build_router(
     add_files(router, files)
     add_reports(router, reports)
     add_runs(router, runs)
+    add_sql(router, sql)
     return router

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -11,15 +12,20 @@ from typing import Any
 
 import duckdb
 
+from fastflow.apps.churn.infra.engine.catalog import Catalog, open_catalog
 from fastflow.apps.churn.infra.engine.connection import open_locked
 from fastflow.apps.churn.infra.engine.faults import Faulty
+from fastflow.apps.churn.infra.engine.guard import Refused
 from fastflow.apps.churn.infra.engine.look import join_panels, look_at, read_rows
 from fastflow.apps.churn.infra.engine.panel_file import make_panel
 from fastflow.apps.churn.infra.engine.picks import pick_rows
+from fastflow.apps.churn.infra.engine.query import check_view, describe, run_query, write_query
 from fastflow.apps.churn.infra.engine.risk import name_risks
 from fastflow.apps.churn.infra.engine.transactions import make_panel_of_transactions
 
 Request = Mapping[str, Any]
+MOST_MEMORY = 6 * 2**30
+"""Addresses of this process: what DuckDB allocates beside its own limit (long texts, the files' columns) ends here."""
 
 
 def _panel(asked: Request) -> Any:
@@ -64,12 +70,35 @@ def _picks(asked: Request) -> Any:
         return pick_rows(connection, picks)
 
 
+_loaded: Catalog | None = None
+
+
+def _load(asked: Request) -> Any:
+    global _loaded
+    if _loaded is not None:
+        _loaded.connection.close()
+        _loaded = None
+    _loaded = open_catalog(Path(asked["folder"]), asked["tables"], asked["views"])
+    return None
+
+
+def _catalog() -> Catalog:
+    if _loaded is None:
+        raise Refused("No database is loaded.")
+    return _loaded
+
+
 OPERATIONS: Mapping[str, Callable[[Request], Any]] = {
     "panel": _panel,
     "transactions": _transactions,
     "look": _look,
     "join": _join,
     "rows": _rows,
+    "load": _load,
+    "query": lambda asked: run_query(_catalog(), asked["query"], asked["limit"], asked["seconds"]),
+    "write": lambda asked: write_query(_catalog(), asked["query"], asked["target"], asked["kind"], asked["seconds"]),
+    "check_view": lambda asked: check_view(_catalog(), asked["name"], asked["sql"]),
+    "describe": lambda _asked: describe(_catalog()),
     "risks": _risks,
     "picks": _picks,
 }
@@ -82,6 +111,8 @@ def answer(line: str) -> str:
         told: dict[str, Any] = {"done": OPERATIONS[asked["operation"]](asked)}
     except Faulty as found:
         told = {"faults": found.faults.told, "fault_count": found.faults.count}
+    except Refused as found:
+        told = {"refused": found.message, "line": found.line, "column": found.column}
     except (duckdb.OutOfMemoryException, MemoryError) as error:
         told = {"failed": "memory", "message": str(error)[:2000]}
     except (duckdb.Error, OSError) as error:
@@ -97,6 +128,7 @@ def _requests(lines: "SimpleQueue[str]") -> None:
 
 def main() -> None:
     """Answer until the standard input ends."""
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     lines: SimpleQueue[str] = SimpleQueue()
     threading.Thread(target=_requests, args=(lines,), name="requests", daemon=True).start()
     while True:

@@ -30,6 +30,7 @@ def open_locked(folder: Path, readable: Sequence[Path] = ()) -> duckdb.DuckDBPyC
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "allow_community_extensions": False,
+            "python_enable_replacements": False,  # a table is never a variable of this process
         }
     )
     paths = ", ".join(literal(path) for path in readable)
