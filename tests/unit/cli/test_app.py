@@ -417,7 +417,7 @@ def test_command_on_this_machine_when_it_asks_one_room_then_no_other_is_loaded(s
         timeout=60,
     )
     loaded = done.stderr.splitlines()[-1]
-    assert loaded == "audit db environments executors http pipelines runs", done.stderr
+    assert loaded == "audit db environments executors hashed_folders http locks pipelines runs", done.stderr
 
 
 def test_version_when_asked_for_as_an_option_then_it_stands_alone() -> None:
