@@ -38,7 +38,7 @@ def test_flow_when_a_step_fails_then_it_is_run_from_there_approved_and_ends_well
     anna.open("/flows")
     page.locator(f"tr[data-href$='{flow}'] a.first").click()
     expect(page.locator(".title .pill")).to_have_text("Failed")
-    expect(page.locator(".graph a.bad")).to_contain_text("3 of 3 ended, 1 failed")
+    expect(page.locator(".graph a.bad")).to_contain_text("3 of 3, 1 failed")
     expect(page.locator(".note.bad")).not_to_contain_text("`")
 
     # which element it was, and its run, which leads back

@@ -136,7 +136,7 @@ def _row(t: Texts, view: SentView, *, is_of_one: bool) -> Html:
     return tag(
         "tr",
         tag("td", sending(t, one), again),
-        tag("td", channel_link(one.channel)),
+        tag("td", channel_link(one.channel), cls="to-end"),
         None if is_of_one else what,
         tag("td", as_told(t, one.why), cls="soft"),
         tag("td", Data(one.attempts), cls="right number wide-only"),
