@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fastflow.cli import churn_experiments, churn_files, churn_outbox, churn_sql
+from fastflow.cli import churn_experiments, churn_files, churn_outbox, churn_runs, churn_sql
 from fastflow.cli.access import AsJson, open_api
 from fastflow.cli.asking import Yes, confirm
 from fastflow.cli.output import local_time, print_fields, print_json, print_table
@@ -22,6 +22,7 @@ app.add_typer(churn_experiments.app, name="experiments")
 app.add_typer(churn_outbox.app, name="outbox")
 churn_files.add_file_commands(app)
 app.command("sql")(churn_sql.run_sql)
+churn_runs.add_commands(app)
 
 
 @app.command("paths")
