@@ -93,7 +93,9 @@ def make_manifests(product: Product, forget: Callable[[], None]) -> "Sequence[Ma
         letters(product.failures.letters, failures, product.pipelines),
         webhooks(product.webhooks, product.pipelines),
         daemons(product.daemons.daemons, product.runs),
-        churn_experiments(product.churn.experiments, product.churn.bundles, product.churn.materializing),
+        churn_experiments(
+            product.churn.experiments, product.churn.bundles, product.churn.materializing, product.churn.runs
+        ),
         churn_reports(product.churn.reports),
         alerts(told.alerts, told.rules, told.channels, product.pipelines),
     ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from nicegui import ui
 
 from fastflow.apps.churn.domain.experiment import CREATED, PROCESSING, Experiment, chosen
+from fastflow.apps.churn.pages.experiments.computing import Computing, find_job
 from fastflow.apps.churn.pages.experiments.manifest import PATH
 from fastflow.apps.churn.pages.experiments.words import (
     figure,
@@ -23,6 +24,7 @@ from fastflow.apps.churn.service.database import GUARDED_BY
 from fastflow.apps.churn.service.experiments import Experiments, Removal
 from fastflow.apps.churn.service.materializing import Materializing
 from fastflow.apps.churn.service.outbox import ExperimentBundles
+from fastflow.apps.churn.service.runs import ChurnRuns, Job
 from fastflow.kit.identity import Actor, Role
 from fastflow.ui.icons import icon
 from fastflow.ui.markup import Html, div, join, link, span, tag
@@ -39,6 +41,7 @@ class _Shown:
     experiment: Experiment
     results: Mapping[str, int]
     figures: Mapping[str, float]
+    job: Job | None
 
 
 class ExperimentPage:
@@ -48,12 +51,16 @@ class ExperimentPage:
         experiments: the experiment, and what can be done with it.
         bundles: takes its results.
         materializing: puts its customers into tables of its own.
+        runs: computes it.
     """
 
-    def __init__(self, experiments: Experiments, bundles: ExperimentBundles, materializing: Materializing) -> None:
+    def __init__(
+        self, experiments: Experiments, bundles: ExperimentBundles, materializing: Materializing, runs: ChurnRuns
+    ) -> None:
         self._experiments = experiments
         self._bundles = bundles
         self._materializing = materializing
+        self._runs = runs
 
     async def build(self, page: Page) -> None:
         """Put it on the page."""
@@ -66,7 +73,9 @@ class ExperimentPage:
         note = Fragment(_note(shown.experiment))
         with ui.element("div").classes("columns"):
             with ui.element("div"):
-                figures = Fragment(_figures(t, number, shown.figures))
+                computing = Computing(page, self._runs, number)
+                computing.show(shown.experiment, shown.job)
+                figures = Fragment(_figures(t, number, shown.figures), cls="below")
                 results = Fragment(_results(t, shown.results), cls="below")
             beside = Fragment(_beside(t, shown.experiment))
 
@@ -74,18 +83,20 @@ class ExperimentPage:
             now = await page.ask(self._look, number, await page.who())
             head.show(_head(t, now.experiment))
             actions.show(now.experiment)
+            computing.show(now.experiment, now.job)
             note.show(_note(now.experiment))
             figures.show(_figures(t, number, now.figures))
             results.show(_results(t, now.results))
             beside.show(_beside(t, now.experiment))
 
-        actions.changed = refresh
+        actions.changed = computing.changed = refresh
         page.live(refresh, every=_LOOK_SECONDS)
 
     def _look(self, number: int, actor: Actor) -> _Shown:
         found = self._experiments.find(number, actor=actor)
         results = self._experiments.results(number, actor=actor)
-        return _Shown(found, results, self._experiments.figures(actor=actor).get(number, {}))
+        figures = self._experiments.figures(actor=actor).get(number, {})
+        return _Shown(found, results, figures, find_job(self._runs, found, actor))
 
 
 class _Actions:

@@ -7,13 +7,16 @@ from fastflow.apps.churn.pages.experiments.finding import find_experiments
 from fastflow.apps.churn.service.experiments import Experiments
 from fastflow.apps.churn.service.materializing import Materializing
 from fastflow.apps.churn.service.outbox import ExperimentBundles
+from fastflow.apps.churn.service.runs import ChurnRuns
 from fastflow.ui.manifest import Manifest, NavEntry, PageSpec
 
 PATH = "/churn/experiments"
 
 
-def manifest(experiments: Experiments, bundles: ExperimentBundles, materializing: Materializing) -> Manifest:
-    """What it brings: experiments, made step by step, looked at, compared."""
+def manifest(
+    experiments: Experiments, bundles: ExperimentBundles, materializing: Materializing, runs: ChurnRuns
+) -> Manifest:
+    """What it brings: experiments, made step by step, computed, looked at, compared."""
 
     def load() -> Sequence[PageSpec]:
         from fastflow.apps.churn.pages.experiments.compare import ComparePage
@@ -29,7 +32,7 @@ def manifest(experiments: Experiments, bundles: ExperimentBundles, materializing
             PageSpec(
                 path=PATH + "/{experiment_id}",
                 title="experiments.one_title",
-                build=ExperimentPage(experiments, bundles, materializing).build,
+                build=ExperimentPage(experiments, bundles, materializing, runs).build,
             ),
             PageSpec(path=PATH + "/{experiment_id}/change", title="experiments.change", build=wizard.build_change),
         ]
