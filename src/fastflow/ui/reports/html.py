@@ -48,7 +48,7 @@ def _block(block: Block) -> Html:
 
 
 def _fact(fact: Fact) -> Html:
-    note = None if fact.note is None else span(fact.note, cls="note")
+    note = None if fact.note is None else span(fact.note, cls="report-beside")
     return div(tag("dt", fact.name), tag("dd", span(fact.value, cls="value"), note))
 
 
