@@ -39,6 +39,7 @@ def make_manifests(product: Product, forget: Callable[[], None]) -> "Sequence[Ma
     """What every room brings, in no particular order."""
     from fastflow.apps.churn.pages.experiments.manifest import manifest as churn_experiments
     from fastflow.apps.churn.pages.report.manifest import manifest as churn_reports
+    from fastflow.apps.churn.pages.sql.manifest import manifest as churn_sql
     from fastflow.diagnosis import Diagnosis
     from fastflow.kernel.pipelines.service import WarmUp
     from fastflow.ui.rooms.alerts.manifest import manifest as alerts
@@ -97,5 +98,6 @@ def make_manifests(product: Product, forget: Callable[[], None]) -> "Sequence[Ma
             product.churn.experiments, product.churn.bundles, product.churn.materializing, product.churn.runs
         ),
         churn_reports(product.churn.reports),
+        churn_sql(product.churn.sql),
         alerts(told.alerts, told.rules, told.channels, product.pipelines),
     ]

@@ -27,7 +27,8 @@ CODE = re.compile(r"[a-z]\w*")
 
 @cache
 def trees() -> dict[str, ast.Module]:
-    found = [*SOURCE.glob("*.py"), *(SOURCE / "kit").rglob("*.py"), *(SOURCE / "kernel").rglob("*.py")]
+    apps = (path for path in (SOURCE / "apps").rglob("*.py") if not {"method", "pipelines"} & set(path.parts))
+    found = [*SOURCE.glob("*.py"), *(SOURCE / "kit").rglob("*.py"), *(SOURCE / "kernel").rglob("*.py"), *apps]
     return {str(path.relative_to(SOURCE)): ast.parse(path.read_text()) for path in found}
 
 
@@ -80,7 +81,7 @@ def said_by(node: ast.expr | None) -> Iterator[str]:
 
 def sentences() -> Iterator[tuple[str, str]]:
     for place, tree in trees().items():
-        if not place.startswith((*(f"kernel/{room}" for room in ROOMS), *SERVERS_OWN)):
+        if not place.startswith((*(f"kernel/{room}" for room in ROOMS), "apps/", *SERVERS_OWN)):
             continue
         for node in ast.walk(tree):
             told: list[ast.expr | None] = []

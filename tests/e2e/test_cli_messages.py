@@ -96,7 +96,9 @@ def test_messages_when_there_is_no_server_then_runs_are_made_named_compared_and_
     served.add("leaves", LEAVES + "print('more')\n")
     changed = served.cli("runs", "rerun", "last", "-f")
     assert changed.stdout == "left\nmore\n"
-    assert served.cli("runs", "diff", first, "last").stdout == "code: 1 file differs\n  leaves.py: +1 -0 lines\n"
+    told = served.cli("runs", "diff", first, "last").stdout
+    assert told.startswith("code: 1 file differs\n  leaves.py: +1 -0 lines\n--- leaves.py\n@@ ")
+    assert told.endswith("\n+print('more')\n")
 
 
 def test_messages_when_settings_or_options_are_wrong_then_the_value_and_the_remedy_are_told(served: Served) -> None:

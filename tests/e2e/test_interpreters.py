@@ -75,5 +75,6 @@ def test_pipelines_when_they_ask_for_a_python_then_they_run_on_it_or_are_told_wh
         assert (state["state"], state["why"]) == ("failed", ended["reason_text"])
     states = {item["name"]: item["environment"]["state"] for item in served.call("GET", "/pipelines")[1]["items"]}
     assert {name for name, state in states.items() if state == "failed"} == {"nowhere", "unfit"}
-    assert set(states.values()) == {"ready", "failed"}
+    shipped = {"churn", "cox", "cf"}  # which are built when they are first used
+    assert {state for name, state in states.items() if name not in shipped} == {"ready", "failed"}
     assert not list(Path(served.data / "build").iterdir())

@@ -118,8 +118,58 @@ def test_pages_of_experiments_when_examined_then_none_is_hard_to_use(anna: Visit
         "/churn/experiments",
         "/churn/experiments?status=failed",
         "/churn/experiments/-/new",
+        "/churn/sql",
+        f"/churn/experiments/{numbers[0]}/report",
         f"/churn/experiments/-/compare?ids={numbers[0]},{numbers[1]}",
         f"/churn/experiments/{numbers[0]}",
         f"/churn/experiments/{numbers[0]}/change",
     ]
     assert not examine(anna, pages)
+
+
+def write_query(anna: Visitor, query: str) -> None:
+    editor = anna.page.locator(".cm-content")
+    editor.click()
+    anna.page.keyboard.press("Control+A")
+    anna.page.keyboard.insert_text(query)
+
+
+def test_sql_when_written_then_its_rows_its_faults_its_files_and_its_views_are_there(
+    anna: Visitor, started: Served
+) -> None:
+    page = anna.page
+    anna.open("/churn/sql")
+    expect(page.locator(".sql-tables summary", has_text="experiments")).to_be_visible()
+    write_query(anna, "SELECT 6 * 7 AS n, '<b>' AS word, NULL AS nothing")
+    page.keyboard.press("Control+Enter")
+    row = page.locator(".sql-rows tbody tr")
+    expect(row.locator("td")).to_have_text(["42", "<b>", "NULL"])
+
+    write_query(anna, "SELECT 1\nFRM experiments")
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator(".note.bad")).to_contain_text("Line 2")
+    write_query(anna, "SELECT * FROM read_csv('/etc/passwd')")
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator(".note.bad")).to_contain_text("read_csv")
+
+    write_query(anna, "SELECT number, number * number AS square FROM range(3) AS every(number)")
+    with page.expect_download() as started_download:
+        page.get_by_role("button", name="CSV").click()
+    assert started_download.value.path().read_text() == "number,square\n0,0\n1,1\n2,4\n"
+
+    page.get_by_role("button", name="Save as view").click()
+    dialog = page.get_by_role("dialog", name="Save as view")
+    dialog.get_by_label("Name").fill("1squares")
+    dialog.get_by_role("button", name="Save as view").click()
+    expect(dialog.locator(".wrong")).to_be_visible()
+    dialog.get_by_label("Name").fill("squares")
+    dialog.get_by_role("button", name="Save as view").click()
+    expect(page.locator("summary", has_text="squares")).to_be_visible(timeout=20_000)
+    assert [one["name"] for one in started.call("GET", "/sql/views")[1]["items"]] == ["squares"]
+    write_query(anna, "SELECT max(square) FROM squares")
+    page.keyboard.press("Control+Enter")
+    expect(row.locator("td")).to_have_text(["4"])
+    page.get_by_role("button", name="Delete squares").click()
+    page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
+    expect(page.locator("summary", has_text="squares")).to_have_count(0)
+    assert started.call("GET", "/sql/views")[1]["items"] == []

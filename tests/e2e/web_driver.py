@@ -58,6 +58,7 @@ def examine(visitor: Visitor, paths: Sequence[str]) -> Sequence[str]:
         visitor.page.emulate_media(color_scheme=theme)
         for path in paths:
             visitor.open(path)
+            expect(visitor.page.locator(".unthemed")).to_have_count(0)
             for violation in Axe().run(visitor.page).response["violations"]:
                 if violation["impact"] in ("serious", "critical"):
                     places = [node["html"][:160] for node in violation["nodes"]][:3]

@@ -6,23 +6,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fastflow.cli import churn_experiments, churn_files, churn_outbox, churn_runs, churn_sql
+from fastflow.cli import churn_experiments, churn_files, churn_outbox, churn_report, churn_runs, churn_sql, churn_views
 from fastflow.cli.access import AsJson, open_api
 from fastflow.cli.asking import Yes, confirm
+from fastflow.cli.downloads import fetch_into, require_free
 from fastflow.cli.output import local_time, print_fields, print_json, print_table
 from fastflow.kit.quantities import size
 
 if TYPE_CHECKING:
-    from fastflow.cli.client import Api
+    pass
 
 app = typer.Typer(help="The churn workbench.", no_args_is_help=True)
 database_app = typer.Typer(help="Its database: snapshots, export, import.", no_args_is_help=True)
 app.add_typer(database_app, name="db")
 app.add_typer(churn_experiments.app, name="experiments")
 app.add_typer(churn_outbox.app, name="outbox")
+app.add_typer(churn_views.app, name="views")
 churn_files.add_file_commands(app)
 app.command("sql")(churn_sql.run_sql)
 churn_runs.add_commands(app)
+app.command("report")(churn_report.write_report)
 
 
 @app.command("paths")
@@ -121,26 +124,10 @@ def export_database(
     ctx: typer.Context, target: Annotated[Path, typer.Argument(help="File to write.", show_default=False)]
 ) -> None:
     """Write everything into one JSON document."""
-    from fastflow.kit.errors import Conflict
-
-    if target.exists():
-        raise Conflict(f"{target} is there already.", code="file_exists", hint="Name another file, or move it away.")
+    require_free(target)
     with open_api(ctx) as api:
-        written = api.run(_fetch(api, target))
+        written = api.run(fetch_into(api, target, "GET", "/churn/database/export"))
     typer.echo(f"{target} is written, {size(written)}.")
-
-
-async def _fetch(api: "Api", target: Path) -> int:
-    unfinished, count = target.with_name(f".{target.name}.unfinished"), 0
-    try:
-        with unfinished.open("wb") as file:
-            async with api.open("GET", "/churn/database/export") as answer:
-                async for piece in answer.aiter_bytes():
-                    count += file.write(piece)
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return count
 
 
 @database_app.command("import")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fastflow.cli.access import AsJson, open_api
+from fastflow.cli.downloads import fetch_into
 from fastflow.cli.output import print_json, print_table
 from fastflow.kit.quantities import size
 from fastflow.kit.words import counted
@@ -34,7 +35,9 @@ def run_sql(
         elif csv:
             api.run(_print_pieces(api, query))
         elif parquet is not None:
-            typer.echo(f"{parquet} is written, {size(api.run(_fetch(api, query, parquet)))}.")
+            kind, body = {"kind": "parquet"}, {"query": query}
+            written = api.run(fetch_into(api, parquet, "POST", "/sql/download", query=kind, body=body))
+            typer.echo(f"{parquet} is written, {size(written)}.")
         else:
             _print_rows(api.post("/sql/query", {"query": query, "limit": limit}), as_json=as_json)
 
@@ -68,16 +71,3 @@ async def _print_pieces(api: "Api", query: str) -> None:
     async with api.open("POST", "/sql/download", query={"kind": "csv"}, body={"query": query}) as answer:
         async for piece in answer.aiter_text():
             typer.echo(piece, nl=False)
-
-
-async def _fetch(api: "Api", query: str, target: Path) -> int:
-    unfinished, count = target.with_name(f".{target.name}.unfinished"), 0
-    try:
-        with unfinished.open("wb") as file:
-            async with api.open("POST", "/sql/download", query={"kind": "parquet"}, body={"query": query}) as answer:
-                async for piece in answer.aiter_bytes():
-                    count += file.write(piece)
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return count

@@ -45,6 +45,8 @@ COMMANDS: Mapping[str, str] = {
     "GET /sync/history": "fastflow sync history",
     "GET /sync/repositories": "fastflow sync list",
     "POST /sync/repositories": "fastflow sync add NAME URL",
+    "GET /jobs": "fastflow churn jobs",
+    "GET /sql/views": "fastflow churn views list",
     "GET /environments": "fastflow environments list",
     "POST /environments/gc": "fastflow environments gc",
     "GET /secrets": "fastflow secrets list",

@@ -251,10 +251,13 @@ def test_command_when_used_then_rows_are_shown_printed_and_written(
     for name in ("data_dir", "logs_dir", "pipelines_dir"):
         monkeypatch.setenv(name.upper(), str(getattr(settings, name)))
 
-    def run(*words: str) -> str:
-        done = CliRunner().invoke(commands, ["churn", "sql", *words])
+    def churn(*words: str) -> str:
+        done = CliRunner().invoke(commands, ["churn", *words])
         assert done.exit_code == 0, done.output
         return done.stdout
+
+    def run(*words: str) -> str:
+        return churn("sql", *words)
 
     query = "SELECT Kunde, i_use FROM rawdata ORDER BY 1, 2"
     assert "I_USE" in run(query) and "rawdata" in run("--tables")
@@ -262,3 +265,9 @@ def test_command_when_used_then_rows_are_shown_printed_and_written(
     assert run(query, "--csv") == "Kunde,i_use\na,2\na,3\nb,2\nb,3\n"
     assert "is written" in run(query, "--parquet", "rows.parquet")
     assert pq.read_table("rows.parquet").num_rows == 4
+    Path("twice.sql").write_text("SELECT Kunde, 2 * i_use\nFROM rawdata")
+    assert churn("views", "save", "twice", "--file", "twice.sql") == "The view twice is saved.\n"
+    assert "SELECT Kunde, 2 * i_use FROM rawdata" in churn("views", "list")
+    assert json.loads(run("SELECT count(*) AS n FROM twice", "--json"))["rows"] == [[4]]
+    assert churn("views", "delete", "twice") == "The view twice is deleted.\n"
+    assert "twice" not in churn("views", "list")
