@@ -33,6 +33,7 @@ def ask(served: Served, query: str) -> list[list[object]]:
 @pytest.mark.timeout(600)
 def test_demo_when_run_then_every_pipeline_is_computed_and_its_results_can_be_asked_and_read(served: Served) -> None:
     served.start()
+    served.token = served.cli("tokens", "create", "reader", "--role", "viewer").stdout.strip()
     done = run_demo(served)
     assert done.returncode == 0, done.stdout + done.stderr
 

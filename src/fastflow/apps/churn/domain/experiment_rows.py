@@ -7,7 +7,7 @@ from typing import Any
 
 from .document import Document, Segment, Table
 from .experiment import Definition, Experiment, read_experiment_record
-from .fusion import without_materialized
+from .fusion import CHURN_ROWS, COX_ROWS, without_materialized
 from .tables import EXPERIMENTS, FILES
 
 KEY = "experiment_id"
@@ -65,7 +65,8 @@ def without_results(document: Document, experiment_id: int) -> Document:
 
 def without_rows(document: Document, experiment_id: int, tables: Sequence[str]) -> Document:
     """The document without the experiment's rows in these tables, nor what was materialised of them."""
-    kept = without_materialized(document, experiment_id)
+    is_source = bool({CHURN_ROWS, COX_ROWS} & set(tables))
+    kept = without_materialized(document, experiment_id) if is_source else document
     fewer = {name: _without(table, experiment_id) if name in tables else table for name, table in kept.tables.items()}
     return replace(kept, tables=fewer)
 
