@@ -15,8 +15,8 @@ SOURCE = Path(__file__).parents[2] / "src" / "fastflow"
 UI, APPS = SOURCE / "ui", SOURCE / "apps"
 ELEMENTS = {"tag", "div", "span", "link", "card", "empty", "heading", "pill", "facts", "join", "button", "confirm"}
 VISIBLE = {"title", "aria_label", "placeholder", "alt", "label", "aside"}
-NAMES = {"Fast-Flow", " · Fast-Flow", "Ctrl K"}
-"""Of the product and of keys: the same in every language."""
+NAMES = {"Fast-Flow", " · Fast-Flow", "Ctrl K", "Ctrl ⏎", "NULL"}
+"""Of the product, of keys and of SQL: the same in every language."""
 
 
 @cache

@@ -6,7 +6,7 @@ from fastflow.apps.churn.errors import SqlRefused
 from fastflow.apps.churn.ports_sql import SqlAnswer
 from fastflow.ui.icons import icon
 from fastflow.ui.markup import Html, div, join, span, tag
-from fastflow.ui.parts import card, data_text
+from fastflow.ui.parts import card, data_text, seconds
 from fastflow.ui.texts import Data, Phrase, Texts
 
 _LONGEST = 200
@@ -24,7 +24,7 @@ def answer_card(t: Texts, answer: SqlAnswer) -> Html:
     told = t.count("sql.rows", len(answer.rows))
     more = t("sql.more") if answer.truncated else None
     took = span(
-        join(Data(f"{answer.elapsed_ms:,.0f} ms"), Data(" · "), told), cls="muted small-text number", role="status"
+        join(Data(seconds(answer.elapsed_ms / 1000)), Data(" · "), told), cls="muted small-text number", role="status"
     )
     table = div(
         tag("table", tag("thead", tag("tr", heads)), tag("tbody", rows), cls="list dense"),
