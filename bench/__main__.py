@@ -21,6 +21,7 @@ import psutil
 import uv
 
 from bench.answers import bench_answers
+from bench.churn import bench_churn
 from bench.cluster import bench_ray
 from bench.containers import bench_docker
 from bench.cpu import cpu_seconds
@@ -428,6 +429,7 @@ FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
     "pages": bench_with_floor(bench_pages),
     "heat": bench_with_floor(bench_heat),
     "answers": bench_with_floor(bench_answers),
+    "churn": bench_churn,
 }
 
 

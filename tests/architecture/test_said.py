@@ -18,7 +18,21 @@ from fastflow.ui.sentences import CODES, END, ENGLISH, SAID, Sentences, sentence
 from fastflow.ui.texts import LANGUAGES
 
 SOURCE = Path(fastflow.__file__).parent
-ROOMS = ("audit", "failures", "pipelines", "runs", "schedules", "secrets", "sync", "users", "http/access")
+ROOMS = (
+    "audit",
+    "daemons",
+    "failures",
+    "flows",
+    "notifications",
+    "webhooks",
+    "pipelines",
+    "runs",
+    "schedules",
+    "secrets",
+    "sync",
+    "users",
+    "http/access",
+)
 """Of the kernel: what pages ask. What is said elsewhere is told by its code."""
 SERVERS_OWN = ("kit/identity.py", "kit/durations.py", "kit/ids.py", "kit/pages.py", "kit/errors.py")
 VALUE = "xx"
