@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
@@ -310,14 +310,17 @@ def data_dir() -> Iterator[Path]:
 
 
 def _make_writable(remove: Any, path: str, _error: object) -> None:
-    """Environments are read-only: open them for the removal."""
+    """Environments are read-only: open them for the removal. What its owner removes at the same time is gone as well."""
+    if not os.path.lexists(path):
+        return
     for target in (Path(path).parent, Path(path)):
         if target.exists() and not target.is_symlink():
             target.chmod(0o700)
     if Path(path).is_dir() and not Path(path).is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
-        remove(path)
+        with suppress(FileNotFoundError):
+            remove(path)
 
 
 @pytest.fixture
