@@ -11,6 +11,8 @@ CONTEXT = 3
 MAX_SHOWN_LINES = 300
 """Lines of one file's diff; the rest is cut."""
 MAX_SHOWN_WIDTH = 400
+MAX_READ_WIDTH = 10 * MAX_SHOWN_WIDTH
+"""Of a line that is longer, the rest is not looked at: what is hidden may make it shorter than it was."""
 MAX_SHOWN_CHARS = 200_000
 """Of all files of a comparison together: later ones are told by their counts alone."""
 SHORTEST_SECRET = 4
@@ -19,8 +21,8 @@ _SECRET_FILES = re.compile(
     re.IGNORECASE,
 )
 _ASSIGNED = re.compile(
-    r"""(?P<name>[\w.\-]*(?:password|passwd|passphrase|secret|token|api_?key|access_?key|private_?key|credential)[\w\-]*
-    ["'\]]*\s*(?::\s*[\w\[\].| ]+)?\s*[:=]\s*[rbfu]{0,2})(?P<quote>["'])(?P<value>[^"']{4,})(?P=quote)""",
+    r"""(?<![\w.\-])(?P<name>[\w.\-]*(?:password|passwd|passphrase|secret|token|api_?key|access_?key|private_?key|credential)[\w\-]*
+    ["'\]]*\s*(?::\s*[\w\[\].| ]+)?\s*[:=]\s*[rbfu]{0,2})(?P<quote>["'])(?P<value>[^"']{4,})(?P<end>(?P=quote)|$)""",
     re.IGNORECASE | re.VERBOSE,
 )
 
@@ -62,7 +64,7 @@ def change_lines(path: str, before: Sequence[str], after: Sequence[str]) -> Chan
             is_cut = True
             break
         is_cut = is_cut or len(line) > MAX_SHOWN_WIDTH
-        shown.append(hide_literals(line)[:MAX_SHOWN_WIDTH])
+        shown.append(hide_literals(line[:MAX_READ_WIDTH])[:MAX_SHOWN_WIDTH])
     return ChangedLines(added=added, removed=removed, diff="\n".join(shown), is_cut=is_cut)
 
 
@@ -97,10 +99,12 @@ def hide_literals(line: str) -> str:
 
     >>> hide_literals('+API_TOKEN = "abcdef"; url = "https://ada:pw@host/"')
     '+API_TOKEN = "***"; url = "https://***@host/"'
+    >>> hide_literals("password = 'a value that goes on")
+    "password = '***"
     >>> hide_literals(' secret = read_secret("DB")')
     ' secret = read_secret("DB")'
     """
-    return without_credentials(_ASSIGNED.sub(rf"\g<name>\g<quote>{HIDDEN}\g<quote>", line))
+    return without_credentials(_ASSIGNED.sub(rf"\g<name>\g<quote>{HIDDEN}\g<end>", line))
 
 
 def hide_values(diff: str, values: Collection[str]) -> str:

@@ -30,6 +30,15 @@ def test_change_lines_when_there_are_many_or_long_ones_then_it_is_cut_and_says_s
     assert max(map(len, (long.diff or "").split("\n"))) == MAX_SHOWN_WIDTH and long.is_cut
 
 
+@pytest.mark.timeout(10)  # each start of a word is looked at once: were it each letter, this would take hours
+def test_change_lines_when_a_line_is_enormous_then_no_longer_is_spent_on_it_than_on_what_is_shown() -> None:
+    for line in ("x" * 3_000_000, "secret_" * 400_000, "password='" + "y" * 3_000_000):
+        found = change_lines("bundle.js", [], [line])
+        assert found.is_cut and len((found.diff or "").split("\n")[1]) <= MAX_SHOWN_WIDTH
+    assert "yyy" not in (found.diff or "")
+    hide_literals("x" * 3_000_000)
+
+
 @pytest.mark.parametrize(
     "line",
     [
