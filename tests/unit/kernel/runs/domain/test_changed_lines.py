@@ -35,7 +35,7 @@ def test_change_lines_when_a_line_is_enormous_then_no_longer_is_spent_on_it_than
     for line in ("x" * 3_000_000, "secret_" * 400_000, "password='" + "y" * 3_000_000):
         found = change_lines("bundle.js", [], [line])
         assert found.is_cut and len((found.diff or "").split("\n")[1]) <= MAX_SHOWN_WIDTH
-    assert "yyy" not in (found.diff or "")
+        assert "yyy" not in (found.diff or "")
     hide_literals("x" * 3_000_000)
 
 
