@@ -287,7 +287,7 @@ def screen_covariates(matrix: Doubles, names: Sequence[str]) -> tuple[list[int],
 
 
 def _combination(matrix: Doubles, index: int, kept: list[int], names: Sequence[str]) -> str:
-    same = [names[other] for other in kept if np.array_equal(matrix[:, other], matrix[:, index])]
+    same = [names[other] for other in range(index) if np.array_equal(matrix[:, other], matrix[:, index])]
     if same:
         return f"collinear: the same as {same[0]}"
     design = np.column_stack([np.ones(len(matrix)), matrix[:, kept]])

@@ -52,6 +52,8 @@ def test_cox_when_fitted_to_rossi_then_it_is_the_published_table(
 def test_proportionality_when_tested_on_rossi_then_age_and_work_experience_are_flagged_as_lifelines_does(
     rossi: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> None:
+    """lifelines' notebook on proportional hazards prints p .0007 for age over ranks of time and .0009 over Kaplan-Meier's curve,
+    .0063 for wexp over that curve, which is ours."""
     durations, events, matrix = rossi
     model = fit_cox(durations, events, matrix, NAMES)
     found = {row["covariate"]: row for row in proportionality_test(model, durations, events, matrix, NAMES)}
@@ -61,9 +63,9 @@ def test_proportionality_when_tested_on_rossi_then_age_and_work_experience_are_f
         fitter = CoxPHFitter().fit(table, "week", "arrest")
         reference = proportional_hazard_test(fitter, table, time_transform="km").summary
     for name in NAMES:
-        assert found[name]["p"] == pytest.approx(reference.loc[name, "p"], abs=0.02)
-    assert found["age"]["p"] == pytest.approx(0.0009, abs=3e-4)
-    assert found["wexp"]["p"] == pytest.approx(0.0063, abs=5e-4)
+        assert found[name]["p"] == pytest.approx(reference.loc[name, "p"], abs=1e-4)
+    assert found["age"]["p"] == pytest.approx(0.0009, abs=5e-5)
+    assert found["wexp"]["p"] == pytest.approx(0.0063, abs=5e-5)
     assert [name for name in NAMES if found[name]["violated"]] == ["age", "wexp"]
 
 
