@@ -8,7 +8,7 @@ from fastflow.testing.held_pages import Happenings, HeldPages, grown
 from fastflow.testing.served import Served
 
 PIPELINES = {"waits.py": "import time\nprint('begun', flush=True)\ntime.sleep(3600)\n"}
-WARM_UP, BATCHES, EVENTS = 4, 20, 160
+WARM_UP, BATCHES, EVENTS = 3, 10, 320
 SHOWN = 50
 """Runs on a page of their table: it is full before anything is measured."""
 PATIENCE_MS = 60_000
