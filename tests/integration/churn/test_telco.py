@@ -89,7 +89,7 @@ def test_classifier_when_each_tenth_is_predicted_by_the_others_then_it_is_as_goo
     that is found in write-ups comes from resampling before splitting."""
     design = one_hot(telco, [name for name in telco if name != "churn"])
     matrix, churned = design.to_numpy(np.float32), (telco["churn"] == "Yes").to_numpy(np.int8)
-    columns, dropped = screen(matrix, list(design))
+    columns, dropped = screen(matrix, tuple(design))
     assert {f"{name}_No internet service" for name in INTERNET} <= {row["feature"] for row in dropped}
     customers = np.arange(len(matrix))
     raw = out_of_fold_log_odds(kind, matrix, churned, customers, columns, seed=1, folds=10)
