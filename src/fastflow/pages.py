@@ -95,7 +95,12 @@ def make_manifests(product: Product, forget: Callable[[], None]) -> "Sequence[Ma
         webhooks(product.webhooks, product.pipelines),
         daemons(product.daemons.daemons, product.runs),
         churn_experiments(
-            product.churn.experiments, product.churn.bundles, product.churn.materializing, product.churn.runs
+            product.churn.experiments,
+            product.churn.bundles,
+            product.churn.materializing,
+            product.churn.runs,
+            product.churn.chains,
+            product.churn.demo,
         ),
         churn_reports(product.churn.reports),
         churn_sql(product.churn.sql),

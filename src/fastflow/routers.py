@@ -130,6 +130,8 @@ def _churn(product: Product) -> APIRouter:
         room.files,
         room.reports,
         room.runs,
+        room.chains,
+        room.demo,
         room.sql,
     )
 

@@ -92,6 +92,7 @@ def _shown(found: Mapping[str, Any]) -> dict[str, object]:
         "data": found["data_fingerprint"] or "none",
         "settings": ", ".join(f"{name}={json.dumps(value)}" for name, value in found["hyperparameters"].items()),
         "runs": ", ".join(f"{name} {run}" for name, run in found["runs"].items()) or "none",
+        "steps": ", ".join(f"{one['name']} {one['status']}" for one in found["chain"].get("steps", [])) or "none",
         "created": local_time(found["created_at"]),
         "processed": local_time(found["processed_at"] or None),
     }

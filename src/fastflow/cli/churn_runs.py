@@ -1,10 +1,7 @@
 """`fastflow churn run`, `jobs` and `demo`: experiments being computed."""
 
 import asyncio
-import json
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -30,7 +27,10 @@ def add_commands(app: typer.Typer) -> None:
 def run_experiment(
     ctx: typer.Context,
     experiment_id: ExperimentId,
-    pipeline: Annotated[Literal["churn", "cox", "cf"], typer.Argument(help="What to compute.", show_default=False)],
+    pipeline: Annotated[
+        Literal["churn", "cox", "cf", "all"],
+        typer.Argument(help="What to compute; all: churn, cox, materialise, cf.", show_default=False),
+    ],
     cutoff: Annotated[str | None, typer.Option(help="Of cox: first month not to be seen, for this run alone.")] = None,
     sample: Annotated[float | None, typer.Option(help="Of cf: share of the customers.")] = None,
     limit: Annotated[int | None, typer.Option(help="Of cf: at most so many customers; 0: all.")] = None,
@@ -59,19 +59,57 @@ def _run(api: "Api", pipeline: str, body: Mapping[str, Any], *, wait: bool) -> i
     """Start it; with `wait`, follow it until the experiment is settled. The exit code."""
     from fastflow.cli.logs import follow_log
 
+    if pipeline == "all":
+        return _run_all(api, body, wait=wait)
     started = api.post(f"/run/{pipeline}", body=body)
     if not wait:
         typer.echo(started["job_id"])
         return 0
     follow_log(api, started["job_id"], tail=None, grep=None)
-    experiment = api.run(_settled(api, int(body["experiment_id"])))
+    return _told(api.run(_settled(api, int(body["experiment_id"]))), pipeline)
+
+
+def _told(experiment: Mapping[str, Any], what: str) -> int:
+    """Say what became of the experiment. The exit code."""
     if experiment["status"] == "failed":
         typer.echo(f"The experiment {experiment['experiment_id']} failed: {experiment['reason']}", err=True)
         return 1
-    typer.echo(
-        f"The experiment {experiment['experiment_id']} is {experiment['status']}: {pipeline} is taken in.", err=True
-    )
+    typer.echo(f"The experiment {experiment['experiment_id']} is {experiment['status']}: {what} is taken in.", err=True)
     return 0
+
+
+def _run_all(api: "Api", body: Mapping[str, Any], *, wait: bool) -> int:
+    """Ask for all steps; the server takes them one after the other, whether somebody waits or not. The exit code."""
+    number, options = int(body["experiment_id"]), {k: v for k, v in body.items() if k != "experiment_id"}
+    asked = api.post(f"/experiments/{number}/run", body={"pipeline": "all", **options})
+    if not wait:
+        typer.echo(asked["message"])
+        return 0
+    return _follow_steps(api, number)
+
+
+def _follow_steps(api: "Api", number: int) -> int:
+    """Follow the log of each step's run, until the experiment is settled. The exit code."""
+    from fastflow.cli.logs import follow_log
+
+    followed: set[str] = set()
+    while True:
+        experiment, run_id = api.run(_next_run(api, number, followed))
+        if run_id is None:
+            return _told(experiment, "all of it")
+        followed.add(run_id)
+        follow_log(api, run_id, tail=None, grep=None)
+
+
+async def _next_run(api: "Api", number: int, followed: set[str]) -> tuple[Mapping[str, Any], str | None]:
+    """The experiment, and the first run of its steps that was not followed yet; None: it is settled, and there is none."""
+    while True:
+        found: Mapping[str, Any] = await api.call("GET", f"/experiments/{number}")
+        runs = [step["run_id"] for step in found["chain"].get("steps", []) if step["run_id"]]
+        new = [run_id for run_id in runs if run_id not in followed]
+        if new or found["status"] != "processing":
+            return found, new[0] if new else None
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 async def _settled(api: "Api", experiment_id: int) -> Mapping[str, Any]:
@@ -113,29 +151,11 @@ def list_jobs(
 
 def run_demo(ctx: typer.Context) -> None:
     """Try it all on a server: take a small drawn panel in, make an experiment, compute churn, cox, materialise, and cf."""
-    from fastflow.apps.churn.domain.demo import DICTIONARY, EXPERIMENT, demo_rows
-
-    with open_api(ctx) as api, tempfile.TemporaryDirectory() as folder:
+    with open_api(ctx) as api:
         _require_server(api)
-        panel = Path(folder) / "demo.csv"
-        panel.write_text("\n".join(demo_rows()) + "\n", encoding="utf-8")
-        taken = api.upload("/churn/files", panel, name="demo.csv", dictionary=json.dumps(DICTIONARY))
-        experiment = _demo_experiment(api, {**EXPERIMENT, "id_files": [taken["file"]["file_id"]]})
-        number = experiment["experiment_id"]
-        typer.echo(f"The experiment {number} stands on the file {taken['file']['file_id']}.", err=True)
-        for pipeline in ("churn", "cox", None, "cf"):
-            if pipeline is None:
-                made = api.post(f"/experiments/{number}/materialize")
-                typer.echo(f"Materialised: {made}.", err=True)
-                continue
-            code = _run(api, pipeline, {"experiment_id": number}, wait=True)
-            if code:
-                raise typer.Exit(code)
-    typer.echo(f"All is computed: `fastflow churn experiments show {number}`.")
-
-
-def _demo_experiment(api: "Api", wanted: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The demo's experiment; one of an earlier demo on the same file is taken again."""
-    known = api.get("/experiments", name=wanted["experiment_name"], file_id=wanted["id_files"][0])["items"]
-    made: Mapping[str, Any] = known[0] if known else api.post("/experiments", body=dict(wanted))
-    return made
+        made = api.post("/churn/demo")
+        typer.echo(made["message"], err=True)
+        code = _follow_steps(api, made["experiment_id"])
+    if code:
+        raise typer.Exit(code)
+    typer.echo(f"All is computed: `fastflow churn experiments show {made['experiment_id']}`.")

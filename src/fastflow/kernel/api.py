@@ -88,8 +88,17 @@ class WorkbenchRuns:
             except OSError:  # another file system, or a file of another owner
                 shutil.copyfile(path, place, follow_symlinks=False)
 
-    def submit(self, pipeline: str, params: Mapping[str, Any], inputs: str, *, actor: Actor) -> "Run":
+    def submit(
+        self, pipeline: str, params: Mapping[str, Any], inputs: str, *, actor: Actor, key: str | None = None
+    ) -> "Run":
         """Put a run of a shipped pipeline on kept inputs into the queue, in the actor's name.
+
+        Args:
+            pipeline: its name.
+            params: checked against its schema.
+            inputs: hash of what was kept.
+            actor: who asks.
+            key: a second submission with it returns the first run.
 
         Raises:
             ShippedCovered, InputsNotTaken, QueueFull: it cannot be; the error tells why.
@@ -97,7 +106,8 @@ class WorkbenchRuns:
         from fastflow.kernel.runs.service.inputs import Given
 
         given = Given(workbench=self._workbench, inputs=inputs)
-        return self._runs.submit(pipeline, params, actor=_with_all(actor), trigger=actor.way_in, given=given)
+        own = _with_all(actor)
+        return self._runs.submit(pipeline, params, actor=own, trigger=actor.way_in, idempotency_key=key, given=given)
 
     def find(self, run_id: str) -> "Run | None":
         """The run; None: there is none any more."""

@@ -237,6 +237,8 @@ RULES: Mapping[str, Rule] = {
     "POST /run/churn": Rule(role=Role.OPERATOR, on="all", body={"experiment_id": 1}),
     "POST /run/cox": Rule(role=Role.OPERATOR, on="all", body={"experiment_id": 1}),
     "POST /run/cf": Rule(role=Role.OPERATOR, on="all", body={"experiment_id": 1}),
+    "DELETE /experiments/{experiment_id}/chain": CHURN_OPERATE,
+    "POST /churn/demo": CHURN_OPERATE,
     "GET /experiments/{experiment_id}/report": CHURN_READ,
     "GET /experiments/{experiment_id}/results": CHURN_READ,
     "GET /jobs": CHURN_READ,

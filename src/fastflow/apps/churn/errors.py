@@ -232,3 +232,10 @@ class ViewInUse(Conflict):
 
     default_code = "churn_view_in_use"
     default_hint = "Delete or change the views that are named first."
+
+
+class NoChain(Conflict):
+    """No chain of steps computes the experiment."""
+
+    default_code = "churn_no_chain"
+    default_hint = "A single run is cancelled as a job; `GET /jobs` lists them."

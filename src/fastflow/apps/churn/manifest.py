@@ -14,7 +14,9 @@ from fastflow.apps.churn.infra.outbox import DiskOutbox
 from fastflow.apps.churn.infra.results import ArtifactResults
 from fastflow.apps.churn.infra.store import JsonStore
 from fastflow.apps.churn.ports import JobRuns
+from fastflow.apps.churn.service.chains import Chains
 from fastflow.apps.churn.service.database import ChurnDatabase
+from fastflow.apps.churn.service.demo import Demo
 from fastflow.apps.churn.service.experiments import Experiments
 from fastflow.apps.churn.service.files import Files
 from fastflow.apps.churn.service.materializing import Materializing
@@ -42,6 +44,8 @@ class ChurnRoom:
         reports: what was found, to be read.
         files: what it is computed on.
         runs: experiments being computed.
+        chains: experiments being computed whole, step by step.
+        demo: the workbench tried on example data.
         taking_in: takes the results of ended runs in; at work in the runner.
         sql: questions to all of it.
         store: what the services keep things in.
@@ -55,6 +59,8 @@ class ChurnRoom:
     reports: Reports
     files: Files
     runs: ChurnRuns
+    chains: Chains
+    demo: Demo
     taking_in: TakingIn
     sql: Sql
     store: JsonStore
@@ -89,15 +95,20 @@ def build_churn(database: Database, *, paths: Paths, host: str, runs: JobRuns, c
     reader = ArtifactResults(lambda table, limit: engine.read_rows(table, limit=limit, offset=0))
     sql_engine = DuckSql(path.parent)
     outbox = DiskOutbox(Path(paths.outbox.path))
+    materializing = Materializing(store, engine)
+    own_runs = ChurnRuns(store, runs, files.write_inputs, clock)
+    chains = Chains(store, own_runs, materializing, clock)
     return ChurnRoom(
         database=ChurnDatabase(store, outbox, paths, path.parent),
         experiments=experiments,
         bundles=ExperimentBundles(store, DiskBundles(Path(paths.outbox.path)), audited, clock),
-        materializing=Materializing(store, engine),
+        materializing=materializing,
         reports=Reports(experiments, store, engine),
         files=files,
-        runs=ChurnRuns(store, runs, files.write_inputs, clock),
-        taking_in=TakingIn(store, runs, reader, clock),
+        runs=own_runs,
+        chains=chains,
+        demo=Demo(store, files, experiments, chains),
+        taking_in=TakingIn(store, runs, reader, chains.go_on, clock),
         sql=Sql(store, sql_engine, path.parent),
         store=store,
         sql_engine=sql_engine,

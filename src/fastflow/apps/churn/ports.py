@@ -384,8 +384,10 @@ class JobRuns(Protocol):
         """Lay what an ended run left into a folder of inputs, shared where the file system can."""
         ...
 
-    def submit(self, pipeline: str, params: Mapping[str, Any], inputs: str, *, actor: Actor) -> JobRun:
-        """Put a run into the queue."""
+    def submit(
+        self, pipeline: str, params: Mapping[str, Any], inputs: str, *, actor: Actor, key: str | None = None
+    ) -> JobRun:
+        """Put a run into the queue; with a key that was used, the first one."""
         ...
 
     def find(self, run_id: str) -> JobRun | None:

@@ -84,6 +84,10 @@ class ExperimentOut(BaseModel):
     status: str = Field(description="created, processing, processed or failed.")
     reason: str = Field(description="Why it failed; '' when it did not.")
     runs: dict[str, str] = Field(description="Pipeline -> id of its last run.")
+    chain: dict[str, Any] = Field(
+        description="Of one that is computed whole: `steps`, each with `name`, `status` (waiting, running, done, failed, "
+        "dropped) and `run_id`; {} when its last run was a single one."
+    )
     created_at: str
     updated_at: str
     processed_at: str = Field(description="'' until it is processed.")

@@ -6,12 +6,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from fastflow.apps.churn.domain.experiment import Experiment
 from fastflow.apps.churn.domain.jobs import CF, CHURN, COX, WINDOWS, Ask
 from fastflow.apps.churn.service.runs import Job
 
 Number = Annotated[int, Field(ge=1, le=2**31 - 1, description="The experiment's number.")]
 YearMonth = Annotated[int | str | None, Field(description="YYYYMM.", examples=[199801])]
-Pipeline = Literal["churn", "cox", "cf"]
+Pipeline = Literal["churn", "cox", "cf", "all"]
 
 
 class _Asked(BaseModel):
@@ -58,11 +59,11 @@ class CfRunIn(_Asked):
 
 
 class ExperimentRunIn(BaseModel):
-    """A run of one of the experiment's pipelines."""
+    """A run of one of the experiment's pipelines, or all steps one after the other."""
 
     model_config = ConfigDict(extra="forbid")
 
-    pipeline: Pipeline
+    pipeline: Pipeline = Field(description="`all`: churn, cox, materialise, cf, each when the one before is taken in.")
     cutoff_exclusive: YearMonth = Field(default=None, description="YYYYMM; for this run of `cox` alone.")
     test: bool = Field(default=False, description="Only check: nothing is started.")
 
@@ -74,9 +75,26 @@ class ExperimentRunIn(BaseModel):
 class StartedOut(BaseModel):
     """What became of a request to run."""
 
-    job_id: str | None = Field(description="The run's id; null: it was only checked.")
-    status: str = Field(description="The job's, or `checked`.")
+    job_id: str | None = Field(description="The run's id; null: it was only checked, or has not begun yet.")
+    status: str = Field(
+        description="The job's, or `checked`; `waiting`: all steps, of which the first is about to begin."
+    )
     message: str
+
+
+class DemoOut(BaseModel):
+    """The experiment on example data."""
+
+    experiment_id: int
+    file_id: int = Field(description="The drawn panel's.")
+    message: str
+
+    @classmethod
+    def of(cls, made: Experiment) -> "DemoOut":
+        """The experiment as the API shows it."""
+        number, file_id = made.experiment_id, made.id_files[0]
+        message = f"The experiment {number} stands on the file {file_id} and is computed whole."
+        return cls(experiment_id=number, file_id=file_id, message=message)
 
 
 class JobOut(BaseModel):

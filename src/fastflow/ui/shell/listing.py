@@ -43,6 +43,9 @@ class Listing(Generic[V]):
         older: leads to the next page.
         keeps: what of the address the next page has as well, such as filters.
         cls: classes of the table.
+
+    Attributes:
+        count: how many were listed the last time.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class Listing(Generic[V]):
         self._older = older
         self._keeps = keeps
         self._cls = cls
+        self.count = 0
         self._read: Html | None = None
         self._area: Fragment | None = None
 
@@ -90,6 +94,7 @@ class Listing(Generic[V]):
 
     async def _ask(self, actor: Actor) -> Html:
         found = await self._page.ask(self._look, actor, self._page.query.get("cursor"))
+        self.count = len(found.items)
         if not found.items:
             return div(self._none, cls="card")
         rows = [self._row(each) for each in found.items]

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from .chain import Chain, Step, read_chain
 from .hyperparameters import FEATURE_SETS, MODEL_TYPES, SETTING_NAMES, Settings, problems_with
 from .month import Month, MonthError, Window
 from .problem import Problem, Refused, shown, unknown
@@ -85,6 +86,7 @@ class Experiment(Definition):
         status: one of `STATUSES`.
         reason: why it failed; '' else.
         runs: pipeline -> id of its last run.
+        chain: the steps that compute it whole, if it was started so the last time.
         created_at, updated_at, processed_at: ISO 8601 UTC; processed_at is '' until it was.
     """
 
@@ -93,6 +95,7 @@ class Experiment(Definition):
     status: str = CREATED
     reason: str = ""
     runs: Mapping[str, str] = field(default_factory=dict)
+    chain: Chain | None = None
     created_at: str = ""
     updated_at: str = ""
     processed_at: str = ""
@@ -107,6 +110,7 @@ class Experiment(Definition):
             "status": self.status,
             "reason": self.reason,
             "runs": dict(self.runs),
+            "chain": {} if self.chain is None else self.chain.record(),
             "created_at": self.created_at,
             "updated_at": self.updated_at,
             "processed_at": self.processed_at,
@@ -115,6 +119,11 @@ class Experiment(Definition):
     def redefined(self, definition: Definition) -> "Experiment":
         """The same experiment with what people decided anew."""
         return replace(self, **{each.name: getattr(definition, each.name) for each in fields(Definition)})
+
+    @property
+    def step(self) -> Step | None:
+        """The step of its chain that waits or runs; None: none does."""
+        return None if self.chain is None else self.chain.current
 
     def with_runs(self, runs: Mapping[str, str]) -> "Experiment":
         """The experiment with these as the last runs of their pipelines."""
@@ -136,8 +145,11 @@ class Experiment(Definition):
         if bool(reason) != (status == FAILED):
             raise StatusRefused(f"The experiment {self.experiment_id} needs a reason for being failed, and only then.")
         processed_at = {PROCESSED: at, CREATED: ""}.get(status, self.processed_at)
-        runs = {} if status == CREATED else self.runs
-        return replace(self, status=status, reason=reason, runs=runs, processed_at=processed_at, updated_at=at)
+        runs, chain = ({}, None) if status == CREATED else (self.runs, self.chain)
+        if status == FAILED and chain is not None and chain.current is not None:
+            reason, chain = f"The step {chain.current.name} failed: {reason}", chain.failed()
+        moved = replace(self, status=status, reason=reason, runs=runs, chain=chain)
+        return replace(moved, processed_at=processed_at, updated_at=at)
 
 
 def read_experiment_record(record: Mapping[str, Any]) -> Experiment:
@@ -157,9 +169,10 @@ def read_experiment_record(record: Mapping[str, Any]) -> Experiment:
         problems.append(Problem("runs", f"{shown(runs)} is no object", "Restore a snapshot."))
     if problems:
         raise Refused(problems)
+    chain = read_chain(record.get("chain"))
     own = {each.name: getattr(definition, each.name) for each in fields(Definition)}
     told: dict[str, Any] = {name: str(record.get(name, "")) for name in _TEXTS}
-    return Experiment(experiment_id=int(str(number)), status=str(status), runs=dict(runs), **own, **told)
+    return Experiment(experiment_id=int(str(number)), status=str(status), runs=dict(runs), chain=chain, **own, **told)
 
 
 _TEXTS = ("data_fingerprint", "reason", "created_at", "updated_at", "processed_at")

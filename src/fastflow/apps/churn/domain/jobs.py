@@ -13,6 +13,8 @@ from .tables import RESULTS
 
 CHURN, COX, CF = "churn", "cox", "cf"
 PIPELINES = (CHURN, COX, CF)
+ALL = "all"
+"""In the place of a pipeline: every step of a chain."""
 WINDOWS: Mapping[str, str] = {
     "training_from": "training_from",
     "training_to": "training_to",
@@ -27,7 +29,7 @@ class Ask:
     """What somebody asks for.
 
     Attributes:
-        pipeline: one of `PIPELINES`.
+        pipeline: one of `PIPELINES`, or `ALL`.
         windows: months of the request by their names in it; those not given are left away.
         test_reduction: of the request.
         cutoff_exclusive: for this run alone, in the place of the experiment's.
@@ -139,7 +141,9 @@ def find_results(document: Document, experiment_id: int, pipeline: str) -> Mappi
 
 
 def current_run(experiment: Experiment) -> str | None:
-    """The run that computes the experiment: ids rise with time."""
+    """The run that computes the experiment: of the step that its chain is at, else the newest, as ids rise with time."""
+    if experiment.step is not None:
+        return experiment.step.run_id or None
     return max(experiment.runs.values(), default=None)
 
 

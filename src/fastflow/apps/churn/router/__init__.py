@@ -3,13 +3,16 @@
 from fastapi import APIRouter
 
 from fastflow.apps.churn.router.database import add_database
+from fastflow.apps.churn.router.demo import add_demo
 from fastflow.apps.churn.router.experiments import add_experiments
 from fastflow.apps.churn.router.files import add_files
 from fastflow.apps.churn.router.outbox import add_outbox
 from fastflow.apps.churn.router.reports import add_reports
 from fastflow.apps.churn.router.runs import add_runs
 from fastflow.apps.churn.router.sql import add_sql
+from fastflow.apps.churn.service.chains import Chains
 from fastflow.apps.churn.service.database import ChurnDatabase
+from fastflow.apps.churn.service.demo import Demo
 from fastflow.apps.churn.service.experiments import Experiments
 from fastflow.apps.churn.service.files import Files
 from fastflow.apps.churn.service.materializing import Materializing
@@ -28,6 +31,8 @@ def build_router(
     files: Files,
     reports: Reports,
     runs: ChurnRuns,
+    chains: Chains,
+    demo: Demo,
     sql: Sql,
 ) -> APIRouter:
     """All its operations."""
@@ -37,6 +42,7 @@ def build_router(
     add_outbox(router, bundles, materializing)
     add_files(router, files)
     add_reports(router, reports)
-    add_runs(router, runs)
+    add_runs(router, runs, chains)
+    add_demo(router, demo)
     add_sql(router, sql)
     return router

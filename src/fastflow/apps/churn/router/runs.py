@@ -4,8 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from fastflow.apps.churn.domain.jobs import Ask
+from fastflow.apps.churn.domain.chain import WAITING, WHOLE
+from fastflow.apps.churn.domain.jobs import ALL, Ask
 from fastflow.apps.churn.router.experiments import ExperimentId
+from fastflow.apps.churn.schemas_experiments import ExperimentOut
 from fastflow.apps.churn.schemas_runs import (
     CfRunIn,
     ChurnRunIn,
@@ -16,6 +18,7 @@ from fastflow.apps.churn.schemas_runs import (
     ReportOut,
     StartedOut,
 )
+from fastflow.apps.churn.service.chains import Chains
 from fastflow.apps.churn.service.runs import ChurnRuns
 from fastflow.kernel.http.access import Operator, Viewer
 from fastflow.kernel.http.params import Text
@@ -24,9 +27,9 @@ from fastflow.kit.identity import Actor
 JobId = Annotated[str, Path(max_length=100, description="The job's id, which is its run's.")]
 
 
-def add_runs(router: APIRouter, runs: ChurnRuns) -> None:
+def add_runs(router: APIRouter, runs: ChurnRuns, chains: Chains) -> None:
     """The operations: looking needs the role viewer, everything else operator, on the pipeline `churn`."""
-    _add_starts(router, runs)
+    _add_starts(router, runs, chains)
 
     @router.get("/jobs")
     def list_jobs(
@@ -59,7 +62,7 @@ def add_runs(router: APIRouter, runs: ChurnRuns) -> None:
         return JobOut.of(runs.cancel(job_id, actor=actor, reason=reason), runs.now())
 
 
-def _add_starts(router: APIRouter, runs: ChurnRuns) -> None:
+def _add_starts(router: APIRouter, runs: ChurnRuns, chains: Chains) -> None:
     def start(actor: Actor, experiment_id: int, ask: Ask) -> StartedOut:
         job = runs.start(experiment_id, ask, actor=actor)
         message = f"The run {job.run.id} of {ask.pipeline} computes the experiment {experiment_id}."
@@ -82,8 +85,22 @@ def _add_starts(router: APIRouter, runs: ChurnRuns) -> None:
 
     @router.post("/experiments/{experiment_id}/run", status_code=202)
     def run_experiment(actor: Operator, experiment_id: ExperimentId, body: ExperimentRunIn) -> StartedOut:
-        """Run one of its pipelines, or only check whether it could be run."""
-        if not body.test:
-            return start(actor, experiment_id, body.ask())
-        runs.check(experiment_id, body.ask(), actor=actor)
-        return StartedOut(job_id=None, status="checked", message="Nothing speaks against it; nothing was started.")
+        """Run one of its pipelines, or all steps one after the other, or only check whether it could be run."""
+        ask = body.ask()
+        if body.test:
+            runs.check(experiment_id, ask, actor=actor)
+            return StartedOut(job_id=None, status="checked", message="Nothing speaks against it; nothing was started.")
+        if ask.pipeline != ALL:
+            return start(actor, experiment_id, ask)
+        chains.start(experiment_id, ask, actor=actor)
+        message = f"The experiment {experiment_id} is computed whole: {', '.join(WHOLE)}."
+        return StartedOut(job_id=None, status=WAITING, message=message)
+
+    @router.delete("/experiments/{experiment_id}/chain", status_code=202)
+    def cancel_chain(
+        actor: Operator,
+        experiment_id: ExperimentId,
+        reason: Annotated[Text | None, Query(description="Told in the log, and with the experiment.")] = None,
+    ) -> ExperimentOut:
+        """End all of its steps, with every process of the run that is under way; the experiment becomes failed."""
+        return ExperimentOut.of(chains.cancel(experiment_id, actor=actor, reason=reason))

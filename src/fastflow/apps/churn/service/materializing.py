@@ -5,12 +5,13 @@ its risk by name, and becomes a segment of its own.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fastflow.apps.churn.domain.document import Document, Segment
-from fastflow.apps.churn.domain.experiment_rows import KEY, segments_of
+from fastflow.apps.churn.domain.experiment import Experiment
+from fastflow.apps.churn.domain.experiment_rows import KEY, segments_of, with_experiment
 from fastflow.apps.churn.domain.fusion import CHURN_ROWS, COX_ROWS, RISKS, VIEW, churn_table, cox_table, materialized
 from fastflow.apps.churn.errors import NothingToMaterialize
 from fastflow.apps.churn.ports import ChurnStore, Note, RiskEngine
@@ -38,6 +39,10 @@ class Materialized:
     view: str
 
 
+Find = Callable[[Document], Experiment]
+Then = Callable[[Experiment], Experiment]
+
+
 class Materializing:
     """The use case.
 
@@ -58,15 +63,29 @@ class Materializing:
             DatabaseDamaged: nothing was changed.
         """
         actor.require_pipeline(GUARDED_BY, Role.OPERATOR)
+        return self._make(experiment_id, lambda document: free_experiment(document, experiment_id), None, actor)
+
+    def take_step(self, experiment_id: int, find: Find, then: Then, *, actor: Actor) -> Materialized:
+        """The same as a step of a chain; asks for no right, as that was done before.
+
+        Args:
+            experiment_id: whose customers.
+            find: finds the experiment, in each document; raises when it is at that step no more.
+            then: what becomes of the experiment, in the same change.
+            actor: who asked for the chain.
+        """
+        return self._make(experiment_id, find, then, actor)
+
+    def _make(self, experiment_id: int, find: Find, then: Then | None, actor: Actor) -> Materialized:
         before = self._store.read()
-        free_experiment(before, experiment_id)
+        find(before)
         cox_before = segments_of(before, COX_ROWS, experiment_id)
         with self._store.staging() as folder:
             staged = self._named(folder, cox_before, experiment_id)
             done: list[Materialized] = []
 
             def edit(document: Document) -> tuple[Document, Note]:
-                experiment = free_experiment(document, experiment_id)
+                experiment = find(document)
                 if segments_of(document, COX_ROWS, experiment_id) != cox_before:
                     raise NothingToMaterialize("The survival analysis was computed anew meanwhile.", hint="Try again.")
                 churn, cox = segments_of(document, CHURN_ROWS, experiment_id), [segment for segment, _ in staged]
@@ -87,7 +106,8 @@ class Materializing:
                     subject=f"churn_experiment:{experiment_id}",
                     detail={"name": experiment.experiment_name, "churn": told.churn_rows, "cox": told.cox_rows},
                 )
-                return materialized(document, experiment_id, churn, cox), note
+                after = materialized(document, experiment_id, churn, cox)
+                return (after if then is None else with_experiment(after, then(experiment))), note
 
             self._store.change(edit, [path for _, path in staged])
         return done[-1]

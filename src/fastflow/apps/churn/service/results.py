@@ -5,10 +5,11 @@ where it was, whatever process ended when, and doing it twice is doing it once.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from fastflow.apps.churn.domain.chain import WAITING
 from fastflow.apps.churn.domain.document import Column, Document, Segment, Table
 from fastflow.apps.churn.domain.experiment import FAILED, PROCESSED, PROCESSING, Experiment
 from fastflow.apps.churn.domain.experiment_rows import (
@@ -41,13 +42,22 @@ class TakingIn:
         store: the churn database.
         runs: the kernel's runs of the shipped pipelines.
         reader: reads what they left.
+        go_on: takes the step that an experiment's chain waits for; answers whether it did.
         clock: tells the time.
     """
 
-    def __init__(self, store: ChurnStore, runs: JobRuns, reader: ResultReader, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: ChurnStore,
+        runs: JobRuns,
+        reader: ResultReader,
+        go_on: Callable[[Experiment], bool],
+        clock: Clock,
+    ) -> None:
         self._store = store
         self._runs = runs
         self._reader = reader
+        self._go_on = go_on
         self._clock = clock
 
     def look(self) -> Sequence[int]:
@@ -67,6 +77,8 @@ class TakingIn:
 
     def _settle(self, experiment: Experiment) -> bool:
         """Whether the experiment's run has ended and was dealt with."""
+        if experiment.step is not None and experiment.step.status == WAITING:
+            return self._go_on(experiment)
         run_id = current_run(experiment)
         run = None if run_id is None else self._runs.find_last(run_id)
         if run is None:
@@ -100,7 +112,7 @@ class TakingIn:
     def _keep(self, experiment: Experiment, run: JobRun, left: LeftResults) -> bool:
         def edit(document: Document) -> tuple[Document, Note]:
             present = self._waiting(document, experiment)
-            after = present.moved(PROCESSED, at=self._now()).with_runs({run.pipeline_name: run.id})
+            after = _taken_in(present, run, self._now())
             kept = with_results(document, present.experiment_id, run, left, self._now())
             rows = sum(table.rows for table in left.tables)
             return with_experiment(kept, after), _note(after, run, tables=len(left.tables), rows=rows)
@@ -124,6 +136,14 @@ class TakingIn:
 
     def _now(self) -> str:
         return self._clock.now().isoformat(timespec="microseconds")
+
+
+def _taken_in(present: Experiment, run: JobRun, at: str) -> Experiment:
+    """The experiment with the run's results: processed, unless its chain goes on."""
+    known = present.with_runs({run.pipeline_name: run.id})
+    if known.chain is not None:
+        known = replace(known, chain=known.chain.done(run.id))
+    return known.moved(PROCESSED, at=at) if known.step is None else replace(known, updated_at=at)
 
 
 def with_results(document: Document, experiment_id: int, run: JobRun, left: LeftResults, at: str) -> Document:

@@ -37,6 +37,8 @@ from fastflow.kit.words import counted
 
 _MODEL = ("model.onnx", "feature_contract.json")
 _LOOKED_AT = 200
+Find = Callable[[Document], Experiment]
+Begun = Callable[[Document, JobRun], Experiment]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,31 +85,63 @@ class ChurnRuns:
             Others: the data cannot be written, or the run not be submitted; nothing was started.
         """
         experiment = self.check(experiment_id, ask, actor=actor)
+
+        def begun(document: Document, run: JobRun) -> Experiment:
+            present = self.startable(document, experiment_id).moved(PROCESSING, at=self._now())
+            return replace(present, chain=None).with_runs({ask.pipeline: run.id})
+
+        return self._submit(experiment, ask, lambda document: self.startable(document, experiment_id), begun, actor)
+
+    def start_step(self, experiment: Experiment, present: Find, *, actor: Actor) -> Job:
+        """Start the run of the step that the experiment's chain is at; asks for no right, as that was done before.
+
+        Args:
+            experiment: that chain's.
+            present: finds it in the document; raises when it is at that step no more.
+            actor: who asked for the chain.
+
+        Raises:
+            NeedsChurn, DatabaseMoved: nothing was started.
+            Others: as of `start`; the same run is taken when it is tried again.
+        """
+        chain, step = experiment.chain, experiment.step
+        assert chain is not None
+        assert step is not None
+
+        def begun(document: Document, run: JobRun) -> Experiment:
+            found = replace(present(document), chain=chain.begun(run.id), updated_at=self._now())
+            return found.with_runs({step.name: run.id})
+
+        ask, key = Ask(pipeline=step.name, windows={}), f"churn-chain:{chain.chain_id}:{step.name}"
+        return self._submit(experiment, ask, present, begun, actor, key)
+
+    def _submit(
+        self, experiment: Experiment, ask: Ask, find: Find, begun: Begun, actor: Actor, key: str | None = None
+    ) -> Job:
+        number = experiment.experiment_id
         inputs = self._runs.keep(self._filler(experiment, ask))
         started: list[JobRun] = []
 
         def edit(document: Document) -> tuple[Document, Note]:
-            present = self._startable(document, experiment_id)
+            present = find(document)
             if present.content() != experiment.content():
-                raise DatabaseMoved(f"The experiment {experiment_id} was changed just now.")
-            run = self._runs.submit(ask.pipeline, ask.params(present), inputs, actor=actor)
+                raise DatabaseMoved(f"The experiment {number} was changed just now.")
+            run = self._runs.submit(ask.pipeline, ask.params(present), inputs, actor=actor, key=key)
             started.append(run)
-            now = self._clock.now().isoformat(timespec="microseconds")
-            after = present.moved(PROCESSING, at=now).with_runs({ask.pipeline: run.id})
-            return with_experiment(document, after), Note(
+            return with_experiment(document, begun(document, run)), Note(
                 actor=actor,
                 action="churn_experiment.run",
-                subject=f"churn_experiment:{experiment_id}",
+                subject=f"churn_experiment:{number}",
                 detail={"pipeline": ask.pipeline, "run_id": run.id},
             )
 
         try:
             self._store.change(edit)
         except BaseException:
-            for run in started:  # nobody would take its results in
+            for run in started if key is None else ():  # nobody would take its results in
                 self._runs.cancel(run.id, actor=actor, reason="the experiment could not be saved")
             raise
-        return Job(run=started[0], experiment_id=experiment_id)
+        return Job(run=started[0], experiment_id=number)
 
     def check(self, experiment_id: int, ask: Ask, *, actor: Actor) -> Experiment:
         """Everything that can be wrong before a run is started.
@@ -116,7 +150,7 @@ class ChurnRuns:
             Forbidden, ExperimentNotFound, JobRefused, NeedsChurn, ExperimentBusy.
         """
         actor.require_pipeline(GUARDED_BY, Role.OPERATOR)
-        experiment = self._startable(self._store.read(), experiment_id)
+        experiment = self.startable(self._store.read(), experiment_id)
         try:
             check_ask(ask, experiment)
         except Refused as error:
@@ -131,7 +165,12 @@ class ChurnRuns:
             self._churn_artifacts(experiment_id, needed=True)
         return experiment
 
-    def _startable(self, document: Document, experiment_id: int) -> Experiment:
+    def startable(self, document: Document, experiment_id: int) -> Experiment:
+        """The experiment, which nothing computes.
+
+        Raises:
+            ExperimentNotFound, ExperimentBusy.
+        """
         experiment = found_experiment(document, experiment_id)
         if experiment.status == PROCESSING:
             raise self._busy(experiment)
@@ -151,6 +190,9 @@ class ChurnRuns:
     def now(self) -> datetime:
         """The time, to which what a job still takes is counted."""
         return self._clock.now()
+
+    def _now(self) -> str:
+        return self._clock.now().isoformat(timespec="microseconds")
 
     # -- inputs -----------------------------------------------------------------------------------------------------------
 
@@ -243,7 +285,8 @@ def _job_of(run: JobRun) -> Job | None:
 
 def _bare(experiment: Experiment) -> Experiment:
     """The experiment as far as a run computes it: equal definitions give equal inputs."""
-    return replace(experiment, status="processing", reason="", runs={}, created_at="", updated_at="", processed_at="")
+    bare = replace(experiment, status="processing", reason="", runs={}, chain=None)
+    return replace(bare, created_at="", updated_at="", processed_at="")
 
 
 def _refusal(error: Refused, ask: Ask) -> JobRefused:

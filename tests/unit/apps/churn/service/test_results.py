@@ -74,6 +74,10 @@ class _Reader:
         return LeftResults(report={"experiment_id": experiment_id}, tables=tables, files={"model.onnx": "0" * 64})
 
 
+def nothing_waits(experiment: Experiment) -> bool:
+    raise AssertionError(f"the experiment {experiment.experiment_id} has no chain")
+
+
 @dataclass
 class Bench:
     store: JsonStore
@@ -104,7 +108,7 @@ def bench(tmp_path: Path, clock: FakeClock) -> Bench:
     lock = DatabaseLock(tmp_path / "lock", host="h", clock=clock)
     store = JsonStore(tmp_path / "churn.json", lock=lock, audited=lambda _note: nullcontext(), clock=clock)
     runs, reader = _Runs(), _Reader()
-    return Bench(store, runs, reader, TakingIn(store, runs, reader, clock))  # type: ignore[arg-type]  # a test's own
+    return Bench(store, runs, reader, TakingIn(store, runs, reader, nothing_waits, clock))  # type: ignore[arg-type]  # a test's own
 
 
 def test_look_when_the_run_succeeded_then_results_are_there_once(bench: Bench) -> None:

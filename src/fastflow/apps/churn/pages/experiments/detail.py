@@ -20,6 +20,7 @@ from fastflow.apps.churn.pages.experiments.words import (
     value_text,
     window,
 )
+from fastflow.apps.churn.service.chains import Chains
 from fastflow.apps.churn.service.database import GUARDED_BY
 from fastflow.apps.churn.service.experiments import Experiments, Removal
 from fastflow.apps.churn.service.materializing import Materializing
@@ -52,15 +53,22 @@ class ExperimentPage:
         bundles: takes its results.
         materializing: puts its customers into tables of its own.
         runs: computes it.
+        chains: computes it whole.
     """
 
     def __init__(
-        self, experiments: Experiments, bundles: ExperimentBundles, materializing: Materializing, runs: ChurnRuns
+        self,
+        experiments: Experiments,
+        bundles: ExperimentBundles,
+        materializing: Materializing,
+        runs: ChurnRuns,
+        chains: Chains,
     ) -> None:
         self._experiments = experiments
         self._bundles = bundles
         self._materializing = materializing
         self._runs = runs
+        self._chains = chains
 
     async def build(self, page: Page) -> None:
         """Put it on the page."""
@@ -73,7 +81,7 @@ class ExperimentPage:
         note = Fragment(_note(shown.experiment))
         with ui.element("div").classes("columns"):
             with ui.element("div"):
-                computing = Computing(page, self._runs, number)
+                computing = Computing(page, self._runs, self._chains, number)
                 computing.show(shown.experiment, shown.job)
                 figures = Fragment(_figures(t, number, shown.figures), cls="below")
                 results = Fragment(_results(t, shown.results), cls="below")

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fastflow.apps.churn.pages.experiments.finding import find_experiments
+from fastflow.apps.churn.service.chains import Chains
+from fastflow.apps.churn.service.demo import Demo
 from fastflow.apps.churn.service.experiments import Experiments
 from fastflow.apps.churn.service.materializing import Materializing
 from fastflow.apps.churn.service.outbox import ExperimentBundles
@@ -14,7 +16,12 @@ PATH = "/churn/experiments"
 
 
 def manifest(
-    experiments: Experiments, bundles: ExperimentBundles, materializing: Materializing, runs: ChurnRuns
+    experiments: Experiments,
+    bundles: ExperimentBundles,
+    materializing: Materializing,
+    runs: ChurnRuns,
+    chains: Chains,
+    demo: Demo,
 ) -> Manifest:
     """What it brings: experiments, made step by step, computed, looked at, compared."""
 
@@ -26,13 +33,13 @@ def manifest(
 
         wizard = Wizard(experiments)
         return [
-            PageSpec(path=PATH, title="experiments.title", build=ExperimentTable(experiments).build),
+            PageSpec(path=PATH, title="experiments.title", build=ExperimentTable(experiments, demo).build),
             PageSpec(path=f"{PATH}/-/new", title="experiments.new", build=wizard.build_new),
             PageSpec(path=f"{PATH}/-/compare", title="experiments.compare", build=ComparePage(experiments).build),
             PageSpec(
                 path=PATH + "/{experiment_id}",
                 title="experiments.one_title",
-                build=ExperimentPage(experiments, bundles, materializing, runs).build,
+                build=ExperimentPage(experiments, bundles, materializing, runs, chains).build,
             ),
             PageSpec(path=PATH + "/{experiment_id}/change", title="experiments.change", build=wizard.build_change),
         ]

@@ -10,12 +10,13 @@ from fastflow.apps.churn.domain.experiment import STATUSES, Experiment
 from fastflow.apps.churn.pages.experiments.manifest import PATH
 from fastflow.apps.churn.pages.experiments.words import figure, instant, path_of, state, window
 from fastflow.apps.churn.service.database import GUARDED_BY
+from fastflow.apps.churn.service.demo import Demo
 from fastflow.apps.churn.service.experiments import ExperimentFilter, Experiments
 from fastflow.kit.identity import Actor, Role
 from fastflow.kit.pages import Page as PageOf
 from fastflow.ui.markup import Html, div, link, span, tag
 from fastflow.ui.parts import choice, empty, heading, when
-from fastflow.ui.shell.controls import way
+from fastflow.ui.shell.controls import button, way
 from fastflow.ui.shell.listing import Listing, head
 from fastflow.ui.shell.page import BASE, Fragment, Page
 from fastflow.ui.texts import Data, Texts
@@ -35,10 +36,12 @@ class ExperimentTable:
 
     Args:
         experiments: where they come from.
+        demo: makes one on example data, where there is none.
     """
 
-    def __init__(self, experiments: Experiments) -> None:
+    def __init__(self, experiments: Experiments, demo: Demo) -> None:
         self._experiments = experiments
+        self._demo = demo
 
     async def build(self, page: Page) -> None:
         """Put it on the page."""
@@ -71,6 +74,21 @@ class ExperimentTable:
             Fragment(div(compare, new, cls="actions"))
         Fragment(_filters(t, wanted))
         listing.put(kinds=("state",), every=_LOOK_SECONDS)
+        if not (wanted.status or wanted.name or listing.count):
+            self._offer_demo(page, may)
+
+    def _offer_demo(self, page: Page, may: bool) -> None:
+        """Where there is no experiment at all: one click makes one and computes it."""
+
+        async def start() -> None:
+            made = await page.ask(self._demo.start, actor=await page.who())
+            page.go(path_of(made.experiment_id))
+
+        t = page.t
+        with ui.element("div").classes("card below demo"):
+            Fragment(div(t("experiments.demo_about"), cls="card-body muted"))
+            with ui.element("div").classes("card-body actions"):
+                button(page, t("experiments.demo"), start, drawing="play", cls="primary", may=may)
 
     def _look(self, wanted: ExperimentFilter, actor: Actor, cursor: str | None) -> PageOf[_Row]:
         found = self._experiments.list(wanted, actor=actor, cursor=cursor, limit=_PAGE)
