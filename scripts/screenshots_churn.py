@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from fastflow.apps.churn.domain.demo import demo_rows
 from fastflow.testing.served import Served
 
 SUMMER: dict[str, Any] = {
@@ -23,6 +24,8 @@ def act(served: Served) -> dict[str, str]:
         "model_type": "random_forest",
         "hyperparameters": {**SUMMER["hyperparameters"], "capacity": 0.2},
     }
+    panel = served.folder / "customers.csv"
+    panel.write_text("\n".join(demo_rows()) + "\n")
     for body in (
         SUMMER,
         {**SUMMER, "experiment_name": "Half a year at once", "backtest_to": 199806},
@@ -30,10 +33,14 @@ def act(served: Served) -> dict[str, str]:
         {**SUMMER, "experiment_name": "Everything that was observed", "feature_set": "enhanced"},
     ):
         served.call("POST", "/experiments", body)
+    served.cli("churn", "ingest", str(panel))
     exported = served.call("GET", "/churn/database/export")[1]
     add_results(exported["document"]["tables"])
     served.call("POST", "/churn/database/import", exported)
     return {
+        "files": "/churn/files",
+        "file": "/churn/files/1",
+        "file-new": "/churn/files/-/new",
         "experiments": "/churn/experiments",
         "experiment": "/churn/experiments/1",
         "experiment-failed": "/churn/experiments/4",

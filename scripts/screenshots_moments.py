@@ -46,11 +46,29 @@ def moments(pages: Mapping[str, str]) -> Mapping[str, Moment]:
         "user-disable": Moment(path="/users/vera", do=_asks(".actions .danger")),
         "secret-delete": Moment(path="/secrets/GEO_TOKEN", do=_asks(".bar .danger")),
         "schedules-pause": Moment(path="/schedules", do=_asks(".bar .button:not(.primary)")),
+        "file-new-columns": Moment(path="/churn/files/-/new", do=_hand_in),
+        "file-new-faults": Moment(path="/churn/files/-/new", do=_take_in),
         "experiment-new-windows": Moment(path="/churn/experiments/-/new", do=_fill_windows),
         "experiment-new-review": Moment(path="/churn/experiments/-/new", do=_review),
         "experiment-reset": Moment(path="/churn/experiments/1", do=_asks(".actions .button:nth-of-type(4)")),
         "schedule-delete": Moment(path=pages["schedule-declared-zone"], do=_asks(".bar .danger")),
     }
+
+
+def _hand_in(page: Page) -> None:
+    """A panel with a month that is none."""
+    text = "Kunde,I_TIMEBASE,I_Alive,i_use,region\na,202401,1,3,north\na,202413,1,2,north\nb,202401,2,0,south\n"
+    page.locator("input[type=file]").set_input_files(
+        [{"name": "customers.csv", "mimeType": "text/csv", "buffer": text.encode()}]
+    )
+    page.locator("table.roles tbody tr").first.wait_for()
+
+
+def _take_in(page: Page) -> None:
+    _hand_in(page)
+    page.locator(".actions .primary:visible").click()
+    page.locator(".note.bad").wait_for()
+    page.locator(".note.bad").scroll_into_view_if_needed()
 
 
 def _fill_windows(page: Page) -> None:

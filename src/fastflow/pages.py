@@ -38,6 +38,7 @@ def make_interface(product: Product, authenticate: Authenticate, *, forget: Call
 def make_manifests(product: Product, forget: Callable[[], None]) -> "Sequence[Manifest]":
     """What every room brings, in no particular order."""
     from fastflow.apps.churn.pages.experiments.manifest import manifest as churn_experiments
+    from fastflow.apps.churn.pages.files.manifest import manifest as churn_files
     from fastflow.apps.churn.pages.report.manifest import manifest as churn_reports
     from fastflow.apps.churn.pages.sql.manifest import manifest as churn_sql
     from fastflow.diagnosis import Diagnosis
@@ -102,6 +103,7 @@ def make_manifests(product: Product, forget: Callable[[], None]) -> "Sequence[Ma
             product.churn.chains,
             product.churn.demo,
         ),
+        churn_files(product.churn.files),
         churn_reports(product.churn.reports),
         churn_sql(product.churn.sql),
         alerts(told.alerts, told.rules, told.channels, product.pipelines),

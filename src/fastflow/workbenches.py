@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SHIPPED = (Shipped(workbench="churn", folder=Path(__file__).parent / "apps" / "churn"),)
 """What ships pipelines. Here, as the catalogue knows them without loading a room."""
 
-UPLOADS = ("/churn/database/import", "/churn/files", "/churn/dictionary")
+UPLOADS = ("/churn/database/import", "/churn/files", "/churn/dictionary", "/churn/columns")
 """Paths of the API whose bodies are files, for which MAX_UPLOAD_MB counts. Here, as no command loads a room to know them."""
 
 

@@ -173,3 +173,96 @@ def test_sql_when_written_then_its_rows_its_faults_its_files_and_its_views_are_t
     page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
     expect(page.locator("summary", has_text="squares")).to_have_count(0)
     assert started.call("GET", "/sql/views")[1]["items"] == []
+
+
+PANEL = "kdnr,monat,aktiv,i_use,region\n" + "".join(
+    f"k{number},{2022 + month // 12}{month % 12 + 1:02d},1,{(number + month) % 5},{'north' if number % 2 else 'south'}\n"
+    for number in range(4)
+    for month in range(30)
+)
+
+
+def hand_in(anna: Visitor, name: str, text: str) -> None:
+    content = {"name": name, "mimeType": "text/csv", "buffer": text.encode()}
+    anna.page.locator("input[type=file]").set_input_files(content)  # type: ignore[arg-type]  # as a browser has files
+
+
+def test_file_when_faulty_then_its_lines_are_told_and_the_right_one_is_kept_shown_and_deleted(
+    anna: Visitor, started: Served
+) -> None:
+    page = anna.page
+    anna.open("/churn/files")
+    expect(page.locator(".empty")).to_contain_text("No files yet")
+    page.locator(".bar").get_by_role("link", name="Take in a file").click()
+    hand_in(anna, "spring.csv", PANEL.replace("k1,202203,1", "k1,202213,7", 1))
+    columns = page.locator("table.roles tbody tr")
+    expect(columns).to_have_count(5)
+    expect(page.locator(".roles-wrong")).to_contain_text("exactly one has to")
+    page.get_by_label("Role: kdnr").select_option("Customer")
+    page.get_by_label("Role: aktiv").select_option("Still alive (1 or 0)")
+    page.get_by_label("Role: i_use").select_option("Changes by month")
+    page.get_by_label("Name in the panel: i_use").fill("i_visits")
+    page.get_by_label("Name in the panel: i_use").blur()
+    expect(page.locator(".roles-wrong .note")).to_have_count(0)
+    page.get_by_role("button", name="Take it in").click()
+    faults = page.locator("section.card", has_text="nothing of the file was taken in")
+    expect(faults.locator("tbody tr").first.locator("td").nth(1)).to_have_text("monat")
+    expect(faults.locator("tbody")).to_contain_text('"202213" is no month')
+    assert started.call("GET", "/churn/files")[1]["items"] == []
+    assert anna.complaints.pop().startswith("422 ")
+
+    hand_in(anna, "spring.csv", PANEL)
+    expect(page.locator(".upload-going")).to_be_hidden()
+    expect(page.get_by_label("Role: aktiv")).to_have_value("TARGET")
+    page.get_by_label("Name in the panel: i_use").fill("i_use")
+    page.get_by_label("Name in the panel: i_use").blur()
+    page.get_by_role("button", name="Take it in").click()
+    expect(page.locator(".taken")).to_contain_text("120 rows of 4 customers")
+    page.get_by_role("link", name="Look at it").click()
+    expect(page.get_by_role("heading", name="spring.csv", exact=True)).to_be_visible()
+    expect(page.locator("figure.plot svg").first).to_have_attribute(
+        "aria-label", "From 2022-01 to 2024-06; at most 4 customers in a month."
+    )
+    expect(page.locator("section.card", has_text="Columns").locator("tbody tr", has_text="i_use")).to_contain_text(
+        "0 – 4"
+    )
+
+    (file,) = started.call("GET", "/churn/files")[1]["items"]
+    months = {"training_from": 202201, "training_to": 202312, "backtest_from": 202401, "backtest_to": 202406}
+    body = {"experiment_name": "On spring", "id_files": [file["file_id"]], **months}
+    assert started.call("POST", "/experiments", body)[0] == 201
+    anna.open("/churn/files")
+    expect(page.locator("tr", has_text="spring.csv")).to_contain_text("On spring")
+    assert not examine(anna, ["/churn/files", f"/churn/files/{file['file_id']}", "/churn/files/-/new"])
+    page.keyboard.press("Control+k")
+    page.keyboard.type("spring")
+    expect(page.locator("dialog [role=option]", has_text="spring.csv")).to_be_visible()
+    anna.open(f"/churn/files/{file['file_id']}")
+    page.get_by_role("button", name="Delete").click()
+    expect(page.locator(".q-notification.toast")).to_contain_text("On spring")
+    page.get_by_role("link", name="On spring").click()
+    page.get_by_role("button", name="Delete").click()
+    page.locator("[role=alertdialog] .danger").click()
+    expect(page.get_by_role("heading", name="Experiments", exact=True)).to_be_visible()
+    anna.open(f"/churn/files/{file['file_id']}")
+    page.get_by_role("button", name="Delete").click()
+    page.locator("[role=alertdialog] .danger").click()
+    expect(page.locator(".empty")).to_contain_text("No files yet")
+
+
+def test_file_when_it_is_a_list_of_purchases_then_the_churn_rule_is_asked_for(anna: Visitor, started: Served) -> None:
+    page = anna.page
+    anna.open("/churn/files/-/new")
+    hand_in(anna, "bought.csv", "customer,date,paid\na,2024-01-15,10\na,2024-03-31,5\nb,2024-02-10,1\n")
+    gap = page.get_by_label("Months without a transaction")
+    expect(gap).to_be_visible()
+    gap.fill("soon")
+    page.get_by_role("button", name="Take it in").click()
+    expect(page.locator(".wrong")).to_be_visible()
+    assert anna.complaints.pop().startswith("422 ")
+    gap.fill("2")
+    page.get_by_role("button", name="Take it in").click()
+    expect(page.locator(".taken")).to_contain_text("2 customers")
+    (file,) = started.call("GET", "/churn/files")[1]["items"]
+    assert (file["kind"], file["churn_rule"]["gap_months"], file["churn_rule"]["amount"]) == ("transactions", 2, "paid")
+    assert started.call("DELETE", f"/churn/files/{file['file_id']}")[0] == 204

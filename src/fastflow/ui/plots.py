@@ -15,6 +15,8 @@ from fastflow.ui.texts import Data, Phrase
 
 WIDTH, HEIGHT = 420, 270
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 14, 12, 42
+_LABEL_WIDTH, _LETTER_WIDTH = 26, 6.6
+"""What the name of the upright axis takes with the gap behind it, and a letter beside a tick."""
 _MOST_TICKS = 6
 _MOST_CENTRED, _NEAR_THE_END = 4, 0.95
 CELL_WIDTH, CELL_HEIGHT = 200, 18
@@ -178,8 +180,15 @@ def _numbered(lines: Sequence[Line]) -> Sequence[tuple[int, Line]]:
     return found
 
 
+def _left(plot: Plot) -> float:
+    """Room for the words beside the upright axis."""
+    longest = max((len(plot.y.show(value)) for value in plot.y.ticks()), default=0)
+    return max(_LEFT, _LABEL_WIDTH + _LETTER_WIDTH * longest)
+
+
 def _x(plot: Plot, value: float) -> float:
-    return _LEFT + plot.x.share(value) * (WIDTH - _LEFT - _RIGHT)
+    left = _left(plot)
+    return left + plot.x.share(value) * (WIDTH - left - _RIGHT)
 
 
 def _y(plot: Plot, value: float) -> float:
@@ -187,13 +196,14 @@ def _y(plot: Plot, value: float) -> float:
 
 
 def _axes(plot: Plot) -> list[Html]:
+    left = _short(_left(plot))
     floor, middle = HEIGHT - _BOTTOM, (HEIGHT - _BOTTOM + _TOP) / 2
     drawn = []
     for value in plot.y.ticks():
         y = _short(_y(plot, value))
-        drawn.append(tag("line", x1=_LEFT, x2=WIDTH - _RIGHT, y1=y, y2=y, cls="grid"))
+        drawn.append(tag("line", x1=left, x2=WIDTH - _RIGHT, y1=y, y2=y, cls="grid"))
         words = Data(plot.y.show(value))
-        drawn.append(tag("text", words, x=_LEFT - 6, y=y, dy="0.32em", text_anchor="end", cls="tick"))
+        drawn.append(tag("text", words, x=_short(_left(plot) - 6), y=y, dy="0.32em", text_anchor="end", cls="tick"))
     for value in plot.x.ticks():
         x = _short(_x(plot, value))
         drawn.append(tag("line", x1=x, x2=x, y1=floor, y2=floor + 4, cls="axis"))
@@ -201,8 +211,8 @@ def _axes(plot: Plot) -> list[Html]:
         # long words at the right end would be cut
         anchor = "end" if len(words) > _MOST_CENTRED and plot.x.share(value) > _NEAR_THE_END else "middle"
         drawn.append(tag("text", words, x=x, y=floor + 16, text_anchor=anchor, cls="tick"))
-    drawn.append(tag("line", x1=_LEFT, x2=WIDTH - _RIGHT, y1=floor, y2=floor, cls="axis"))
-    across = (_LEFT + WIDTH - _RIGHT) / 2
+    drawn.append(tag("line", x1=left, x2=WIDTH - _RIGHT, y1=floor, y2=floor, cls="axis"))
+    across = (_left(plot) + WIDTH - _RIGHT) / 2
     drawn.append(tag("text", plot.x.label, x=across, y=HEIGHT - 8, text_anchor="middle", cls="label"))
     turned = f"rotate(-90 12 {middle})"
     drawn.append(tag("text", plot.y.label, x=12, y=middle, transform=turned, text_anchor="middle", cls="label"))

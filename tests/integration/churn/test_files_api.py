@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from fastflow.bootstrap import Product
 from fastflow.cli.app import app as commands
-from fastflow.kit.identity import Role
+from fastflow.kit.identity import SYSTEM, Role
 from fastflow.settings import Settings
 
 ClientOf = Callable[..., httpx.AsyncClient]
@@ -94,3 +94,39 @@ def test_commands_when_used_then_files_come_and_go(
     assert "bought.csv" in run("files") and len(json.loads(run("files", "--json"))["items"]) == 2
     run("files", "delete", "2", "--yes")
     assert len(json.loads(run("files", "--json"))["items"]) == 1
+
+
+async def test_columns_when_asked_then_every_one_has_a_probable_role_though_keys_are_missing(client: ClientOf) -> None:
+    async with client(Role.OPERATOR) as operator, client(Role.VIEWER) as viewer:
+        found = (await operator.post("/churn/columns", content="kdnr,monat,i_use,town\na,202401,3,Ulm\n")).json()
+        assert (await operator.post("/churn/dictionary", content="kdnr,i_use\na,3\n")).status_code == 422
+        assert (await viewer.post("/churn/columns", content=PANEL)).status_code == 403
+        damaged = await operator.post("/churn/columns", content=b"\xff\xfe")
+    assert [(one["name"], one["type"], one["role"]) for one in found["items"]] == [
+        ("kdnr", "text", "STATIC_FEATURE"),
+        ("monat", "integer", "TIMEBASE"),
+        ("i_use", "integer", "DYNAMIC_FEATURE"),
+        ("town", "text", "STATIC_FEATURE"),
+    ]
+    assert damaged.json()["code"] == "churn_ingest_refused"
+
+
+async def test_summary_when_asked_then_columns_and_months_are_told(product: Product, client: ClientOf) -> None:
+    panel = "Kunde,I_TIMEBASE,I_Alive,i_use,region\na,202401,1,3,south\na,202402,0,,south\nb,202401,1,5,north\n"
+    async with client(Role.OPERATOR) as operator, client(Role.VIEWER) as viewer:
+        assert (await operator.post("/churn/files", params={"name": "p.csv"}, content=panel)).status_code == 201
+        found = (await viewer.get("/churn/files/1/summary")).json()
+        unknown = await viewer.get("/churn/files/9/summary")
+    assert found["months"] == [{"month": 202401, "rows": 2, "dead": 0}, {"month": 202402, "rows": 1, "dead": 1}]
+    columns = {one["name"]: one for one in found["columns"]}
+    assert list(columns) == ["Kunde", "I_TIMEBASE", "I_Alive", "i_use", "region"]
+    assert columns["i_use"] == {
+        "name": "i_use", "type": "integer", "missing": 1, "distinct": 2, "least": 3, "most": 5, "mean": 4, "usual": columns["i_use"]["usual"],
+    }  # fmt: skip
+    assert (columns["region"]["usual"], columns["region"]["mean"], columns["region"]["least"]) == (
+        "south",
+        None,
+        "north",
+    )
+    assert unknown.status_code == 404
+    assert product.churn.files.users(actor=SYSTEM) == {}

@@ -11,6 +11,7 @@ from fastflow.apps.churn.domain.bundle import BundleError, Manifest
 from fastflow.apps.churn.domain.dictionary import Dictionary, SeenColumn
 from fastflow.apps.churn.domain.document import Document
 from fastflow.apps.churn.domain.files import ChurnRule
+from fastflow.apps.churn.domain.summary import PanelSummary
 from fastflow.kit.identity import Actor
 
 
@@ -305,6 +306,14 @@ class PanelEngine(Protocol):
 
     def read_rows(self, panel: Path, *, limit: int, offset: int) -> Rows:
         """Rows of a kept panel, in its order."""
+        ...
+
+    def summarise(self, panel: Path) -> PanelSummary:
+        """What a panel's columns and months hold.
+
+        Raises:
+            EngineFailed: out of memory, or the process died.
+        """
         ...
 
 

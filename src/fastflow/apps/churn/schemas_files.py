@@ -6,8 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from fastflow.apps.churn.domain.dictionary import Dictionary
+from fastflow.apps.churn.domain.dictionary import Dictionary, SeenColumn
 from fastflow.apps.churn.domain.files import IngestedFile
+from fastflow.apps.churn.domain.summary import PanelSummary
 from fastflow.apps.churn.ports import Rows
 from fastflow.apps.churn.service.files import Ingested
 
@@ -83,3 +84,61 @@ class RowsOut(BaseModel):
     def of(cls, found: Rows) -> "RowsOut":
         """They as the API shows them."""
         return cls(columns=list(found.columns), rows=[list(row) for row in found.rows])
+
+
+class SeenColumnOut(BaseModel):
+    """A column of a file that is not taken in."""
+
+    name: str = Field(description="In the file.")
+    type: str = Field(description="integer, number or text, whichever its values are.")
+    changes: bool | None = Field(description="It has more than one value for some customer; null: unknown.")
+    role: str = Field(description="That it probably has.")
+
+
+class SeenColumnsOut(BaseModel):
+    """The columns of a file that is not taken in."""
+
+    items: list[SeenColumnOut]
+
+    @classmethod
+    def of(cls, seen: Sequence[tuple[SeenColumn, str]]) -> "SeenColumnsOut":
+        """They as the API shows them."""
+        return cls(
+            items=[SeenColumnOut(name=one.name, type=one.type, changes=one.changes, role=role) for one, role in seen]
+        )
+
+
+class ColumnSummaryOut(BaseModel):
+    """What a column of a panel holds."""
+
+    name: str
+    type: str = Field(description="integer, number or text.")
+    missing: int = Field(description="Rows without a value.")
+    distinct: int = Field(description="Different values, about.")
+    least: str | float | None = Field(description="Smallest value, of text by its order.")
+    most: str | float | None = Field(description="Largest value, of text by its order.")
+    mean: float | None = Field(description="Of numbers.")
+    usual: str | float | None = Field(description="The most frequent value of text and whole numbers.")
+
+
+class MonthSummaryOut(BaseModel):
+    """A month of a panel."""
+
+    month: int = Field(description="YYYYMM.")
+    rows: int = Field(description="Customers that are told of it.")
+    dead: int = Field(description="Of these, those with I_Alive 0.")
+
+
+class PanelSummaryOut(BaseModel):
+    """What a panel holds."""
+
+    columns: list[ColumnSummaryOut]
+    months: list[MonthSummaryOut]
+
+    @classmethod
+    def of(cls, found: PanelSummary) -> "PanelSummaryOut":
+        """It as the API shows it."""
+        return cls(
+            columns=[ColumnSummaryOut.model_validate(vars(one)) for one in found.columns],
+            months=[MonthSummaryOut.model_validate(vars(one)) for one in found.months],
+        )

@@ -71,6 +71,7 @@ class Frame:
             tag("script", src=f"{self._static}/app.js", defer=True),
             tag("script", src=f"{self._static}/palette.js", defer=True),
             tag("script", src=f"{self._static}/narrow.js", defer=True),
+            tag("script", src=f"{self._static}/upload.js", defer=True),
         )
 
     def _sidebar(self, page: Page, entries: Sequence[NavEntry]) -> Html:

@@ -29,6 +29,10 @@ _PRESSED = """(event) => {
   const button = event.target.closest("button[data-act]");
   if (button) emit(button.dataset.act, button.dataset.of || "");
 }"""
+_FILLED = """(event) => {
+  const field = event.target.closest("[data-of]");
+  if (field) emit(field.dataset.at || "", field.dataset.of, field.value);
+}"""
 _ZONE_COOKIE = "fastflow_zone"
 _GATHER_SECONDS = 0.3
 """What happens within this time is shown by one look."""
@@ -61,6 +65,16 @@ class Fragment:
             await act(event)
 
         self._element.on("click", press, js_handler=_PRESSED)
+
+    def on_change(self, page: "Page", do: Callable[[str, str, str], Awaitable[None]]) -> None:
+        """Hear what is filled in in it: the field's `data-at`, its `data-of`, and its value."""
+        act = page.act(do)
+
+        async def hear(event: GenericEventArguments) -> None:
+            at, of, value = (str(each) for each in event.args)
+            await act(at, of, value)
+
+        self._element.on("change", hear, js_handler=_FILLED)
 
 
 class Page:

@@ -177,27 +177,35 @@ def find_key(role: str, names: Iterable[str]) -> str | None:
     return next((by_word[word] for word in _LIKELY[role] if word in by_word), None)
 
 
+def guess_roles(seen: Sequence[SeenColumn]) -> Mapping[str, str]:
+    """Column -> its probable role: i_* and n_* numbers and what changes are dynamic, the rest is static.
+
+    A key that no column looks like is nobody's role.
+    """
+    names = [column.name for column in seen]
+    keys = {found: role for role in KEYS if (found := find_key(role, names)) is not None}
+    return {column.name: keys.get(column.name) or _feature_role(column) for column in seen}
+
+
+def _feature_role(column: SeenColumn) -> str:
+    is_number = column.type != "text"
+    return DYNAMIC if is_number and (column.changes or column.name[:2].casefold() in ("i_", "n_")) else STATIC
+
+
 def guess_dictionary(seen: Sequence[SeenColumn]) -> Dictionary:
-    """What the columns probably mean: i_* and n_* numbers and what changes are dynamic, the rest is static.
+    """What the columns probably mean, see `guess_roles`.
 
     Raises:
         DictionaryError: a key has no likely column; names the role.
     """
-    names = [column.name for column in seen]
-    keys = {role: find_key(role, names) for role in KEYS}
-    lacking = [f"{role} (such as {KEYS[role][0]})" for role, found in keys.items() if found is None]
+    roles = guess_roles(seen)
+    lacking = [f"{role} (such as {KEYS[role][0]})" for role in KEYS if role not in roles.values()]
     if lacking:
         raise DictionaryError(
-            f"columns: no column looks like {', '.join(lacking)}; the file has {', '.join(names[:20])}"
+            f"columns: no column looks like {', '.join(lacking)}; the file has {', '.join([*roles][:20])}"
         )
-    roles = {name: role for role, name in keys.items()}
-    columns: dict[str, Any] = {}
-    for column in seen:
-        role = roles.get(column.name)
-        if role is not None:
-            columns[column.name] = {"role": role}
-        elif column.type != "text" and (column.changes or column.name[:2].casefold() in ("i_", "n_")):
-            columns[column.name] = {"role": DYNAMIC, "type": column.type}
-        else:
-            columns[column.name] = {"role": STATIC, "type": column.type}
+    columns = {
+        column.name: {"role": roles[column.name]} | ({} if roles[column.name] in KEYS else {"type": column.type})
+        for column in seen
+    }
     return read_dictionary({"columns": columns})

@@ -14,6 +14,7 @@ from typing import Any
 
 from fastflow.apps.churn.domain.dictionary import Dictionary, SeenColumn
 from fastflow.apps.churn.domain.files import ChurnRule
+from fastflow.apps.churn.domain.summary import ColumnSummary, MonthSummary, PanelSummary
 from fastflow.apps.churn.errors import EngineFailed, IngestRefused
 from fastflow.apps.churn.ports import MadePanel, Pick, Rows
 from fastflow.kit.errors import CapacityExceeded
@@ -128,6 +129,13 @@ class DuckPanels:
         with TemporaryDirectory(prefix="rows-", dir=self._folder) as folder:
             asked = {"operation": "rows", "panel": str(panel), "folder": folder, "limit": limit, "offset": offset}
             return Rows(**self._ask(asked))
+
+    def summarise(self, panel: Path) -> PanelSummary:
+        """See `PanelEngine.summarise`."""
+        with TemporaryDirectory(prefix="rows-", dir=self._folder) as folder:
+            told = self._ask({"operation": "summary", "panel": str(panel), "folder": folder})
+        columns = [ColumnSummary(**column) for column in told["columns"]]
+        return PanelSummary(columns=columns, months=[MonthSummary(**month) for month in told["months"]])
 
     def name_risks(self, sources: Sequence[Path], target: Path, risks: Sequence[tuple[float, str]]) -> int:
         """See `RiskEngine.name_risks`."""

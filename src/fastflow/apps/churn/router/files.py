@@ -1,4 +1,4 @@
-"""`/churn/files…`, `/files` and `/churn/dictionary`."""
+"""`/churn/files…`, `/files`, `/churn/dictionary` and `/churn/columns`."""
 
 import json
 from typing import Annotated, Any, Literal
@@ -10,7 +10,15 @@ from starlette.requests import Request
 from fastflow.apps.churn.domain.files import LONGEST_GAP, ChurnRule, RuleError
 from fastflow.apps.churn.domain.month import MonthError
 from fastflow.apps.churn.router.uploads import FILE_BODY, received
-from fastflow.apps.churn.schemas_files import DictionaryOut, FileOut, FilesOut, IngestedOut, RowsOut
+from fastflow.apps.churn.schemas_files import (
+    DictionaryOut,
+    FileOut,
+    FilesOut,
+    IngestedOut,
+    PanelSummaryOut,
+    RowsOut,
+    SeenColumnsOut,
+)
 from fastflow.apps.churn.service.files import Files
 from fastflow.kernel.http.access import Operator, Viewer
 from fastflow.kernel.http.params import Text
@@ -69,6 +77,13 @@ def add_files(router: APIRouter, files: Files) -> None:
         async with received(request, files.uploads) as path:
             return DictionaryOut.of(await run_in_threadpool(files.propose_dictionary, path, actor=actor))
 
+    @router.post("/churn/columns", openapi_extra=FILE_BODY)
+    async def look_at_churn_columns(actor: Operator, request: Request) -> SeenColumnsOut:
+        """The columns of the body, each with its probable role, also where no dictionary can be guessed; nothing is kept."""
+        files.require_ingest(actor=actor)
+        async with received(request, files.uploads) as path:
+            return SeenColumnsOut.of(await run_in_threadpool(files.look, path, actor=actor))
+
     @router.get("/churn/files/{file_id}")
     def get_churn_file(actor: Viewer, file_id: FileId) -> FileOut:
         """One file."""
@@ -83,6 +98,11 @@ def add_files(router: APIRouter, files: Files) -> None:
     ) -> RowsOut:
         """Rows of its panel, in its order."""
         return RowsOut.of(files.preview(file_id, limit=limit, offset=offset, actor=actor))
+
+    @router.get("/churn/files/{file_id}/summary")
+    def summarise_churn_file(actor: Viewer, file_id: FileId) -> PanelSummaryOut:
+        """What the columns of its panel hold, and how many customers its months tell of."""
+        return PanelSummaryOut.of(files.summarise(file_id, actor=actor))
 
     @router.delete("/churn/files/{file_id}", status_code=204)
     def delete_churn_file(actor: Operator, file_id: FileId) -> None:

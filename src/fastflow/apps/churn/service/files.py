@@ -11,7 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fastflow.apps.churn.domain.dictionary import Dictionary, DictionaryError, guess_dictionary, read_dictionary
+from fastflow.apps.churn.domain.dictionary import (
+    Dictionary,
+    DictionaryError,
+    SeenColumn,
+    guess_dictionary,
+    guess_roles,
+    read_dictionary,
+)
 from fastflow.apps.churn.domain.document import Document, Segment
 from fastflow.apps.churn.domain.files import (
     PANEL,
@@ -22,6 +29,7 @@ from fastflow.apps.churn.domain.files import (
     common_dictionary,
     read_file_record,
 )
+from fastflow.apps.churn.domain.summary import PanelSummary
 from fastflow.apps.churn.domain.tables import EXPERIMENTS, FILES, RAWDATA, declared_tables
 from fastflow.apps.churn.errors import DictionariesConflict, FileInUse, FileNotIngested
 from fastflow.apps.churn.ports import ChurnStore, MadePanel, Note, PanelEngine, Rows
@@ -108,6 +116,20 @@ class Files:
         file = self.find(file_id, actor=actor)
         return self._engine.read_rows(self._segment_of(file.file_id), limit=limit, offset=offset)
 
+    def summarise(self, file_id: int, *, actor: Actor) -> PanelSummary:
+        """What the columns and months of the file's panel hold."""
+        file = self.find(file_id, actor=actor)
+        return self._engine.summarise(self._segment_of(file.file_id))
+
+    def users(self, *, actor: Actor) -> Mapping[int, Sequence[tuple[int, str]]]:
+        """File -> number and name of the experiments that are computed on it."""
+        actor.require_pipeline(GUARDED_BY)
+        found: dict[int, list[tuple[int, str]]] = {}
+        for one in self._store.read().records(EXPERIMENTS):
+            for number in one.get("id_files") or ():
+                found.setdefault(number, []).append((one["experiment_id"], one["experiment_name"]))
+        return found
+
     def _segment_of(self, file_id: int) -> Path:
         segments = self._store.read().segments(RAWDATA)
         sha256 = next(one.sha256 for one in segments if one.belongs.get("file_id") == file_id)
@@ -130,6 +152,18 @@ class Files:
         self.require_ingest(actor=actor)
         with self._store.staging() as folder:
             return self._guess(source, folder)
+
+    def look(self, source: Path, *, actor: Actor) -> Sequence[tuple[SeenColumn, str]]:
+        """A file's columns, each with its probable role; nothing is kept.
+
+        Raises:
+            IngestRefused: it cannot be read.
+        """
+        self.require_ingest(actor=actor)
+        with self._store.staging() as folder:
+            seen = self._engine.look(source, folder)
+        roles = guess_roles(seen)
+        return [(column, roles[column.name]) for column in seen]
 
     def _guess(self, source: Path, folder: Path) -> Dictionary:
         try:

@@ -21,6 +21,7 @@ from fastflow.apps.churn.infra.engine.panel_file import make_panel
 from fastflow.apps.churn.infra.engine.picks import pick_rows
 from fastflow.apps.churn.infra.engine.query import check_view, describe, run_query, write_query
 from fastflow.apps.churn.infra.engine.risk import name_risks
+from fastflow.apps.churn.infra.engine.summary import summarise
 from fastflow.apps.churn.infra.engine.transactions import make_panel_of_transactions
 
 Request = Mapping[str, Any]
@@ -56,6 +57,11 @@ def _rows(asked: Request) -> Any:
     panel = Path(asked["panel"])
     with open_locked(Path(asked["folder"]), [panel]) as connection:
         return read_rows(connection, asked["panel"], asked["limit"], asked["offset"])
+
+
+def _summary(asked: Request) -> Any:
+    with open_locked(Path(asked["folder"]), [Path(asked["panel"])]) as connection:
+        return summarise(connection, asked["panel"])
 
 
 def _risks(asked: Request) -> Any:
@@ -94,6 +100,7 @@ OPERATIONS: Mapping[str, Callable[[Request], Any]] = {
     "look": _look,
     "join": _join,
     "rows": _rows,
+    "summary": _summary,
     "load": _load,
     "query": lambda asked: run_query(_catalog(), asked["query"], asked["limit"], asked["seconds"]),
     "write": lambda asked: write_query(_catalog(), asked["query"], asked["target"], asked["kind"], asked["seconds"]),
