@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from playwright.sync_api import Page
+from playwright.sync_api import FilePayload, Page
 from screenshots_camera import Moment
 
 EMPTY = (
@@ -58,9 +58,8 @@ def moments(pages: Mapping[str, str]) -> Mapping[str, Moment]:
 def _hand_in(page: Page) -> None:
     """A panel with a month that is none."""
     text = "Kunde,I_TIMEBASE,I_Alive,i_use,region\na,202401,1,3,north\na,202413,1,2,north\nb,202401,2,0,south\n"
-    page.locator("input[type=file]").set_input_files(
-        [{"name": "customers.csv", "mimeType": "text/csv", "buffer": text.encode()}]
-    )
+    given = FilePayload(name="customers.csv", mimeType="text/csv", buffer=text.encode())
+    page.locator("input[type=file]").set_input_files(given)
     page.locator("table.roles tbody tr").first.wait_for()
 
 

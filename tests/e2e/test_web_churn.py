@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from playwright.sync_api import expect
+from playwright.sync_api import FilePayload, expect
 from tests.e2e.web_driver import examine, on_one_worker
 
 from fastflow.testing.browser import Visitor
@@ -183,8 +183,8 @@ PANEL = "kdnr,monat,aktiv,i_use,region\n" + "".join(
 
 
 def hand_in(anna: Visitor, name: str, text: str) -> None:
-    content = {"name": name, "mimeType": "text/csv", "buffer": text.encode()}
-    anna.page.locator("input[type=file]").set_input_files(content)  # type: ignore[arg-type]  # as a browser has files
+    content = FilePayload(name=name, mimeType="text/csv", buffer=text.encode())
+    anna.page.locator("input[type=file]").set_input_files(content)
 
 
 def test_file_when_faulty_then_its_lines_are_told_and_the_right_one_is_kept_shown_and_deleted(
