@@ -24,6 +24,7 @@ from bench.answers import bench_answers
 from bench.churn import bench_churn
 from bench.cluster import bench_ray
 from bench.containers import bench_docker
+from bench.counterfactuals import bench_counterfactuals
 from bench.cpu import cpu_seconds
 from bench.figures import Figure, median, quantile, spread, table
 from bench.pages import bench_heat, bench_pages
@@ -430,6 +431,7 @@ FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
     "heat": bench_with_floor(bench_heat),
     "answers": bench_with_floor(bench_answers),
     "churn": bench_churn,
+    "counterfactuals": bench_counterfactuals,
 }
 
 

@@ -32,6 +32,8 @@ TOPS: Mapping[str, tuple[str, str, int]] = {
 """Table with a row per customer -> its pipeline, the column whose largest values (of either sign) are shown, and how many."""
 CHANGES = "cf_individual_raw"
 """What the counterfactuals change: several rows per customer."""
+ALTERNATIVES = "cf_alternatives"
+"""Counterfactuals beyond the first: several rows per customer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,7 @@ class Findings:
         reports: pipeline -> its `report.json`; a pipeline that has not run is not there.
         tables: name -> rows; of those in `TOPS` the first alone.
         changes: customer -> what the counterfactual changes, rows of `cf_individual_raw`.
+        alternatives: customer -> its other counterfactuals, rows of `cf_alternatives`.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Findings:
     reports: Mapping[str, Row]
     tables: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     changes: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    alternatives: Mapping[str, Sequence[Row]] = field(default_factory=dict)
 
     def rows(self, table: str) -> Sequence[Row]:
         """Rows of a table; none when its pipeline left none."""

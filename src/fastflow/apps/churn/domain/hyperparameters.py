@@ -101,6 +101,7 @@ CF_RANGES: Mapping[str, tuple[float, float]] = {
     "sample": (0, 1),
     "limit": (0, 10**9),
     "most_changes": (1, 20),
+    "alternatives": (1, 5),
     "seed": (0, 2**63),
 }
 """Settings of the counterfactual search, beside `policy`."""

@@ -5,7 +5,7 @@ It asks the model that the churn run deployed (`churn/model.onnx`), on features 
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +14,15 @@ import pyarrow.parquet as pq
 
 from ..domain.hyperparameters import Settings
 from ..domain.month import Month
+from .alternatives import find_alternatives
 from .configuration import read_experiment
-from .counterfactuals import (
-    Found,
-    Quality,
-    choose_customers,
-    judge_counterfactuals,
-    search_counterfactuals,
-)
+from .counterfactuals import Found, answer, choose_customers, pose
 from .deployed import Deployed, plan_of_contract
 from .features import compute_features
 from .panel import Doubles, Integers, Panel, read_panel, yyyymm
 from .policy import Search, read_search
 from .problems import Refusal
+from .quality import Quality, diversity, judge_counterfactuals
 from .results import Results, Tell
 from .track_record import track_record
 
@@ -68,16 +64,20 @@ def run_cf(inputs: Path, artifacts: Path, tell: Tell, overrides: Mapping[str, An
     phase(2)
     rows = population[choose_customers(probabilities, search)]
     order = np.argsort(rows)
-    found = search_counterfactuals(deployed.predict, seen, rows[order], plan, search)
     rows = rows[order]
+    question = pose(deployed.predict, seen, rows, plan, search)
+    found = answer(question)
+    answers = find_alternatives(question, found, int(search.alternatives))
     phase(3)
     quality = judge_counterfactuals(seen, population, rows, search, found)
     record = track_record(whole, rows, anchor, experiment.backtest_to, search, found)
     phase(4)
     results = Results(artifacts, experiment.id)
-    summary = summarise(found, quality)
+    summary = summarise(found, quality) | summarise_alternatives(answers)
     ledger, plan_value = decision_ledger(seen, rows, found, settings, len(population))
     _write(results, seen, rows, search, found, quality, settings)
+    qualities = [quality, *(judge_counterfactuals(seen, population, rows, search, each) for each in answers[1:])]
+    results.table("cf_alternatives", alternatives_table(seen.customers[rows], search, answers, qualities))
     results.table("cf_decision_ledger", ledger)
     results.table("cf_track_record", [record])
     results.table("cf_aggregate", [{"metric": name, "value": value} for name, value in summary.items()])
@@ -163,6 +163,49 @@ def summarise(found: Found, quality: Quality) -> dict[str, float]:
         "probability_before": mean(found.before),
         "probability_after": mean(found.after),
     }
+
+
+def summarise_alternatives(answers: Sequence[Found]) -> dict[str, float]:
+    """How many counterfactuals those have who have one, and how unlike one another they are."""
+    valid = answers[0].valid
+    unlike = diversity(answers)
+    told = unlike[~np.isnan(unlike)]
+    return {
+        "alternatives": float(sum(found.valid.sum() for found in answers) / valid.sum())
+        if valid.any()
+        else float("nan"),
+        "diversity": float(told.mean()) if len(told) else float("nan"),
+    }
+
+
+def alternatives_table(
+    keys: Any, search: Search, answers: Sequence[Found], qualities: Sequence[Quality]
+) -> dict[str, Any]:
+    """A row per customer and counterfactual beyond the first; the changes as a list of column and mean change."""
+    who = [np.flatnonzero(found.valid) for found in answers[1:]]
+
+    def pooled(parts: Iterable[Any]) -> Any:
+        return np.concatenate([np.empty(0), *parts])
+
+    later = list(zip(who, answers[1:], qualities[1:], strict=True))
+    return {
+        "Kunde": np.concatenate([keys[:0], *(keys[rows] for rows in who)]),
+        "alternative": pooled(np.full(len(rows), number) for number, rows in enumerate(who, start=2)).astype(np.int64),
+        "p_new": pooled(found.after[rows] for rows, found, _ in later),
+        "columns_changed": pooled(quality.sparsity[rows] for rows, _, quality in later).astype(np.int64),
+        "proximity": pooled(quality.proximity[rows] for rows, _, quality in later),
+        "plausible": pooled(quality.plausible[rows] for rows, _, quality in later).astype(bool),
+        "cost": pooled(found.cost[rows].sum(axis=1) for rows, found, _ in later),
+        "changes": [_changes(search, found.change[row]) for rows, found, _ in later for row in rows],
+    }
+
+
+def _changes(search: Search, change: Doubles) -> list[dict[str, Any]]:
+    return [
+        {"column": rule.column, "mean_change": float(change[number])}
+        for number, rule in enumerate(search.rules)
+        if change[number] != 0
+    ]
 
 
 def decision_ledger(

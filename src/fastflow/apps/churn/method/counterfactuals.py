@@ -97,76 +97,139 @@ def options_for(panel: Panel, rows: Integers, plan: FeatureSet, search: Search) 
     return options
 
 
+@dataclass(frozen=True)
+class Question:
+    """What all searches for the same customers share.
+
+    Args:
+        predict: the deployed model. base: features as they are, shape (n, features). before: probabilities, shape (n,).
+        options: everything that may be tried. search: the settings.
+    """
+
+    predict: Predict
+    base: Floats
+    before: Doubles
+    options: list[Option]
+    search: Search
+
+
+def pose(predict: Predict, panel: Panel, rows: Integers, plan: FeatureSet, search: Search) -> Question:
+    """The question about some customers at the panel's last month."""
+    base = compute_features(panel, rows, panel.last_month, plan)
+    return Question(predict, base, predict(base), options_for(panel, rows, plan, search), search)
+
+
 def search_counterfactuals(predict: Predict, panel: Panel, rows: Integers, plan: FeatureSet, search: Search) -> Found:
-    """Counterfactuals of some customers at the panel's last month.
+    """Counterfactuals of some customers at the panel's last month: `answer` with every column of the policy."""
+    return answer(pose(predict, panel, rows, plan, search))
+
+
+def answer(question: Question, barred: Booleans | None = None) -> Found:
+    """Search.
 
     Each round takes, per customer, the cheapest level that reaches the goal, else the one that lowers the log of the
-    probability most per cost; at most `most_changes` columns. Afterwards every change is made smaller or undone where the goal holds
-    without it.
+    probability most per cost; at most `most_changes` columns. Who does not get there is searched again from the beginning by
+    what lowers it most, whatever it costs. Afterwards every change is made smaller or undone where the goal holds without it.
+
+    Args:
+        barred: columns that may not change, per customer, shape (n, rules).
     """
-    base = compute_features(panel, rows, panel.last_month, plan)
-    options = options_for(panel, rows, plan, search)
-    before = predict(base)
-    goals = search.goals(before)
-    n, rules = len(rows), len(search.rules)
-    chosen = np.full((n, rules), -1, dtype=np.int64)
-    current, now = base.copy(), before.copy()
-    best_seen = before.copy()
-    for _ in range(min(search.most_changes, rules)):
-        open_rows = np.flatnonzero(now > goals + _NEAR)
-        if not len(open_rows) or not options:
-            break
-        after, allowed = _ask(predict, current, open_rows, options, chosen)
-        best_seen[open_rows] = np.minimum(best_seen[open_rows], np.where(allowed, after, np.inf).min(axis=0))
-        pick = _pick(after, allowed, now[open_rows], goals[open_rows], options, open_rows)
-        for index in np.unique(pick[pick >= 0]):
-            option, who = options[index], open_rows[pick == index]
-            chosen[who, option.rule] = index
-            current[np.ix_(who, option.at)] = option.features[who]
-            now[who] = after[index, pick == index]
-        if (pick < 0).all():
-            break
-    _trim(predict, current, now, goals, chosen, options, base)
-    valid = now <= goals + _NEAR
+    n, rules, options = len(question.before), len(question.search.rules), question.options
+    barred = np.zeros((n, rules), dtype=bool) if barred is None else barred
+    goals = question.search.goals(question.before)
+    state = _State(
+        chosen=np.full((n, rules), -1, dtype=np.int64),
+        current=question.base.copy(),
+        now=question.before.copy(),
+        best=question.before.copy(),
+    )
+    for thrifty in (True, False):
+        failed = np.flatnonzero(state.now > goals + _NEAR)
+        state.chosen[failed], state.now[failed] = -1, question.before[failed]
+        state.current[failed] = question.base[failed]
+        if options:
+            _reach(question, state, goals, barred, thrifty)
+    _trim(question.predict, state.current, state.now, goals, state.chosen, options, question.base)
+    valid = state.now <= goals + _NEAR
     change, cost = np.zeros((n, rules)), np.zeros((n, rules))
     for index, option in enumerate(options):
-        who = (chosen[:, option.rule] == index) & valid
+        who = (state.chosen[:, option.rule] == index) & valid
         change[who, option.rule], cost[who, option.rule] = option.change[who], option.cost[who]
     return Found(
-        before=before,
-        after=np.where(valid, now, before),
+        before=question.before,
+        after=np.where(valid, state.now, question.before),
         goals=goals,
         valid=valid,
         change=change,
         cost=cost,
-        why_not=_why_not(valid, before, best_seen, now, goals, bool(options)),
+        why_not=_why_not(valid, question.before, state.best, goals, bool(options)),
     )
 
 
+@dataclass(frozen=True)
+class _State:
+    """Where the search stands: changed in place.
+
+    Args:
+        chosen: option per customer and column, -1 for none, shape (n, rules). current: features, shape (n, features).
+        now: probabilities, shape (n,). best: lowest ones ever seen, shape (n,).
+    """
+
+    chosen: Integers
+    current: Floats
+    now: Doubles
+    best: Doubles
+
+
+def _reach(question: Question, state: _State, goals: Doubles, barred: Booleans, thrifty: bool) -> None:
+    """One search from where the state stands, in place."""
+    options = question.options
+    for _ in range(min(question.search.most_changes, len(question.search.rules))):
+        who = np.flatnonzero((state.now > goals + _NEAR) & ~barred.all(axis=1))
+        if not len(who):
+            return
+        after, allowed = _ask(question.predict, state.current, who, options, barred | (state.chosen >= 0))
+        state.best[who] = np.minimum(state.best[who], np.where(allowed, after, np.inf).min(axis=0))
+        pick = _pick(after, allowed, state.now[who], goals[who], options, who, thrifty)
+        if (pick < 0).all():
+            return
+        for index in np.unique(pick[pick >= 0]):
+            option, takers = options[index], who[pick == index]
+            state.chosen[takers, option.rule] = index
+            state.current[np.ix_(takers, option.at)] = option.features[takers]
+            state.now[takers] = after[index, pick == index]
+
+
 def _ask(
-    predict: Predict, current: Floats, who: Integers, options: list[Option], chosen: Integers
+    predict: Predict, current: Floats, who: Integers, options: list[Option], closed: Booleans
 ) -> tuple[Doubles, Booleans]:
     """Probabilities of every option, shape (options, len(who)), and whether it may be taken: it changes something, and its
-    column was not changed before."""
+    column is neither barred nor changed already."""
     after = np.empty((len(options), len(who)))
     allowed = np.empty((len(options), len(who)), dtype=bool)
     for index, option in enumerate(options):
         tried = current[who]
         tried[:, option.at] = option.features[who]
         after[index] = predict(tried)
-        allowed[index] = (option.change[who] != 0) & (chosen[who, option.rule] < 0)
+        allowed[index] = (option.change[who] != 0) & ~closed[who, option.rule]
     return after, allowed
 
 
 def _pick(
-    after: Doubles, allowed: Booleans, now: Doubles, goals: Doubles, options: list[Option], who: Integers
+    after: Doubles,
+    allowed: Booleans,
+    now: Doubles,
+    goals: Doubles,
+    options: list[Option],
+    who: Integers,
+    thrifty: bool,
 ) -> Integers:
     """Number of the option each customer takes, -1 for none."""
     cost = np.stack([option.cost[who] for option in options])
     reaches = allowed & (after <= goals + _NEAR)
     cheapest = np.argmin(np.where(reaches, cost, np.inf), axis=0)
     gain = np.log(np.maximum(now, 1e-12)) - np.log(np.maximum(after, 1e-12))
-    worth = np.where(allowed & (gain > 1e-6), gain / (cost + 0.01), -np.inf)
+    worth = np.where(allowed & (gain > 1e-6), gain / (cost + 0.01) if thrifty else gain, -np.inf)
     strongest = np.argmax(worth, axis=0)
     useful = np.isfinite(worth.max(axis=0))
     return np.where(reaches.any(axis=0), cheapest, np.where(useful, strongest, -1)).astype(np.int64)
@@ -203,82 +266,15 @@ def _trim(
             done |= chosen[who, rule] < 0
 
 
-def _why_not(
-    valid: Booleans, before: Doubles, best: Doubles, reached: Doubles, goals: Doubles, any_option: bool
-) -> tuple[str, ...]:
+def _why_not(valid: Booleans, before: Doubles, best: Doubles, goals: Doubles, any_option: bool) -> tuple[str, ...]:
     reasons = []
-    for ok, old, single, low, goal in zip(valid, before, best, reached, goals, strict=True):
+    for ok, old, low, goal in zip(valid, before, best, goals, strict=True):
         if ok:
             reasons.append("")
         elif not any_option:
             reasons.append("The policy allows no change.")
-        elif min(single, low) >= old - 1e-6:
+        elif low >= old - 1e-6:
             reasons.append("No allowed change lowers the probability.")
         else:
-            reasons.append(f"The best allowed changes reach {min(single, low):.3f}; the goal is {goal:.3f}.")
+            reasons.append(f"The best allowed changes reach {low:.3f}; the goal is {goal:.3f}.")
     return tuple(reasons)
-
-
-@dataclass(frozen=True)
-class Quality:
-    """How near, few and plausible the changes are; NaN or False where there is no counterfactual.
-
-    Args:
-        proximity: sum over columns of the change in units of the column's spread between customers, shape (n,).
-        sparsity: columns changed, shape (n,).
-        distance: to the nearest other real customer, in the same units, shape (n,).
-        plausible: no further from one than 95 % of the real customers are from theirs, shape (n,).
-    """
-
-    proximity: Doubles
-    sparsity: Integers
-    distance: Doubles
-    plausible: Booleans
-
-
-def judge_counterfactuals(panel: Panel, population: Integers, rows: Integers, search: Search, found: Found) -> Quality:
-    """Quality of the counterfactuals; distances over the columns that may change, by their mean of the changed months.
-
-    Spread is the median absolute deviation between customers, or the standard deviation where that is nought.
-    """
-    if not search.rules:
-        nothing = np.full(len(rows), np.nan)
-        return Quality(nothing, np.zeros(len(rows), dtype=np.int64), nothing, np.zeros(len(rows), dtype=bool))
-    means = np.stack([_recent(panel, population, rule.column, search.months) for rule in search.rules], axis=1)
-    spread = np.median(np.abs(means - np.median(means, axis=0)), axis=0)
-    spread = np.where(spread > 0, spread, means.std(axis=0))
-    spread = np.where(spread > 0, spread, 1.0)
-    real = means / spread
-    order = np.searchsorted(population, rows)
-    moved = real[order] + found.change / spread
-    usual = np.quantile(nearest_distances(real[:: max(1, len(real) // 500)], real, None), 0.95)
-    distance = np.where(found.valid, nearest_distances(moved, real, order), np.nan)
-    return Quality(
-        proximity=np.where(found.valid, np.abs(found.change / spread).sum(axis=1), np.nan),
-        sparsity=np.where(found.valid, (found.change != 0).sum(axis=1), 0).astype(np.int64),
-        distance=distance,
-        plausible=found.valid & (distance <= usual + _NEAR),
-    )
-
-
-def _recent(panel: Panel, rows: Integers, column: str, months: int) -> Doubles:
-    if column in panel.static:
-        return np.nan_to_num(panel.static[column][rows]).astype(np.float64)
-    block = panel.dynamic[column][rows, -months:].astype(np.float64)
-    known = ~np.isnan(block)
-    return np.asarray(np.where(known, block, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1))
-
-
-def nearest_distances(points: Doubles, real: Doubles, own: Integers | None) -> Doubles:
-    """Euclidean distance of each point to the nearest real one, shape (n,).
-
-    Args:
-        own: index of the real one that a point was made from, left out; None leaves out one at distance nought, itself.
-    """
-    nearest = np.empty(len(points))
-    for index, point in enumerate(points):
-        squares = ((real - point) ** 2).sum(axis=1)
-        left_out = int(np.argmin(squares)) if own is None else int(own[index])
-        squares[left_out] = np.inf
-        nearest[index] = np.sqrt(squares.min())
-    return nearest

@@ -57,7 +57,7 @@ class Search:
         from_probability, to_probability: customers between these are asked about.
         reduction: share by which the probability is to fall; goal_probability: or the probability to get under.
         sample: share of these customers, drawn; limit: at most so many, the likeliest churners first, 0 = all.
-        most_changes: columns changed at most. seed: of the drawing.
+        most_changes: columns changed at most. alternatives: counterfactuals per customer at most. seed: of the drawing.
     """
 
     rules: tuple[Rule, ...]
@@ -69,6 +69,7 @@ class Search:
     sample: float = 0.2
     limit: int = 0
     most_changes: int = 3
+    alternatives: int = 1
     seed: int = 0
 
     def goals(self, probabilities: Doubles) -> Doubles:

@@ -1,5 +1,6 @@
 """What the report says of counterfactuals: what would have to change, whether that ever helped, and whom to contact."""
 
+import json
 from collections.abc import Sequence
 
 from fastflow.apps.churn.domain.findings import Findings, Row
@@ -30,8 +31,11 @@ def section(t: Texts, found: Findings) -> Section:
         Fact(name=t("churn_report.plausible"), value=share(metrics["plausible"], 0)),
         Fact(name=t("churn_report.mean_cost"), value=number(metrics["cost"], 2)),
     ]
+    if metrics.get("diversity") is not None:
+        several = t("churn_report.per_customer", n=number(metrics["alternatives"], 1))
+        facts.append(Fact(name=t("churn_report.diversity"), value=share(metrics["diversity"], 0), note=several))
     blocks: list[Block] = [Facts(rows=facts), _recommended(t, found.rows("cf_feature_recommendations"))]
-    cards = [_customer(t, row, found.changes.get(str(row["Kunde"]), ())) for row in found.rows("cf_individual")]
+    cards = [_customer(t, row, found) for row in found.rows("cf_individual")]
     if cards:
         blocks.append(Cards(title=t("churn_report.cf_cards"), cards=cards))
     if report["why_not"]:
@@ -71,7 +75,8 @@ def _recommended(t: Texts, rows: Sequence[Row]) -> Table:
     return Table(title=t("churn_report.recommended"), columns=heads, rows=shown)
 
 
-def _customer(t: Texts, row: Row, changes: Sequence[Row]) -> Card:
+def _customer(t: Texts, row: Row, found: Findings) -> Card:
+    key = str(row["Kunde"])
     lines: list[Phrase | Data] = [
         t(
             "churn_report.change",
@@ -79,15 +84,22 @@ def _customer(t: Texts, row: Row, changes: Sequence[Row]) -> Card:
             change=f"{float(each['mean_change']):+.2f}",
             n=number(each["months"], 0),
         )
-        for each in changes
+        for each in found.changes.get(key, ())
     ]
     if row["why_not"]:
         lines.append(Data(row["why_not"]))
     if row["valid"] and not row["plausible"]:
         lines.append(t("churn_report.implausible"))
+    lines += [_alternative(t, each) for each in found.alternatives.get(key, ())]
     note = t("churn_report.at_cost", cost=number(row["cost"], 2)) if row["valid"] else t("churn_report.none_found")
     after = f" → {share(row['p_new'])}" if row["valid"] else ""
     return Card(name=Data(row["Kunde"]), note=note, value=Data(f"{share(row['p_old'])}{after}"), lines=lines)
+
+
+def _alternative(t: Texts, row: Row) -> Phrase:
+    changes = ", ".join(f"{each['column']} {float(each['mean_change']):+.2f}" for each in json.loads(row["changes"]))
+    words = "churn_report.alternative" if row["plausible"] else "churn_report.alternative_implausible"
+    return t(words, changes=changes, after=share(row["p_new"]), cost=number(row["cost"], 2))
 
 
 def _why_not(t: Texts, reasons: Row) -> Table:

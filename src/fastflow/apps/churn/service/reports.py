@@ -7,7 +7,7 @@ from typing import Any
 from fastflow.apps.churn.domain.document import Document
 from fastflow.apps.churn.domain.experiment import Experiment
 from fastflow.apps.churn.domain.experiment_rows import KEY, segments_of
-from fastflow.apps.churn.domain.findings import CHANGES, TABLES, TOPS, Findings, Row
+from fastflow.apps.churn.domain.findings import ALTERNATIVES, CHANGES, TABLES, TOPS, Findings, Row
 from fastflow.apps.churn.domain.tables import RESULTS
 from fastflow.apps.churn.ports import ChurnStore, Pick, PickEngine
 from fastflow.apps.churn.service.experiments import Experiments
@@ -67,7 +67,8 @@ class Reports:
             about=f"#{number} · {experiment.training} → {experiment.backtest} · {experiment.model_type}",
             reports=reports,
             tables=tables,
-            changes=self._changes(document, number, tables.get("cf_individual", ())),
+            changes=self._of_customers(document, number, CHANGES, tables.get("cf_individual", ())),
+            alternatives=self._of_customers(document, number, ALTERNATIVES, tables.get("cf_individual", ())),
         )
 
     def _tops(self, document: Document, number: int, reports: Mapping[str, Any]) -> Mapping[str, Sequence[Row]]:
@@ -80,8 +81,10 @@ class Reports:
             return {}
         return dict(zip(picks, self._engine.pick_rows(list(picks.values())), strict=True))
 
-    def _changes(self, document: Document, number: int, shown: Sequence[Row]) -> Mapping[str, Sequence[Row]]:
-        segments = segments_of(document, CHANGES, number)
+    def _of_customers(
+        self, document: Document, number: int, table: str, shown: Sequence[Row]
+    ) -> Mapping[str, Sequence[Row]]:
+        segments = segments_of(document, table, number)
         if not segments or not shown:
             return {}
         customers = [str(row["Kunde"]) for row in shown]

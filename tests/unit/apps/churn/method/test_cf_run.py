@@ -51,7 +51,7 @@ def test_run_when_repeated_then_it_is_equal_to_the_byte_and_asks_the_deployed_mo
     inputs: Path, tmp_path: Path
 ) -> None:
     for name in ("first", "second"):
-        run_cf(inputs, tmp_path / name, silent, {"limit": 25})
+        run_cf(inputs, tmp_path / name, silent, {"limit": 25, "alternatives": 3})
     report = json.loads((tmp_path / "first" / "report.json").read_text())
     assert {path.name: path.read_bytes() for path in (tmp_path / "first").rglob("*.*")} == {
         path.name: path.read_bytes() for path in (tmp_path / "second").rglob("*.*")
@@ -69,6 +69,11 @@ def test_run_when_repeated_then_it_is_equal_to_the_byte_and_asks_the_deployed_mo
         change > 0 for column, change in zip(raw["column"], raw["mean_change"], strict=True) if column == "i_use"
     )
     assert "region" not in raw["column"]
+    others = pq.read_table(tmp_path / "first" / "tables" / "cf_alternatives.parquet").to_pylist()
+    goals = dict(zip(table["Kunde"], table["goal"], strict=True))
+    assert others and {row["alternative"] for row in others} <= {2, 3}
+    assert all(row["p_new"] <= goals[row["Kunde"]] + 1e-6 and json.loads(row["changes"]) for row in others)
+    assert 1 < report["metrics"]["alternatives"] <= 3 and 0 < report["metrics"]["diversity"] <= 1
     assert report["decision"]["expected_profit_low"] <= report["decision"]["expected_profit"]
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,14 +8,13 @@ from hypothesis import strategies as st
 
 from fastflow.apps.churn.method.counterfactuals import (
     choose_customers,
-    judge_counterfactuals,
-    nearest_distances,
     search_counterfactuals,
 )
 from fastflow.apps.churn.method.features import FeatureSet, compute_features, feature_set
 from fastflow.apps.churn.method.panel import Floats, Panel
 from fastflow.apps.churn.method.policy import Rule, Search, read_search
 from fastflow.apps.churn.method.problems import Refusal
+from fastflow.apps.churn.method.quality import judge_counterfactuals
 from fastflow.apps.churn.method.scores import sigmoid
 from fastflow.apps.churn.method.track_record import track_record
 
@@ -162,10 +162,25 @@ def test_rule_when_a_value_is_outside_its_bounds_already_then_it_may_stay_but_no
     assert np.isnan(rule.moved(values, 1)[3])
 
 
-def test_nearest_when_calculated_by_hand_then_it_agrees() -> None:
-    real = np.array([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]])
-    assert nearest_distances(real, real, None).tolist() == [1.0, pytest.approx(18**0.5), 1.0]
-    assert nearest_distances(np.array([[3.0, 4.0]]), real, np.array([1])).tolist() == [pytest.approx(18**0.5)]
+def test_search_when_thrift_does_not_reach_then_whoever_all_columns_together_can_reach_is_found() -> None:
+    """The first calls help most, so thrift spends a column on few of them. More of both is always better, so the highest
+    levels together say who can be reached at all."""
+    panel = drawn(80, seed=2)
+    plan, search = asked(panel, calls={"change": "up", "cost": 1}, visits={"change": "up", "cost": 5})
+    search = replace(search, reduction=0.85)
+    places = [plan.names.index("calls__mean_3"), plan.names.index("visits__mean_3")]
+
+    def predict(matrix: Floats) -> Any:
+        return sigmoid(2 - 1.5 * np.log1p(matrix[:, places].astype(np.float64)).sum(axis=1))
+
+    found = search_counterfactuals(predict, panel, np.arange(80), plan, search)
+    grids = {name: grid.copy() for name, grid in panel.dynamic.items()}
+    for rule in search.rules:
+        grids[rule.column][:, -search.months :] = rule.moved(grids[rule.column][:, -search.months :], max(rule.levels))
+    highest = replace(panel, dynamic=grids)
+    lowest = predict(compute_features(highest, np.arange(80), panel.last_month, plan))
+    assert found.valid.tolist() == (lowest <= found.goals + 1e-9).tolist()
+    assert 0.2 < found.valid.mean() < 1
 
 
 def test_track_record_when_movers_churn_less_then_the_difference_is_found_and_controls_are_matched() -> None:

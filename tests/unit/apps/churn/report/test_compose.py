@@ -32,7 +32,12 @@ EXPERIMENT = {
         "most_anchors": 6,
         "bootstrap_replicates": 20,
         "rolling_origins": 5,
-        "cf": {"policy": {"i_use": {"change": "up", "cost": 2}}, "from_probability": 0.1, "sample": 1.0},
+        "cf": {
+            "policy": {"i_use": {"change": "up", "cost": 2}},
+            "from_probability": 0.1,
+            "sample": 1.0,
+            "alternatives": 3,
+        },
     },
 }
 ROLES = {"i_use": "DYNAMIC_FEATURE", "n_rate": "DYNAMIC_FEATURE", "region": "STATIC_FEATURE"}
@@ -63,10 +68,19 @@ def findings(
     for name, (pipeline, column, most) in TOPS.items():
         tables[name] = sorted(rows(pipeline, name), key=lambda row: -abs(row[column]))[:most]
     changes: dict[str, list[Mapping[str, Any]]] = {}
-    for row in rows("cf", "cf_individual_raw"):
-        changes.setdefault(row["Kunde"], []).append(row)
+    alternatives: dict[str, list[Mapping[str, Any]]] = {}
+    for table, found in (("cf_individual_raw", changes), ("cf_alternatives", alternatives)):
+        for row in rows("cf", table):
+            found.setdefault(row["Kunde"], []).append(row)
     reports = {name: json.loads((inputs / name / "report.json").read_text()) for name in TABLES}
-    return Findings(name="Spring", about="Experiment 5", reports=reports, tables=tables, changes=changes)
+    return Findings(
+        name="Spring",
+        about="Experiment 5",
+        reports=reports,
+        tables=tables,
+        changes=changes,
+        alternatives=alternatives,
+    )
 
 
 def texts(language: str = "en") -> Texts:
@@ -124,6 +138,9 @@ def test_report_when_read_then_its_figures_are_those_of_the_pipelines(findings: 
     assert at_risk.cards[0].name == highest["Kunde"]
     assert len(at_risk.cards) == CUSTOMERS_SHOWN
     assert any(card.lines for card in changed.cards)
+    shown = next(card for card in changed.cards if card.name in findings.alternatives)
+    said = [line for line in shown.lines if line.startswith("Or ")]
+    assert len(said) == len(findings.alternatives[shown.name]) and " %, cost " in said[0]
 
 
 @pytest.mark.parametrize("pipelines", [(), ("churn",), ("cox",), ("churn", "cf")])
