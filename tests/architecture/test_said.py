@@ -5,6 +5,7 @@ The sentences are read out of the source: what an error is raised with, with a v
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
@@ -13,6 +14,9 @@ from pathlib import Path
 import pytest
 
 import fastflow
+from fastflow.apps.churn.domain.document import Document, Segment
+from fastflow.apps.churn.domain.fusion import materialized
+from fastflow.apps.churn.domain.tables import declared_tables
 from fastflow.settings import Settings
 from fastflow.ui.sentences import CODES, END, ENGLISH, SAID, Sentences, sentences_in
 from fastflow.ui.texts import LANGUAGES
@@ -144,6 +148,16 @@ def test_sentences_of_rooms_when_searched_then_none_stays_english(known: Sentenc
 def test_settings_when_described_then_none_stays_english(known: Sentences) -> None:
     told = [field.description or "" for field in Settings.model_fields.values()]
     assert not [each for each in told if ENGLISH in known.translate(each)]
+
+
+def test_tables_of_the_churn_workbench_when_described_then_none_stays_english(known: Sentences) -> None:
+    with (SOURCE / "apps/churn/domain/result_tables.toml").open("rb") as file:
+        told = {text.format(VALUE) for table in tomllib.load(file).values() for text in table.values()}
+    empty = Document(revision=0, last_updated="", counters={}, tables=declared_tables())
+    some = [Segment(sha256="0" * 64, rows=1, size=1, belongs={})]
+    for table in materialized(empty, 1, some, some).tables.values():
+        told |= {table.description, *(column.description for column in table.columns.values())}
+    assert not [each for each in sorted(told) if stays_english(known, each)]
 
 
 def test_catalogues_when_read_then_a_sentence_is_found_by_itself_and_its_places_are_the_same() -> None:

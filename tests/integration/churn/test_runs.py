@@ -75,6 +75,11 @@ async def test_smoke_path_when_run_whole_then_each_pipeline_leaves_its_tables(ho
     rows = rows_of(document, made.experiment_id)
     for name in ("backtest_results", "customer_churn_details", "cox_survival", "cf_individual", "experiment_kpis"):
         assert rows.get(name, 0) > 0, (name, rows)
+    told = churn.sql.tables(actor=OLGA)["tables"]
+    given = {table["name"] for table in told} - {"rawdata"}  # whose features are people's own
+    silent = [(table["name"], one["name"]) for table in told for one in table["columns"] if not one["description"]]
+    assert [each for each in silent if each[0] in given] == []
+    assert [table["name"] for table in told if not table["description"]] == []
     record = find_results(document, made.experiment_id, "churn")
     assert record is not None
     assert set(record["files"]) == {"model.onnx", "feature_contract.json"}

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fastflow.apps.churn.domain.chain import WAITING
+from fastflow.apps.churn.domain.described import describe_column, describe_table
 from fastflow.apps.churn.domain.document import Column, Document, Segment, Table
 from fastflow.apps.churn.domain.experiment import FAILED, PROCESSED, PROCESSING, Experiment
 from fastflow.apps.churn.domain.experiment_rows import (
@@ -172,15 +173,17 @@ def _with_table(document: Document, experiment_id: int, pipeline: str, left: Lef
     known = document.tables.get(left.name)
     if known is None or (known.segments is not None) != is_large:
         known = Table(
-            description=f"Results of the pipeline {pipeline}.",
+            description=describe_table(left.name) or f"Results of the pipeline {pipeline}.",
             source=source_of(pipeline),
             records=None if is_large else (),
             segments=() if is_large else None,
         )
-    columns = {
-        **known.columns,
-        **{name: Column(kind, "") for name, kind in left.columns.items() if name not in known.columns},
+    added = {
+        name: Column(kind, describe_column(left.name, name))
+        for name, kind in left.columns.items()
+        if name not in known.columns
     }
+    columns = {**known.columns, **added}
     table = replace(known, columns=columns)
     if left.path is None:
         return document.with_table(left.name, replace(table, records=(*(table.records or ()), *left.records)))

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fastflow.apps.churn.domain.document import Document
+from fastflow.apps.churn.domain.described import describe_column, describe_table
+from fastflow.apps.churn.domain.document import Document, Table
 from fastflow.apps.churn.domain.sql import LONGEST_VIEW_NAME, MACROS, SHIPPED_VIEWS, is_view_name
 from fastflow.apps.churn.domain.tables import VIEWS
 from fastflow.apps.churn.errors import ViewInUse, ViewNotFound
@@ -47,7 +48,10 @@ class Sql:
         """`tables` and views with their columns, and views that are `broken`, with the reason."""
         actor.require_pipeline(GUARDED_BY)
         found = self._engine.describe(self._present())
-        return {**found, "macros": [{"name": name, "definition": text} for name, text in MACROS.items()]}
+        declared = self._store.read().tables
+        told = [_described(one, declared.get(one["name"])) for one in found["tables"]]
+        macros = [{"name": name, "definition": text} for name, text in MACROS.items()]
+        return {**found, "tables": told, "macros": macros}
 
     def schema(self, table: str, *, actor: Actor) -> Mapping[str, Any]:
         """One table with its columns.
@@ -58,13 +62,7 @@ class Sql:
         found = next((one for one in self.tables(actor=actor)["tables"] if one["name"] == table), None)
         if found is None:
             raise NotFound(f"There is no table {table!r}.", fields={"table": f"there is no table {table!r}"})
-        declared = self._store.read().tables.get(table)
-        columns = {} if declared is None else declared.columns
-        told = [
-            {**one, "description": columns[one["name"]].description if one["name"] in columns else ""}
-            for one in found["columns"]
-        ]
-        return {**found, "columns": told, "description": "" if declared is None else declared.description}
+        return dict(found)
 
     # -- views ------------------------------------------------------------------------------------------------------------
 
@@ -144,3 +142,14 @@ class Sql:
                 tables[name] = {"columns": columns, "segments": paths}
         views = {str(one["name"]): str(one["sql"]) for one in document.records(VIEWS)}
         return SqlTables(revision=document.revision, tables=tables, views=views)
+
+
+def _described(found: Mapping[str, Any], declared: Table | None) -> Mapping[str, Any]:
+    """A table as the engine has it, with what it and its columns hold, in words."""
+    table = found["name"]
+    own = {} if declared is None else {name: column.description for name, column in declared.columns.items()}
+    columns = [
+        {**one, "description": own.get(one["name"]) or describe_column(table, one["name"])} for one in found["columns"]
+    ]
+    about = describe_table(table) if declared is None else declared.description
+    return {**found, "columns": columns, "description": about}

@@ -12,6 +12,7 @@ from fastflow.apps.churn.pages.sql.grid import answer_card, refusal
 from fastflow.apps.churn.service.database import GUARDED_BY
 from fastflow.apps.churn.service.sql import Sql
 from fastflow.kit.identity import Actor, Role
+from fastflow.ui.hints import as_told
 from fastflow.ui.icons import icon
 from fastflow.ui.markup import Html, div, join, span, tag
 from fastflow.ui.parts import card, heading
@@ -169,11 +170,21 @@ def _beside(t: Texts, found: Mapping[str, Any], *, may: bool) -> Html:
 
 def _table(t: Texts, one: Mapping[str, Any]) -> Html:
     columns = [
-        tag("li", tag("code", Data(column["name"])), span(Data(f" {column['type'].lower()}"), cls="muted"))
+        tag(
+            "li",
+            tag("code", Data(column["name"])),
+            span(Data(f" {column['type'].lower()}"), cls="muted"),
+            _said(t, column),
+        )
         for column in one["columns"]
     ]
     kind = span(t("sql.view"), cls="muted small-text") if one["kind"] == "view" else None
-    return tag("details", tag("summary", tag("code", Data(one["name"])), kind), tag("ul", columns))
+    return tag("details", tag("summary", tag("code", Data(one["name"])), kind), _said(t, one), tag("ul", columns))
+
+
+def _said(t: Texts, one: Mapping[str, Any]) -> Html | None:
+    """What a table or a column holds, in words."""
+    return div(as_told(t, one["description"]), cls="muted small-text") if one["description"] else None
 
 
 def _view(t: Texts, name: str, sql: str, broken: str | None, *, may: bool) -> Html:
