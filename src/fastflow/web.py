@@ -23,7 +23,7 @@ from fastflow.routers import Part, make_routers
 from fastflow.serve import KEY_MADE, Reporter
 from fastflow.settings import load_settings
 from fastflow.terms import uv_binary
-from fastflow.workbenches import UPLOADS
+from fastflow.workbenches import UPLOADS, widened
 
 _EXIT_CONFIGURATION = 78
 """EX_CONFIG of sysexits.h: starting again would fail again; see `serve.py`."""
@@ -42,7 +42,7 @@ def create_app(product: Product, *, local_actor: Actor | None = None) -> FastAPI
     from fastflow.kernel.runs.infra.agents import AttemptFence
     from fastflow.kernel.users.router import Authenticator
 
-    authenticator = Authenticator(product.logins, product.tokens)
+    authenticator = Authenticator(product.logins, product.tokens, widen=lambda actor: widened(actor, product.pipelines))
     attempts = AttemptFolders(product.settings.data_dir)
     agents = Ingest(attempts, is_current=AttemptFence(product.database), find_uv=uv_binary)
     app = _build(

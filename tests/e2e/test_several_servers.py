@@ -1,5 +1,6 @@
 """Two servers, each with folders of its own, on one PostgreSQL."""
 
+import json
 import os
 import shutil
 import signal
@@ -106,6 +107,9 @@ def test_runs_when_submitted_to_one_server_are_shared_and_read_from_both(servers
             assert _bytes(server, f"/runs/{run_id}/logs") == f"of {run_id}\n".encode()
             events = _bytes(server, f"/runs/{run_id}/logs/stream").decode()
             assert events.count("event: log") == 1 and events.count("event: end") == 1
+            assert _bytes(server, f"/logs/stream?job_id={run_id}").decode() == events
+            polled = json.loads(_bytes(server, f"/logs/live?since=0&job_id={run_id}"))["items"][0]
+            assert [line["line"] for line in polled["lines"]] == [f"of {run_id}"]
             assert _bytes(server, f"/runs/{run_id}/artifacts/note.txt") == run_id.encode()
 
 

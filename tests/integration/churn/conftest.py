@@ -31,9 +31,9 @@ def app(product: Product) -> FastAPI:
 def client(product: Product, app: FastAPI) -> ClientOf:
     """A client with the role on the pipeline `churn`."""
 
-    def make(role: Role = Role.ADMIN) -> httpx.AsyncClient:
+    def make(role: Role = Role.ADMIN, name: str = "t") -> httpx.AsyncClient:
         grants = (Grant(role=role, pipelines="churn"),)
-        token = product.tokens.create(f"t{role}", Role.NONE, grants=grants, actor=SYSTEM)[1].reveal()
+        token = product.tokens.create(f"{name}{role}", Role.NONE, grants=grants, actor=SYSTEM)[1].reveal()
         return client_of(app, token=token)
 
     return make

@@ -82,3 +82,21 @@ async def test_run_when_all_is_asked_then_it_is_checked_like_any_run(client: Cli
         assert reset.json()["code"] == "churn_experiment_processing"
         await api.delete("/experiments/1/chain")
         assert (await api.post("/experiments/1/reset")).json()["experiment"]["chain"] == {}
+
+
+async def test_runs_of_a_workbench_when_the_role_is_on_its_own_pipeline_alone_then_their_logs_are_open_but_no_others(
+    client: ClientOf, product: Product
+) -> None:
+    async with client(Role.OPERATOR) as api, client(Role.VIEWER) as reader:
+        await api.post("/churn/demo")
+        await api.delete("/experiments/1/chain")
+        job_id = (await api.post("/run/cox", json={"experiment_id": 1})).json()["job_id"]
+        for path in (f"/runs/{job_id}", f"/runs/{job_id}/logs", f"/logs/live?job_id={job_id}"):
+            assert (await reader.get(path)).status_code == 200, path
+        assert [one["id"] for one in (await reader.get("/runs?pipeline_name=cox")).json()["items"]] == [job_id]
+        assert (await reader.post(f"/runs/{job_id}/cancel", json={})).status_code == 403
+        own = product.settings.pipelines_dir / "cox.py"
+        own.write_text("print('mine')\n")
+        other = (await client(Role.VIEWER, name="later").get(f"/runs/{job_id}")).json()
+        assert (other["status"], other["code"]) == (403, "forbidden")
+        assert (await client(Role.VIEWER, name="latest").get("/pipelines/cox")).status_code == 403

@@ -136,6 +136,66 @@ async def test_live_when_runs_run_then_their_last_lines_are_shown(logs: Any, cli
     ]
 
 
+async def test_live_when_one_job_is_polled_then_its_lines_and_ids_are_those_of_the_stream(
+    logs: Any, client: httpx.AsyncClient
+) -> None:
+    other = logs.add_run(LOG, status="RUNNING")
+    log = b"".join(
+        logged(b"%d \xff" % number if number % 5 == 0 else b"%d \xc3\xa4" % number, part=number % 7 == 0)
+        for number in range(2000)
+    )
+    run_id = logs.add_run(log, status="RUNNING")
+    polled, since = [], 0
+
+    async def poll() -> str:
+        nonlocal since
+        while True:
+            answer = (await client.get("/logs/live", params={"job_id": run_id, "since": since, "lines": 77})).json()
+            (item,) = answer["items"]
+            assert item["run_id"] == run_id != other
+            polled.extend(item["lines"])
+            if answer["next_since"] == since:
+                return str(item["status"])
+            since = answer["next_since"]
+
+    assert await poll() == "RUNNING"
+    logs.append(run_id, logged(b"half", part=True))
+    logs.set_run(run_id, status="SUCCESS", exit_code=0)
+    assert await poll() == "SUCCESS"
+    for path in (f"/runs/{run_id}/logs/stream", f"/logs/stream?job_id={run_id}"):
+        events = list(read_events((await client.get(path)).content))
+        assert events[-1].kind == "end"
+        told = [(event.id, event.data["ts"], event.data["line"], event.data.get("b64")) for event in events[:-1]]
+        assert told == [(line["id"], line["ts"], line["line"], line["b64"]) for line in polled]
+    ids = [line["id"] for line in polled]
+    assert ids == sorted(set(ids))
+
+    resumed = await client.get(f"/logs/stream?job_id={run_id}", headers={"Last-Event-ID": str(ids[-3])})
+    assert [event.id for event in read_events(resumed.content)] == [*ids[-2:], None]
+    last = (await client.get("/logs/live", params={"job_id": run_id, "lines": 2})).json()
+    assert [line["id"] for line in last["items"][0]["lines"]] == ids[-2:]
+    assert polled[-1]["partial"] is True
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "field"),
+    [
+        ("/logs/live?since=3", 422, "since"),
+        ("/logs/live?job_id=nonsense", 422, "job_id"),
+        ("/logs/stream?job_id={run}&kind=state", 422, "kind"),
+        ("/logs/live?job_id={run}&since=1", 422, "since"),
+        ("/logs/live?job_id={run}&since=99999", 422, "since"),
+        ("/logs/live?job_id=0199aaaa-0000-7000-8000-000000000000", 404, "run_id"),
+        ("/logs/stream?job_id=0199aaaa-0000-7000-8000-000000000000", 404, "run_id"),
+    ],
+)
+async def test_filter_by_job_when_it_cannot_be_then_the_field_is_named(
+    logs: Any, client: httpx.AsyncClient, path: str, status: int, field: str
+) -> None:
+    answer = await client.get(path.format(run=logs.add_run(LOG)))
+    assert (answer.status_code, list(answer.json()["fields"])) == (status, [field])
+
+
 async def test_artifacts_when_stored_then_they_are_listed_and_fetched(logs: Any, client: httpx.AsyncClient) -> None:
     run_id = logs.add_run()
     folder = logs.artifacts_dir / run_id / "sub dir"

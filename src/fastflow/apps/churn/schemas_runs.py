@@ -106,6 +106,7 @@ class JobOut(BaseModel):
     status: str = Field(description="PENDING, RUNNING, SUCCESS or FAILED.")
     phase: str | None = Field(description="What it does at present.")
     progress: float | None = Field(description="From 0 to 1.")
+    step: int | None = Field(description="Number of the phase, from 1.")
     phases: int | None = Field(description="How many there are.")
     remaining_seconds: float | None = Field(description="If it goes on as so far.")
     submitted_by: str
@@ -126,6 +127,7 @@ class JobOut(BaseModel):
             status=str(run.status),
             phase=job.phase,
             progress=_number(told, "progress"),
+            step=job.step,
             phases=None if told.get("total") is None else int(told["total"]),
             remaining_seconds=job.remaining_seconds(now),
             submitted_by=run.submitted_by,

@@ -36,7 +36,7 @@ class Forwarding:
 
     Args:
         app: the app inside.
-        is_candidate: whether a path may lie elsewhere at all; without any look outside the process.
+        is_candidate: whether a path, with its query, may lie elsewhere at all; without any look outside the process.
         find: which server has it.
         methods: what is handed on at all; a body goes along as it comes.
     """
@@ -64,11 +64,12 @@ class Forwarding:
             await answer(scope, receive, send)
 
     async def _other(self, scope: Scope) -> OtherServer | None:
-        if scope["method"] not in self._methods or not self._is_candidate(scope["path"]):
+        asked = scope["path"] + _query(scope.get("query_string", b"")).decode("latin-1")
+        if scope["method"] not in self._methods or not self._is_candidate(asked):
             return None
         if FORWARDED in Headers(scope=scope):
             return None
-        return await asyncio.to_thread(self._find, scope["path"])
+        return await asyncio.to_thread(self._find, asked)
 
 
 async def _ask(other: OtherServer, scope: Scope, receive: Receive) -> Response:

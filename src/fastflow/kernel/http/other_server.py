@@ -21,4 +21,4 @@ class OtherServer:
 
 
 FindServer = Callable[[str], OtherServer | None]
-"""Of a path: the other server that has it; None: it is ours to answer. May look into the database."""
+"""Of a path with its query: the other server that has it; None: it is ours to answer. May look into the database."""

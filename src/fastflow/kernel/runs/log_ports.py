@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator, Sequence
 from typing import Protocol
 
-from fastflow.kernel.runs.domain.logged_run import FeedEvent, LiveLog, LoggedRun, LogQuery, StoredArtifact
+from fastflow.kernel.runs.domain.logged_run import FeedEvent, LiveLog, LoggedRun, LogQuery, PolledLog, StoredArtifact
 
 
 class LoggedRuns(Protocol):
@@ -74,6 +74,10 @@ class LogFiles(Protocol):
 
     def tail_offset(self, run: LoggedRun, lines: int) -> int:
         """Where the last so many lines begin."""
+        ...
+
+    def poll(self, run: LoggedRun, offset: int, lines: int) -> PolledLog:
+        """At most so many lines from the offset on, each as the live stream tells it."""
         ...
 
     def last_lines(self, run: LoggedRun, lines: int) -> LiveLog:

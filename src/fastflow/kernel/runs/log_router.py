@@ -15,8 +15,9 @@ from fastflow.kernel.http.sse import EventStreamResponse, resume_position
 from fastflow.kernel.runs.domain.log_line import Stream
 from fastflow.kernel.runs.domain.logged_run import LogQuery
 from fastflow.kernel.runs.log_ports import OpenLog
-from fastflow.kernel.runs.log_schemas import ArtifactsOut, LiveRunsOut, artifact_out, live_run_out
+from fastflow.kernel.runs.log_schemas import ArtifactsOut, LiveRunsOut, artifact_out, live_run_out, polled_out
 from fastflow.kernel.runs.log_service import LogService
+from fastflow.kit.errors import InvalidInput
 from fastflow.kit.ids import parse_id
 
 MAX_OFFSET = 2**62
@@ -25,6 +26,7 @@ MAX_GREPS = 20
 
 RunId = Annotated[str, Path(description="Id of the run.", max_length=100)]
 Offset = Annotated[int, Query(ge=0, le=MAX_OFFSET)]
+JobId = Annotated[str | None, Query(max_length=100, description="Only this run: a job's id is its run's.")]
 LastEventId = Annotated[
     str | None, Header(description="Id of the last event received: the stream goes on after it.", max_length=100)
 ]
@@ -137,8 +139,17 @@ def _add_log(router: APIRouter, logs: LogService) -> None:
         actor: Viewer,
         lines: Annotated[int, Query(ge=0, le=100, description="Last lines of each run.")] = 10,
         limit: Annotated[int, Query(ge=1, le=200, description="At most so many runs.")] = 50,
+        job_id: JobId = None,
+        since: Annotated[
+            Offset | None, Query(description="With `job_id`: lines after this id; without it, the last ones.")
+        ] = None,
     ) -> LiveRunsOut:
-        """The runs that run now, newest first, each with its last lines."""
+        """The runs that run now, newest first, each with its last lines. With `job_id` that run alone, even once it has
+        ended: the lines, ids and texts of its live stream, to be asked for again with `next_since`."""
+        if job_id is not None:
+            return polled_out(logs.poll_log(actor, parse_id(job_id, "job_id"), since=since, lines=max(1, lines)))
+        if since is not None:
+            raise _of_one_job("since")
         return LiveRunsOut(items=[live_run_out(live) for live in logs.list_live(actor, lines=lines, limit=limit)])
 
 
@@ -170,9 +181,16 @@ def _add_streams(router: APIRouter, logs: LogService) -> None:
             Offset | None, Query(description="Id of the last event known; without it, from now on.")
         ] = None,
         kind: Kinds = None,
+        job_id: JobId = None,
         last_event_id: LastEventId = None,
     ) -> Response:
-        """What happens to all runs: changes of state, progress, metrics, outputs. Resumes by id."""
+        """What happens to all runs: changes of state, progress, metrics, outputs. Resumes by id. With `job_id` the log of
+        that run alone, as `/runs/{run_id}/logs/stream` tells it."""
+        if job_id is not None:
+            if kind is not None:
+                raise _not_of_a_log("kind")
+            run_id, position = parse_id(job_id, "job_id"), resume_position(last_event_id, since)
+            return EventStreamResponse(await logs.follow_log(actor, run_id, since=position))
         return EventStreamResponse(logs.listen(actor, since=resume_position(last_event_id, since), kinds=kind))
 
 
@@ -202,6 +220,22 @@ def _add_artifacts(router: APIRouter, logs: LogService) -> None:
         }
         media_type = mimetypes.guess_type(path)[0] or "application/octet-stream"
         return ranged_response(request, body, media_type=media_type, headers=headers)
+
+
+def _of_one_job(field: str) -> InvalidInput:
+    return InvalidInput(
+        f"{field} is an id within the log of one run.",
+        hint="Name the run with job_id.",
+        fields={field: "needs job_id"},
+    )
+
+
+def _not_of_a_log(field: str) -> InvalidInput:
+    return InvalidInput(
+        f"{field} chooses events, and the log of one run has none of them.",
+        hint="Leave kind away, or job_id.",
+        fields={field: "does not go with job_id"},
+    )
 
 
 def _body(log: OpenLog | None, etag: str | None) -> Body:

@@ -5,12 +5,13 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from fastflow.kernel.runs.domain.log_event import line_fields
-from fastflow.kernel.runs.domain.logged_run import LiveLog, StoredArtifact
+from fastflow.kernel.runs.domain.logged_run import LiveLog, LoggedRun, PolledLog, StoredArtifact
 
 
 class LogLineOut(BaseModel):
     """A line of a log."""
 
+    id: int | None = Field(None, description="As in the live stream; only of one job's lines.")
     ts: str = Field(description="When it was written, RFC 3339 with nanoseconds.")
     stream: str = Field(description="stdout or stderr.")
     line: str = Field(description="The text; bytes that are not UTF-8 appear as U+FFFD.")
@@ -19,18 +20,20 @@ class LogLineOut(BaseModel):
 
 
 class LiveRunOut(BaseModel):
-    """A running run and its last lines."""
+    """A run and lines of its log."""
 
     run_id: str
     pipeline_name: str
+    status: str
     since: datetime = Field(description="When it was started.")
     lines: list[LogLineOut] = Field(description="Oldest first; each cut to 4 KiB.")
 
 
 class LiveRunsOut(BaseModel):
-    """The runs that run now, newest first."""
+    """The runs that run now, newest first; or one job."""
 
     items: list[LiveRunOut]
+    next_since: int | None = Field(None, description="Of one job: ask again with `since` as this.")
 
 
 class ArtifactOut(BaseModel):
@@ -55,7 +58,17 @@ def live_run_out(live: LiveLog) -> LiveRunOut:
         LogLineOut(ts=line.at, stream=line.stream, partial=line.is_part, **line_fields(line.text))
         for line in live.lines
     ]
-    return LiveRunOut(run_id=live.run.id, pipeline_name=live.run.pipeline_name, since=live.run.since, lines=lines)
+    return _run_out(live.run, lines)
+
+
+def polled_out(polled: PolledLog) -> LiveRunsOut:
+    """The wire form of lines that were asked for."""
+    lines = [LogLineOut(id=number, **data) for number, data in polled.lines]
+    return LiveRunsOut(items=[_run_out(polled.run, lines)], next_since=polled.end)
+
+
+def _run_out(run: LoggedRun, lines: list[LogLineOut]) -> LiveRunOut:
+    return LiveRunOut(run_id=run.id, pipeline_name=run.pipeline_name, status=run.status, since=run.since, lines=lines)
 
 
 def artifact_out(artifact: StoredArtifact, url: str) -> ArtifactOut:

@@ -5,7 +5,7 @@ import os
 from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from fastflow.kernel.runs.domain.logged_run import FeedEvent, LiveLog, LoggedRun, LogQuery, StoredArtifact
+from fastflow.kernel.runs.domain.logged_run import FeedEvent, LiveLog, LoggedRun, LogQuery, PolledLog, StoredArtifact
 from fastflow.kernel.runs.log_ports import (
     ArtifactFiles,
     EventFeed,
@@ -117,6 +117,25 @@ class LogService:
     def list_live(self, actor: Actor, *, lines: int, limit: int) -> Sequence[LiveLog]:
         """Running runs, newest first, with their last lines."""
         return [self._files.last_lines(run, lines) for run in self._runs.load_running(actor.reach(), limit)]
+
+    def poll_log(self, actor: Actor, run_id: str, *, since: int | None, lines: int) -> PolledLog:
+        """Lines of one run's log, whether it runs or has ended: the same as the live stream tells, with the same ids.
+
+        Args:
+            actor: who asks.
+            run_id: which run.
+            since: the id after which they begin; None: the last ones.
+            lines: at most so many; at least one.
+
+        Raises:
+            NotFound: no such run, or its log was removed by retention.
+            InvalidInput: the offset lies beyond the end or in the middle of a line.
+        """
+        run = self._with_log(actor, run_id)
+        if since is None:
+            return self._files.poll(run, self._files.tail_offset(run, lines), lines)
+        self._files.check_offset(run, since)
+        return self._files.poll(run, since, lines)
 
     def listen(
         self, actor: Actor, *, since: int | None, kinds: Collection[str] | None = None

@@ -53,6 +53,15 @@ class Job:
         """What it does at present, in the pipeline's words."""
         return None if self.run.progress is None else self.run.progress.get("step")
 
+    @property
+    def step(self) -> int | None:
+        """The number of the phase it is in, from 1; phases are equal shares of the progress."""
+        told = self.run.progress or {}
+        share, total = told.get("progress"), told.get("total")
+        if not isinstance(share, int | float) or not isinstance(total, int) or total < 1:
+            return None
+        return min(total, round(share * total) + 1)
+
     def remaining_seconds(self, now: datetime) -> float | None:
         """How long it will still take if it goes on as so far; None: nobody can know yet."""
         run, share = self.run, (self.run.progress or {}).get("progress")

@@ -120,6 +120,14 @@ class PipelineCatalog:
         shipped = [one for one in self._files.locate_all() if one.workbench is not None]
         return [*self.list(), *(self._look(one)[1].pipeline for one in shipped)]
 
+    def shipped(self) -> Mapping[str, str]:
+        """Name -> workbench of the shipped pipelines that can run: those whose name no pipeline of the user has.
+
+        Raises:
+            PipelinesDirUnavailable, CodeNotHere: the user's are not to be seen.
+        """
+        return {one.name: one.workbench for one in self._files.locate_all() if one.workbench is not None}
+
     def get(self, name: str) -> Pipeline:
         """The pipeline of that name, perhaps with faults.
 

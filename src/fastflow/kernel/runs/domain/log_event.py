@@ -82,6 +82,15 @@ def split_block(block: Block, count: int) -> Block:
     return Block(block.start, end, count, block.events[:at], ())
 
 
+def read_block(block: Block) -> list[tuple[int, dict[str, Any]]]:
+    """The events of the block as they were told: id and data of each."""
+    told = []
+    for event in block.events.split(EVENT_END)[:-1]:
+        _, number, data = event.split(b"\n", 2)
+        told.append((int(number.removeprefix(b"id: ")), json.loads(data.removeprefix(b"data: "))))
+    return told
+
+
 def format_skipped(start: int, end: int) -> bytes:
     """Tells that the lines in these bytes of the file were left out."""
     return b'event: skipped\nid: %d\ndata: {"from":%d,"to":%d}\n\n' % (end, start, end)

@@ -1,5 +1,6 @@
 """What reading logs and artifacts needs to know of a run."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -79,6 +80,20 @@ class LiveLog:
 
     run: LoggedRun
     lines: tuple[LogLine, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolledLog:
+    """Lines of a run's log, for who asks for them again and again.
+
+    Attributes:
+        lines: oldest first; id and data of each, as the live stream tells them.
+        end: the id after which the next question begins.
+    """
+
+    run: LoggedRun
+    lines: Sequence[tuple[int, Mapping[str, Any]]]
+    end: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,11 +56,11 @@ class AgentPeers:
     @staticmethod
     def is_candidate(path: str) -> bool:
         """Whether the path is an agent's."""
-        return _PATH.fullmatch(path) is not None
+        return _PATH.fullmatch(path.partition("?")[0]) is not None
 
     def find(self, path: str) -> OtherServer | None:
         """See `FindServer`."""
-        match = _PATH.fullmatch(path)
+        match = _PATH.fullmatch(path.partition("?")[0])
         if match is None or self._is_here(RunKey(run_id=match["run"], token=int(match["attempt"]))):
             return None
         with self._database.read() as connection:

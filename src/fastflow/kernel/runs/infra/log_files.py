@@ -4,9 +4,10 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 
+from fastflow.kernel.runs.domain.log_event import format_block, read_block, split_block
 from fastflow.kernel.runs.domain.log_line import join_parts, parse_line
-from fastflow.kernel.runs.domain.logged_run import LiveLog, LoggedRun, LogQuery
-from fastflow.kernel.runs.infra.log_reader import LogFile, find_tail, line_start, offset_beyond_end
+from fastflow.kernel.runs.domain.logged_run import LiveLog, LoggedRun, LogQuery, PolledLog
+from fastflow.kernel.runs.infra.log_reader import BLOCK_BYTES, LogFile, find_tail, line_start, offset_beyond_end
 from fastflow.kernel.runs.infra.log_text import LogText, read_range
 from fastflow.kit.errors import InvalidInput
 
@@ -77,6 +78,20 @@ class LogFiles:
             return find_tail(log.descriptor, 0, log.end, lines).start
         finally:
             log.close()
+
+    def poll(self, run: LoggedRun, offset: int, lines: int) -> PolledLog:
+        """See `LogFiles.poll`."""
+        log = _open(run)
+        if log is None:
+            return PolledLog(run=run, lines=(), end=offset)
+        try:
+            data = os.pread(log.descriptor, max(0, min(BLOCK_BYTES, log.end - offset)), offset)
+        finally:
+            log.close()
+        block = format_block(data, offset, final=run.ended and offset + len(data) == log.end)
+        if block.count > lines:
+            block = split_block(block, lines)
+        return PolledLog(run=run, lines=read_block(block), end=block.end)
 
     def last_lines(self, run: LoggedRun, lines: int) -> LiveLog:
         """See `LogFiles.last_lines`."""

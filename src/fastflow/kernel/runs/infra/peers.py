@@ -13,6 +13,9 @@ from fastflow.kernel.runs.infra.rows import RUN, RUNNER
 _PATH: Final = re.compile(
     r"/runs/(?P<run>[0-9a-f-]{36})/(?:logs(?:/stream)?|artifacts/(?P<artifact>.+))", re.IGNORECASE
 )
+_OF_ONE_JOB: Final = re.compile(
+    r"/logs/(?:live|stream)\?(?:.*&)?job_id=(?P<run>[0-9a-f-]{36})(?P<artifact>)(?:&.*)?", re.IGNORECASE
+)
 _PLACE: Final = (
     select(RUN.c.host, RUNNER.c.hostname, RUNNER.c.url)
     .join_from(RUN, RUNNER, RUNNER.c.host == RUN.c.host, isouter=True)
@@ -39,11 +42,11 @@ class Peers:
     @staticmethod
     def is_candidate(path: str) -> bool:
         """Whether the path asks for a file of a run."""
-        return _PATH.fullmatch(path) is not None
+        return _match(path) is not None
 
     def find(self, path: str) -> OtherServer | None:
         """See `FindServer`."""
-        match = _PATH.fullmatch(path)
+        match = _match(path)
         if match is None:
             return None
         run_id = match["run"].lower()
@@ -55,3 +58,7 @@ class Peers:
         if row is None or row.host is None or row.host == self._host:
             return None
         return OtherServer(name=row.hostname or row.host, url=row.url)
+
+
+def _match(asked: str) -> "re.Match[str] | None":
+    return _PATH.fullmatch(asked.partition("?")[0]) or _OF_ONE_JOB.fullmatch(asked)

@@ -30,12 +30,19 @@ class Authenticator:
     """Answers at once for a credential it has just verified, else asks the database in a thread.
 
     Args:
+        widen: gives a caller what follows from the rights that were given; None: nothing does.
         seconds: a clock that never jumps.
     """
 
     def __init__(
-        self, logins: LoginService, tokens: TokenService, *, seconds: Callable[[], float] = time.monotonic
+        self,
+        logins: LoginService,
+        tokens: TokenService,
+        *,
+        widen: Callable[[Actor], Actor] | None = None,
+        seconds: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._widen = widen
         self._now = seconds
         self._logins = logins
         self._tokens = tokens
@@ -60,11 +67,15 @@ class Authenticator:
 
     async def _look_up(self, credential: str, request: Request) -> Actor:
         kept_in = self._remembered
-        found = await asyncio.to_thread(self._verify, credential)
+        found = await asyncio.to_thread(self._verify_and_widen, credential)
         if len(kept_in) >= _MAX_REMEMBERED:
             kept_in.clear()
         kept_in[credential] = found
         return _admit(found, request, credential)
+
+    def _verify_and_widen(self, credential: str) -> _Remembered:
+        found = self._verify(credential)
+        return found if self._widen is None else replace(found, actor=self._widen(found.actor))
 
     def _verify(self, credential: str) -> _Remembered:
         until = self._now() + REMEMBERED_SECONDS
