@@ -20,7 +20,29 @@ from fastflow.kit.identity import SYSTEM, Role
 from fastflow.settings import Settings
 
 ClientOf = Callable[..., httpx.AsyncClient]
-FILE = {"file_id": 1, "name": "a.csv", "content_sha256": "a" * 64, "first_month": 202101, "last_month": 202412}
+COLUMNS = {
+    "Kunde": "PRIMARY_KEY",
+    "I_TIMEBASE": "TIMEBASE",
+    "I_Alive": "TARGET",
+    "i_seminar": "DYNAMIC_FEATURE",
+    "n_rate": "DYNAMIC_FEATURE",
+    "region": {"role": "STATIC_FEATURE", "type": "text"},
+    "comment": "IGNORED",
+}
+FILE: Mapping[str, Any] = {
+    "file_id": 1,
+    "name": "a.csv",
+    "kind": "panel",
+    "content_sha256": "a" * 64,
+    "rows": 9,
+    "customers": 3,
+    "first_month": 202101,
+    "last_month": 202412,
+    "dictionary": COLUMNS,
+    "churn_rule": None,
+    "ingested_at": "2026-01-01T00:00:00+00:00",
+    "ingested_by": "test",
+}
 
 
 def put(product: Product, table: str, *rows: Mapping[str, Any]) -> None:
@@ -83,6 +105,28 @@ async def test_experiment_when_its_windows_or_files_are_not_there_then_it_is_ref
         files = (await admin.post("/experiments", json={**GIVEN, "id_files": [7]})).json()["fields"]
     assert "nothing before 202203" in months["training_from"] and "nothing after 202405" in months["backtest_to"]
     assert "there is no file 7" in files["id_files"]
+
+
+async def test_experiment_when_it_names_columns_that_the_files_do_not_have_then_the_nearest_are_told(
+    product: Product, client: ClientOf
+) -> None:
+    put(product, "files", FILE)
+    policy = {"i_seminars": {"change": "up"}, "region": {"change": "free"}, "comment": {}, "n_rate": {"change": "down"}}
+    wrong = {"hyperparameters": {"cox_covariates": ["n_rat", "region"], "cf": {"policy": policy}}}
+    async with client() as http:
+        refused = await http.post("/experiments", json={**GIVEN, **wrong})
+        assert (refused.status_code, refused.json()["code"]) == (422, "churn_experiment_refused")
+        assert refused.json()["fields"] == {
+            "hyperparameters.cox_covariates": "'n_rat' is unknown. Did you mean 'n_rate'?",
+            "hyperparameters.cf.policy.i_seminars": "'i_seminars' is unknown. Did you mean 'i_seminar'?",
+            "hyperparameters.cf.policy.region.change": "region holds words, which have no up and down. Make it immutable.",
+            "hyperparameters.cf.policy.comment": "'comment' is unknown. Use one of i_seminar, n_rate, region.",
+        }
+        right = {"hyperparameters": {"cox_covariates": ["region"], "cf": {"policy": {"i_seminar": {"change": "up"}}}}}
+        assert (await http.post("/experiments", json={**GIVEN, **right})).status_code == 201
+        put(product, "files", {**FILE, "file_id": 2, "dictionary": {**COLUMNS, "n_rate": "STATIC_FEATURE"}})
+        refused = await http.post("/experiments", json=OTHER)
+        assert "n_rate is DYNAMIC_FEATURE (number) in the file 1" in refused.json()["fields"]["id_files"]
 
 
 async def test_experiment_when_it_differs_in_its_name_alone_then_the_twin_is_named(client: ClientOf) -> None:

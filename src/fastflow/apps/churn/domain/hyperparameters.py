@@ -105,6 +105,9 @@ CF_RANGES: Mapping[str, tuple[float, float]] = {
     "seed": (0, 2**63),
 }
 """Settings of the counterfactual search, beside `policy`."""
+CF_CHANGES = ("free", "up", "down", "immutable")
+CF_RULE = ("change", "min", "max", "step", "cost")
+"""What a rule of `policy` can say of a column."""
 LONGEST_LIST = 100
 _CORRECT = "Correct the configuration."
 _WORDS = {int: "a whole number", float: "a number", str: "text", tuple: "a list of whole numbers above 0"}
@@ -189,12 +192,46 @@ def _problems_with_search(value: Any, where: str) -> Iterator[Problem]:
         return
     for name, said in value.items():
         if name == "policy":
-            yield from _problems_with_object(said, f"{where}.policy")
+            yield from _problems_with_policy(said, f"{where}.policy")
         elif name not in CF_RANGES:
             yield unknown(f"{where}.{str(name)[:100]}", name, ("policy", *CF_RANGES))
         elif not _is_a(float, said) or not CF_RANGES[name][0] <= said <= CF_RANGES[name][1]:
             low, high = CF_RANGES[name]
             yield Problem(f"{where}.{name}", f"{shown(said)} is not a number from {low} to {high}", _CORRECT)
+
+
+def _problems_with_policy(value: Any, where: str) -> Iterator[Problem]:
+    if not isinstance(value, Mapping):
+        yield Problem(where, f"{shown(value)} is no object", _CORRECT)
+        return
+    for column, rule in value.items():
+        yield from problems_with_rule(rule, f"{where}.{str(column)[:100]}")
+
+
+def problems_with_rule(rule: Any, where: str) -> Iterator[Problem]:
+    """What is wrong with what the policy says of one column.
+
+    Args:
+        rule: it. where: its place, put before the names of its members.
+    """
+    if not isinstance(rule, Mapping):
+        yield Problem(where, f"{shown(rule)} is no object", _CORRECT)
+        return
+    for name, said in rule.items():
+        place = f"{where}.{str(name)[:100]}"
+        if name not in CF_RULE:
+            yield unknown(place, name, CF_RULE)
+        elif name == "change":
+            if said not in CF_CHANGES:
+                yield unknown(place, said, CF_CHANGES)
+        elif not _is_a(float, said):
+            yield Problem(place, f"{shown(said)} is no finite number", _CORRECT)
+        elif (name == "step" and said <= 0) or (name == "cost" and said < 0):
+            least = "has to be above 0" if name == "step" else "must not be below 0"
+            yield Problem(place, f"{said:g} {least}", _CORRECT)
+    low, high = rule.get("min", -math.inf), rule.get("max", math.inf)
+    if _is_a(float, low) and _is_a(float, high) and low > high:
+        yield Problem(f"{where}.min", f"{low:g} is above max, {high:g}", _CORRECT)
 
 
 def _problems_with_object(value: Any, where: str, depth: int = 0) -> Iterator[Problem]:

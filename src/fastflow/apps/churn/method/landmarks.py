@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..domain.problem import unknown
 from .panel import Doubles, Integers, Panel, yyyymm
 from .problems import Refusal
 
@@ -89,7 +90,8 @@ def covariate_names(panel: Panel, chosen: Sequence[str] | None) -> tuple[str, ..
         elif column in panel.static:
             names.append(column)
         else:
-            raise Refusal(f"cox_covariates names {column}, which is no feature of the panel.", "Correct the name.")
+            problem = unknown("cox_covariates", column, (*panel.dynamic, *panel.static))
+            raise Refusal(f"{problem.field}: {problem.problem}.", problem.remedy)
     return tuple(names)
 
 

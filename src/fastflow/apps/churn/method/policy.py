@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ..domain.hyperparameters import CF_RANGES
+from ..domain.hyperparameters import CF_RANGES, problems_with_rule
+from ..domain.problem import unknown
 from .features import FeatureSet
 from .panel import Doubles, Floats, Panel
 from .problems import Refusal
 
-CHANGES = ("free", "up", "down", "immutable")
 MULTIPLES = (1, 2, 4, 8, 16, 32)
 """Steps tried for a column; the list of levels of a rule is these, in its directions."""
 
@@ -21,7 +21,7 @@ class Rule:
     """What may happen to one raw column.
 
     Args:
-        column: its name. change: one of `CHANGES`.
+        column: its name. change: one of `CF_CHANGES`.
         low, high: bounds of a changed value; a value outside already may stay, but not move further out.
         step: smallest change, above 0. cost: of one step over all changed months, in the currency of customer_value.
     """
@@ -79,9 +79,6 @@ class Search:
         return np.asarray(probabilities * (1 - self.reduction))
 
 
-_RULE_KEYS = ("change", "min", "max", "step", "cost")
-
-
 def read_search(given: Mapping[str, Any], panel: Panel, plan: FeatureSet, seed: int) -> Search:
     """The search that the settings ask for; `panel` ends at the anchor and gives the bounds that are not stated.
 
@@ -103,7 +100,8 @@ def read_search(given: Mapping[str, Any], panel: Panel, plan: FeatureSet, seed: 
     policy = given.get("policy", {})
     for column in policy:
         if column not in plan.dynamic and column not in plan.static:
-            raise Refusal(f"cf.policy names {column}, which is no feature of the model.", "Correct the name.")
+            problem = unknown(f"cf.policy.{column}", column, (*plan.dynamic, *plan.static))
+            raise Refusal(f"{problem.field}: {problem.problem}.", problem.remedy)
     rules = []
     for column in (*plan.dynamic, *plan.static):
         rule = _rule(column, policy.get(column, {}), panel)
@@ -113,12 +111,9 @@ def read_search(given: Mapping[str, Any], panel: Panel, plan: FeatureSet, seed: 
 
 
 def _rule(column: str, said: Mapping[str, Any], panel: Panel) -> Rule:
-    unknown = set(said) - set(_RULE_KEYS)
-    if unknown:
-        raise Refusal(f"cf.policy.{column} has {', '.join(sorted(unknown))}.", f"Known are {', '.join(_RULE_KEYS)}.")
+    for problem in problems_with_rule(said, f"cf.policy.{column}"):
+        raise Refusal(f"{problem.field}: {problem.problem}.", problem.remedy)
     change = said.get("change", "free" if column in panel.dynamic else "immutable")
-    if change not in CHANGES:
-        raise Refusal(f"cf.policy.{column}.change is {change!r}.", f"Use one of {', '.join(CHANGES)}.")
     if change != "immutable" and column in panel.levels:
         raise Refusal(f"{column} holds words, which have no up and down.", "Make it immutable.")
     values = panel.dynamic[column] if column in panel.dynamic else panel.static[column]
@@ -130,9 +125,9 @@ def _rule(column: str, said: Mapping[str, Any], panel: Panel) -> Rule:
     whole = bool((known == np.round(known)).all())
     step = float(said.get("step", 1.0 if whole else max((high - low) / 20, 1e-6)))
     cost = float(said.get("cost", 1.0))
-    if low > high or step <= 0 or cost < 0:
+    if low > high:
         raise Refusal(
-            f"cf.policy.{column}: min {low:g}, max {high:g}, step {step:g}, cost {cost:g}.",
-            "Min must not exceed max, step must be above 0, cost not below 0.",
+            f"cf.policy.{column}: min {low:g} is above max {high:g}; what is not given is the panel's 1st or 99th percentile.",
+            "Give both.",
         )
     return Rule(column, change, low, high, step, cost)

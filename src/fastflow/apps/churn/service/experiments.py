@@ -17,6 +17,7 @@ from fastflow.apps.churn.domain.experiment import (
     StatusRefused,
     define,
 )
+from fastflow.apps.churn.domain.experiment_data import problems_with_files
 from fastflow.apps.churn.domain.experiment_rows import (
     experiments_in,
     figures_in,
@@ -29,8 +30,7 @@ from fastflow.apps.churn.domain.experiment_rows import (
     without_experiment,
     without_results,
 )
-from fastflow.apps.churn.domain.month import Month
-from fastflow.apps.churn.domain.problem import Problem, Refused
+from fastflow.apps.churn.domain.problem import Refused
 from fastflow.apps.churn.domain.tables import EXPERIMENTS, FILES
 from fastflow.apps.churn.errors import (
     DatabaseDamaged,
@@ -373,7 +373,7 @@ class Experiments:
             definition = define(wanted, self._defaults())
         except Refused as error:
             raise refusal(error) from error
-        problems = list(_problems_with_files(definition, known))
+        problems = list(problems_with_files(definition, known))
         if problems:
             raise refusal(Refused(problems))
         return definition
@@ -405,27 +405,6 @@ def refusal(error: Refused) -> ExperimentRefused:
         fields=fields,
         extra={"problems": [vars(one) for one in error.problems]},
     )
-
-
-def _problems_with_files(definition: Definition, known: Mapping[int, Mapping[str, Any]]) -> Iterator[Problem]:
-    """Files that are not there, and windows that reach beyond the months of those that are."""
-    for number in definition.id_files:
-        if number not in known:
-            yield Problem(
-                "id_files", f"there is no file {number}", "`fastflow churn files` lists those that are there."
-            )
-    files = [known[number] for number in definition.id_files if number in known]
-    if not files or len(files) < len(definition.id_files):
-        return
-    first = Month.parse(min(file["first_month"] for file in files))
-    last = Month.parse(max(file["last_month"] for file in files))
-    advice = "Move the window, or take in more months."
-    if definition.training_from < first:
-        yield Problem("training_from", f"the files hold nothing before {first}", advice)
-    if definition.training_to > last:
-        yield Problem("training_to", f"the files hold nothing after {last}", advice)
-    if definition.backtest_to > last:
-        yield Problem("backtest_to", f"the files hold nothing after {last}", advice)
 
 
 def found_experiment(document: Document, experiment_id: int) -> Experiment:

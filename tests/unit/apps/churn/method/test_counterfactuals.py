@@ -141,9 +141,13 @@ def test_customers_when_drawn_then_share_limit_and_seed_hold() -> None:
 @pytest.mark.parametrize(
     ("given_settings", "problem"),
     [
-        ({"policy": {"shoe": {}}}, "cf.policy names shoe"),
-        ({"policy": {"calls": {"change": "sideways"}}}, "cf.policy.calls.change is 'sideways'"),
-        ({"policy": {"calls": {"min": 3, "max": 1}}}, "cf.policy.calls: min 3, max 1"),
+        ({"policy": {"shoe": {}}}, "cf.policy.shoe: 'shoe' is unknown. Use one of calls, visits, age"),
+        ({"policy": {"calls": {"change": "sideways"}}}, "cf.policy.calls.change: 'sideways' is unknown"),
+        ({"policy": {"calls": {"min": 3, "max": 1}}}, "cf.policy.calls.min: 3 is above max, 1"),
+        ({"policy": {"calls": {"min": 1000}}}, "cf.policy.calls: min 1000 is above max"),
+        ({"policy": {"calls": {"step": 0}}}, "cf.policy.calls.step: 0 has to be above 0"),
+        ({"policy": {"calls": "up"}}, "cf.policy.calls: 'up' is no object"),
+        ({"policy": {"call": {}}}, "Did you mean 'calls'"),
         ({"sample": 2}, "cf.sample is 2"),
         ({"smaple": 1}, "cf.smaple is unknown"),
     ],

@@ -38,6 +38,12 @@ GIVEN: dict[str, Any] = {
         {"hyperparameters": {"cutoff_exclusive": 202207}},
         {"hyperparameters": {"seed": "x", "ridge": "x", "capacity": 2, "outcome": 3, "horizons": 6, "cf": []}},
         {"hyperparameters": {"cox_covariates": 1, "cf": {"sample": 2, "policy": {"a": {"max": [{}]}}}}},
+        {
+            "hyperparameters": {
+                "cf": {"policy": {"a": {"change": "sidewards", "step": 0, "cost": -1, "min": 2, "max": 1}}}
+            }
+        },
+        {"hyperparameters": {"cf": {"policy": {"a": {"low": 1}, "b": 3}}}},
     ],
 )
 def test_problems_when_told_in_german_then_none_stays_english(changes: dict[str, Any]) -> None:
