@@ -46,10 +46,8 @@ def ingest(product: Product, tmp_path: Path) -> IngestOf:
 
 
 def rawdata_of(product: Product, file_id: int) -> list[dict[str, Any]]:
-    segments = product.churn.store.read().segments("rawdata")
-    sha256 = next(one.sha256 for one in segments if one.belongs == {"file_id": file_id})
-    rows: list[dict[str, Any]] = pq.read_table(product.churn.store.segment(sha256)).to_pylist()
-    return rows
+    found = product.churn.files.preview(file_id, limit=1000, offset=0, actor=SYSTEM)
+    return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
 
 
 def faults_of(refused: "pytest.ExceptionInfo[IngestRefused]") -> list[tuple[Any, Any, str]]:
@@ -207,6 +205,63 @@ def test_panel_when_it_has_many_faults_then_a_hundred_are_told_and_all_are_count
     with pytest.raises(IngestRefused, match="600 faults") as refused:
         ingest(HEADER + rows, dictionary=DICTIONARY)
     assert (len(refused.value.extra["faults"]), refused.value.extra["fault_count"]) == (100, 600)
+
+
+def large(rows: int) -> list[str]:
+    """Lines of so many customers, of which threads read several pieces at once."""
+    told = "x" * 900
+    return [f"c{number},202401,1,{number},0.5,{told}\n" for number in range(rows)]
+
+
+def test_panel_when_all_threads_read_it_then_each_row_knows_its_line(product: Product, ingest: IngestOf) -> None:
+    ingest(HEADER + "".join(large(50_000)), dictionary=DICTIONARY)
+    query = "SELECT count(*), min(source_line), max(source_line), bool_and(source_line = i_use + 2) FROM rawdata"
+    assert product.churn.sql.query(query, limit=1, actor=SYSTEM).rows == [[50_000, 2, 50_001, True]]
+    found = product.churn.files.preview(1, limit=1, offset=41_234, actor=SYSTEM)
+    assert dict(zip(found.columns, found.rows[0], strict=True))["source_line"] == 41_236
+
+
+def test_panel_when_a_fault_is_far_inside_then_its_line_is_told(ingest: IngestOf) -> None:
+    lines = large(50_000)
+    lines[40_000] = "c40000,202401,1,many,0.5,x\n"
+    lines[49_000] = "c49000,202401,1\n"
+    with pytest.raises(IngestRefused) as refused:
+        ingest(HEADER + "".join(lines), dictionary=DICTIONARY)
+    assert [(line, column) for line, column, _ in faults_of(refused)] == [(40_002, "i_use"), (49_002, None)]
+
+
+@pytest.mark.parametrize("largest", [2**31 - 1, -(2**31), 2**31, 8_999_999_999_999_999])
+def test_panel_when_whole_numbers_are_large_then_they_are_kept_and_of_one_type(
+    product: Product, ingest: IngestOf, largest: int
+) -> None:
+    ingest(HEADER + f"a,202401,1,{largest},1,x\na,202402,1,,2,x\n", dictionary=DICTIONARY)
+    query = "SELECT i_use, typeof(i_use), typeof(I_TIMEBASE) FROM rawdata ORDER BY I_TIMEBASE"
+    found = product.churn.sql.query(query, limit=2, actor=SYSTEM).rows
+    assert found == [[largest, "BIGINT", "INTEGER"], [None, "BIGINT", "INTEGER"]]
+
+
+def test_panel_when_several_columns_lost_fractions_then_each_is_told_in_its_order(ingest: IngestOf) -> None:
+    said = {**DICTIONARY, "n_rate": {"role": "DYNAMIC_FEATURE", "type": "integer"}}
+    rows = "a,202401,1,1,0.5,x\na,202402,1,1.5,2,x\na,202403,1,,1e300,x\na,202404,1,nan,3,x\n"
+    with pytest.raises(IngestRefused) as refused:
+        ingest(HEADER + rows, dictionary=said)
+    assert [(line, column, told[:5]) for line, column, told in faults_of(refused)] == [
+        (2, "n_rate", "0.5 i"), (3, "i_use", "1.5 i"), (4, "n_rate", "1e+30"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("lost", "allowed"), [(60, False), (60, True), (None, False)])
+def test_panel_when_it_has_more_months_than_can_be_counted_at_once_then_gaps_are_told_as_ever(
+    ingest: IngestOf, lost: int | None, allowed: bool
+) -> None:
+    months = [200001 + month // 12 * 100 + month % 12 for month in range(150) if month != lost]
+    rows = "".join(f"a,{month},1,1,1,x\n" for month in months)
+    said = {"columns": dict(DICTIONARY), "gaps": "allow" if allowed else "refuse"}
+    if lost is None or allowed:
+        assert ingest(HEADER + rows, dictionary=said).file.rows == len(months)
+        return
+    with pytest.raises(IngestRefused, match="no row between 200412"):
+        ingest(HEADER + rows, dictionary=said)
 
 
 def test_panel_when_gaps_and_returns_are_allowed_then_it_is_taken_in(ingest: IngestOf) -> None:

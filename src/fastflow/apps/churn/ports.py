@@ -276,6 +276,19 @@ class Pick:
     customers: Sequence[str] = ()
 
 
+class MakePanel(Protocol):
+    """Makes one panel."""
+
+    def __call__(self, source: Path, folder: Path, meant: Dictionary | ChurnRule) -> MadePanel:
+        """Write a file's panel into `folder`: by its dictionary, or of its transactions by a rule.
+
+        Raises:
+            IngestRefused: it has faults; the error tells them.
+            EngineFailed: out of memory or disk space, or the process died.
+        """
+        ...
+
+
 class PanelEngine(Protocol):
     """Reads uploaded files and kept panels, in a process of its own."""
 
@@ -287,13 +300,8 @@ class PanelEngine(Protocol):
         """
         ...
 
-    def make_panel(self, source: Path, folder: Path, meant: Dictionary | ChurnRule) -> MadePanel:
-        """Write a file's panel into `folder`: by its dictionary, or of its transactions by a rule.
-
-        Raises:
-            IngestRefused: it has faults; the error tells them.
-            EngineFailed: out of memory or disk space, or the process died.
-        """
+    def ready(self) -> AbstractContextManager["MakePanel"]:
+        """A process that makes a panel: it starts while the block does other things, and ends with it."""
         ...
 
     def join_panels(self, panels: Mapping[int, Path], columns: Sequence[str], target: Path) -> int:

@@ -16,7 +16,7 @@ from fastflow.apps.churn.domain.dictionary import Dictionary, SeenColumn
 from fastflow.apps.churn.domain.files import ChurnRule
 from fastflow.apps.churn.domain.summary import ColumnSummary, MonthSummary, PanelSummary
 from fastflow.apps.churn.errors import EngineFailed, IngestRefused
-from fastflow.apps.churn.ports import MadePanel, Pick, Rows
+from fastflow.apps.churn.ports import MadePanel, MakePanel, Pick, Rows
 from fastflow.kit.errors import CapacityExceeded
 from fastflow.kit.words import counted
 
@@ -107,15 +107,24 @@ class DuckPanels:
         done = self._ask({"operation": "look", "source": str(source), "folder": str(folder)})
         return [SeenColumn(**column) for column in done]
 
-    def make_panel(self, source: Path, folder: Path, meant: Dictionary | ChurnRule) -> MadePanel:
-        """See `PanelEngine.make_panel`."""
-        asked: dict[str, Any] = {"source": str(source), "folder": str(folder)}
-        if isinstance(meant, ChurnRule):
-            asked |= {"operation": "transactions", "rule": meant.record()}
-        else:
-            asked |= {"operation": "panel", "dictionary": meant.record()}
-        with self._in_turn():
-            return MadePanel(path=folder / "panel.parquet", **self._ask(asked))
+    @contextmanager
+    def ready(self) -> Iterator[MakePanel]:
+        """See `PanelEngine.ready`."""
+        process = EngineProcess()
+
+        def make_panel(source: Path, folder: Path, meant: Dictionary | ChurnRule) -> MadePanel:
+            asked: dict[str, Any] = {"source": str(source), "folder": str(folder)}
+            if isinstance(meant, ChurnRule):
+                asked |= {"operation": "transactions", "rule": meant.record()}
+            else:
+                asked |= {"operation": "panel", "dictionary": meant.record()}
+            with self._in_turn():
+                return MadePanel(path=folder / "panel.parquet", **_done(process.ask(asked, FILE_SECONDS)))
+
+        try:
+            yield make_panel
+        finally:
+            process.close()
 
     def join_panels(self, panels: Mapping[int, Path], columns: Sequence[str], target: Path) -> int:
         """See `PanelEngine.join_panels`."""
@@ -167,15 +176,24 @@ class DuckPanels:
             told = process.ask(request, FILE_SECONDS)
         finally:
             process.close()
-        if "done" in told:
-            return told["done"]
-        if "faults" in told:
-            raise refused(told["faults"], told["fault_count"])
-        raise EngineFailed(
-            "The file needs more memory than the SQL engine is given."
-            if told["failed"] == "memory"
-            else f"The SQL engine failed: {told['message']}"
-        )
+        return _done(told)
+
+
+def _done(told: Mapping[str, Any]) -> Any:
+    """What an answer says.
+
+    Raises:
+        IngestRefused, EngineFailed: it was none.
+    """
+    if "done" in told:
+        return told["done"]
+    if "faults" in told:
+        raise refused(told["faults"], told["fault_count"])
+    raise EngineFailed(
+        "The file needs more memory than the SQL engine is given."
+        if told["failed"] == "memory"
+        else f"The SQL engine failed: {told['message']}"
+    )
 
 
 def refused(faults: Sequence[Mapping[str, Any]], count: int) -> IngestRefused:

@@ -195,11 +195,12 @@ class Files:
         meant = rule if rule is not None else None if dictionary is None else checked_dictionary(dictionary)
         with self._store.staging() as folder:
             known = meant or self._guess(source, folder)
-            content = _content_sha256(source, known)
-            there = next((file for file in self._all() if file.content_sha256 == content), None)
-            if there is not None:
-                return Ingested(file=there, is_new=False, notes=())
-            made = self._engine.make_panel(source, folder, known)
+            with self._engine.ready() as make_panel:
+                content = _content_sha256(source, known)
+                there = next((file for file in self._all() if file.content_sha256 == content), None)
+                if there is not None:
+                    return Ingested(file=there, is_new=False, notes=())
+                made = make_panel(source, folder, known)
             file = self._described(made, name=name, meant=known, content=content, actor=actor)
             return self._keep(file, made, folder, actor)
 

@@ -13,6 +13,7 @@ import duckdb
 from fastflow.apps.churn.domain.sql import MACROS, SHIPPED_VIEWS
 from fastflow.apps.churn.infra.engine.connection import literal, open_locked, quoted
 from fastflow.apps.churn.infra.engine.guard import Refused, check
+from fastflow.apps.churn.infra.engine.kept import rows_of
 from fastflow.apps.churn.infra.engine.sources import first_line
 
 _DECLARED = {"integer": "BIGINT", "number": "DOUBLE", "boolean": "BOOLEAN", "month": "INTEGER"}
@@ -103,12 +104,13 @@ def _with_columns(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, An
 def _make_segments(connection: duckdb.DuckDBPyConnection, name: str, segments: Sequence[Any]) -> None:
     parts = []
     for path, belongs in segments:
-        there = {row[0] for row in connection.execute(f"DESCRIBE FROM read_parquet({literal(path)})").fetchall()}
+        rows = rows_of(connection, path)
+        there = {row[0] for row in connection.execute(f"DESCRIBE {rows}").fetchall()}
         more = {_NAMES.get(key, key): value for key, value in belongs.items()}
         added = "".join(
             f", CAST({int(value)} AS INTEGER) AS {quoted(key)}" for key, value in more.items() if key not in there
         )
-        parts.append(f"SELECT *{added} FROM read_parquet({literal(path)})")
+        parts.append(f"SELECT *{added} FROM ({rows})")
     connection.execute(f"CREATE VIEW {quoted(name)} AS {' UNION ALL BY NAME '.join(parts)}")
 
 

@@ -1,7 +1,10 @@
 """What is wrong with a file, collected: all of it is counted, the first hundred are told."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
+Fault = tuple[int | None, str | None, str]
+"""Line, column and problem."""
 MOST_TOLD = 100
 _LONGEST_SHOWN = 60
 
@@ -31,9 +34,11 @@ class Faults:
         if len(self.told) < MOST_TOLD:
             self.told.append({"line": line, "column": column, "problem": problem})
 
-    def untold(self, count: int) -> None:
-        """So many more, of which only the number is known."""
-        self.count += count
+    def tell(self, found: Sequence[tuple[Any, ...]], fault: Callable[..., Fault]) -> None:
+        """Those that a query found: `fault` makes one of a row but for its last value, which is how many there are in all."""
+        for row in found:
+            self.add(*fault(*row[:-1]))
+        self.count += found[0][-1] - len(found) if found else 0
 
     def stop(self) -> None:
         """Raises:

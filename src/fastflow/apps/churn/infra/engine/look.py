@@ -8,7 +8,8 @@ import duckdb
 
 from fastflow.apps.churn.domain.dictionary import find_key
 from fastflow.apps.churn.infra.engine.connection import literal, quoted
-from fastflow.apps.churn.infra.engine.panel_file import WRITTEN_AS, run
+from fastflow.apps.churn.infra.engine.kept import WRITTEN_AS, rows_of
+from fastflow.apps.churn.infra.engine.panel_file import run
 from fastflow.apps.churn.infra.engine.sources import Source, Wanted
 
 SAMPLE_ROWS = 200_000
@@ -63,11 +64,12 @@ def join_panels(
     """
     parts = []
     for path, number in panels:
-        there = {row[0] for row in connection.execute(f"DESCRIBE FROM read_parquet({literal(path)})").fetchall()}
+        rows = rows_of(connection, path)
+        there = {row[0] for row in connection.execute(f"DESCRIBE {rows}").fetchall()}
         picked = ", ".join(quoted(name) if name in there else f"NULL AS {quoted(name)}" for name in columns)
         parts.append(
             f"SELECT Kunde, I_TIMEBASE, I_Alive{', ' if picked else ''}{picked}, CAST({int(number)} AS INTEGER) AS id_files, "
-            f"source_line FROM read_parquet({literal(path)})"
+            f"source_line FROM ({rows})"
         )
     whole = " UNION ALL ".join(parts)
     newest = (
@@ -86,6 +88,6 @@ def join_panels(
 
 def read_rows(connection: duckdb.DuckDBPyConnection, panel: str, limit: int, offset: int) -> dict[str, Any]:
     """Rows of a panel in the order of its file, as JSON has them."""
-    found = connection.execute(f"FROM read_parquet({literal(panel)}) LIMIT {int(limit)} OFFSET {int(offset)}")
+    found = connection.execute(f"{rows_of(connection, panel)} LIMIT {int(limit)} OFFSET {int(offset)}")
     names = [column[0] for column in found.description or ()]
     return {"columns": names, "rows": [list(row) for row in found.fetchall()]}

@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 
 from fastflow.apps.churn.infra.engine.connection import literal, quoted
-from fastflow.apps.churn.infra.engine.panel_file import WRITTEN_AS
+from fastflow.apps.churn.infra.engine.kept import WRITTEN_AS
 
 USUAL = 12
 _HORIZON = re.compile(r"P_Event_([0-9]+)m")

@@ -9,11 +9,13 @@ from typing import Any
 import duckdb
 
 from fastflow.apps.churn.infra.engine.connection import literal, quoted
-from fastflow.apps.churn.infra.engine.faults import MOST_TOLD, Faults, refuse, shown
+from fastflow.apps.churn.infra.engine.faults import MOST_TOLD, Fault, Faults, refuse, shown
 from fastflow.apps.churn.infra.engine.scan import CsvShape, is_parquet, lines_of_rows, scan_csv
 
 ROW = "source_row"
 _LONGEST_LINE = 4_000_000
+_BUFFER = 4 * _LONGEST_LINE
+"""Bytes that are read at once; each is work for a thread of its own."""
 _NUMBER = "DOUBLE"
 
 
@@ -75,10 +77,24 @@ class Source:
                 faults.add(1, column.source, "the file has no such column")
 
     def select(self, wanted: Sequence[Wanted]) -> str:
-        """The rows as a query: the wanted columns, and `ROW`, counted from 1."""
+        """The rows as a query: the wanted columns, and `ROW`, counted from 1. What cannot be read is left out and kept for
+        `unreadable`. One thread reads them, as they are counted."""
+        return self._query(wanted, f", row_number() OVER () AS {ROW}", ", store_rejects = true, rejects_limit = 0")
+
+    def select_whole(self, wanted: Sequence[Wanted]) -> str:
+        """The wanted columns of the rows, in their order, as a query that all threads work at and that fails where something
+        cannot be read."""
+        return self._query(wanted, "", f", buffer_size = {_BUFFER}")
+
+    @property
+    def first_line(self) -> int:
+        """The line of the first row, where none is empty and no cell has a line break: each other row is on the next line."""
+        return 1 if self.shape is None else 2
+
+    def _query(self, wanted: Sequence[Wanted], more: str, how: str) -> str:
         if self.shape is None:
             picked = ", ".join(f"{self._cast(column)} AS {quoted(column.name)}" for column in wanted)
-            return f"SELECT {picked}, row_number() OVER () AS {ROW} FROM read_parquet({literal(self._path)})"
+            return f"SELECT {picked}{more} FROM read_parquet({literal(self._path)})"
         by_source = {column.source: column for column in wanted}
         types = {
             name: _NUMBER if name in by_source and by_source[name].is_number else "VARCHAR"
@@ -87,10 +103,9 @@ class Source:
         columns = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in types.items())
         picked = ", ".join(f"{quoted(column.source)} AS {quoted(column.name)}" for column in wanted)
         return (
-            f"SELECT {picked}, row_number() OVER () AS {ROW} FROM read_csv({literal(self._path)}, auto_detect = false, "
+            f"SELECT {picked}{more} FROM read_csv({literal(self._path)}, auto_detect = false, "
             f"header = true, delim = {literal(self.shape.delimiter)}, quote = '\"', escape = '\"', strict_mode = true, "
-            f"decimal_separator = {literal(self._decimal)}, max_line_size = {_LONGEST_LINE}, "
-            f"store_rejects = true, rejects_limit = 0, columns = {{{columns}}})"
+            f"decimal_separator = {literal(self._decimal)}, max_line_size = {_LONGEST_LINE}, columns = {{{columns}}}{how})"
         )
 
     def _cast(self, column: Wanted) -> str:
@@ -107,16 +122,15 @@ class Source:
             self._unreadable_parquet(wanted, faults)
             return
         rows = self._connection.execute(
-            "SELECT line, any_value(column_name), error_type, any_value(error_message), min(column_idx) FROM reject_errors "
-            f"GROUP BY line, error_type, CASE WHEN error_type = 'CAST' THEN column_idx END ORDER BY line, 5 "
+            "SELECT line, any_value(column_name), error_type, any_value(error_message), min(column_idx), count(*) OVER () "
+            f"FROM reject_errors GROUP BY line, error_type, CASE WHEN error_type = 'CAST' THEN column_idx END ORDER BY line, 5 "
             f"LIMIT {MOST_TOLD}"
         ).fetchall()
-        for line, column, kind, message, _position in rows:
-            faults.add(line, column if kind == "CAST" else None, _told_reject(kind, message, self._decimal))
-        counted = self._connection.execute(
-            "SELECT count(DISTINCT (line, error_type, CASE WHEN error_type = 'CAST' THEN column_idx END)) FROM reject_errors"
-        ).fetchone()
-        faults.untold((counted[0] if counted else 0) - len(rows))
+
+        def fault(line: int, column: str, kind: str, message: str, _position: int) -> Fault:
+            return line, column if kind == "CAST" else None, _told_reject(kind, message, self._decimal)
+
+        faults.tell(rows, fault)
 
     def _unreadable_parquet(self, wanted: Sequence[Wanted], faults: Faults) -> None:
         for column in wanted:
@@ -128,9 +142,8 @@ class Source:
                 f"read_parquet({literal(self._path)})) WHERE value IS NOT NULL AND TRY_CAST(value AS {_NUMBER}) IS NULL "
                 f"ORDER BY n LIMIT {MOST_TOLD}"
             ).fetchall()
-            for line, value, _count in found:
-                faults.add(line, column.source, f"{shown(value)} is no number")
-            faults.untold(found[0][2] - len(found) if found else 0)
+            told = column.source
+            faults.tell(found, lambda line, value, told=told: (line, told, f"{shown(value)} is no number"))
 
     def line_of_row(self, rows: int, folder: Path) -> tuple[str, str]:
         """SQL for a row's line in the file, and what has to stand behind the table for it; `rows` is how many there are."""

@@ -8,8 +8,9 @@ import duckdb
 from fastflow.apps.churn.domain.files import AMOUNT, COUNT, QUANTITY, ChurnRule
 from fastflow.apps.churn.domain.month import FIRST_YEAR, LAST_YEAR, Month
 from fastflow.apps.churn.infra.engine.connection import literal
-from fastflow.apps.churn.infra.engine.faults import MOST_TOLD, Faults, refuse, shown
-from fastflow.apps.churn.infra.engine.panel_file import PANEL_FILE, WRITTEN_AS, describe_panel, run
+from fastflow.apps.churn.infra.engine.faults import MOST_TOLD, Fault, Faults, refuse, shown
+from fastflow.apps.churn.infra.engine.kept import WRITTEN_AS
+from fastflow.apps.churn.infra.engine.panel_file import PANEL_FILE, describe_panel, run
 from fastflow.apps.churn.infra.engine.sources import Source, Wanted
 
 MOST_ROWS = 200_000_000
@@ -72,15 +73,16 @@ def _check(connection: duckdb.DuckDBPyConnection, meant: ChurnRule, faults: Faul
         f"WHERE customer IS NULL OR day IS NULL OR year(day) NOT BETWEEN {FIRST_YEAR} AND {LAST_YEAR} "
         f"OR length(customer) > 200 ORDER BY line LIMIT {MOST_TOLD}"
     ).fetchall()
-    for line, customer, written, wrong_day, length, _count in found:
+
+    def fault(line: int, customer: str | None, written: str | None, wrong_day: bool, length: int) -> Fault:
         if customer is None:
-            faults.add(line, meant.customer, "the cell is empty; each transaction needs its customer")
-        elif wrong_day:
+            return line, meant.customer, "the cell is empty; each transaction needs its customer"
+        if wrong_day:
             told = "the empty cell" if written is None else shown(written)
-            faults.add(line, meant.date, f"{told} is no date; write it as 2024-01-31, 20240131 or 31.01.2024")
-        else:
-            faults.add(line, meant.customer, f"the cell has {length} characters; at most 200 are taken")
-    faults.untold(found[0][5] - len(found) if found else 0)
+            return line, meant.date, f"{told} is no date; write it as 2024-01-31, 20240131 or 31.01.2024"
+        return line, meant.customer, f"the cell has {length} characters; at most 200 are taken"
+
+    faults.tell(found, fault)
 
 
 def _last_month(connection: duckdb.DuckDBPyConnection, meant: ChurnRule) -> tuple[Month, list[str]]:
