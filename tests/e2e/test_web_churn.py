@@ -228,9 +228,24 @@ def test_file_when_faulty_then_its_lines_are_told_and_the_right_one_is_kept_show
     )
 
     (file,) = started.call("GET", "/churn/files")[1]["items"]
-    months = {"training_from": 202201, "training_to": 202312, "backtest_from": 202401, "backtest_to": 202406}
-    body = {"experiment_name": "On spring", "id_files": [file["file_id"]], **months}
-    assert started.call("POST", "/experiments", body)[0] == 201
+    page.get_by_role("link", name="New experiment from it").click()
+    expect(page.get_by_label("Name", exact=True)).to_have_value("spring")
+    page.get_by_label("Name", exact=True).fill("On spring")
+    page.get_by_role("button", name="Next").click()
+    expect(page.get_by_label("Training to")).to_have_value("202312")
+    expect(page.get_by_label("Backtest from")).to_have_value("202401")
+    expect(page.locator(".timeline")).to_contain_text("Learned at 13 months of the training window")
+    expect(page.locator(".timeline [role=img]")).to_have_attribute(
+        "aria-label",
+        "The windows over the months: Data 2022-01 – 2024-06; Training 2022-01 – 2023-12; Backtest 2024-01 – 2024-06",
+    )
+    page.get_by_label("Backtest from").fill("202303")
+    expect(page.locator(".wrong").first).to_contain_text("overlaps")
+    page.get_by_label("Backtest from").fill("202401")
+    for _ in range(2):
+        page.get_by_role("button", name="Next").click()
+    page.get_by_role("button", name="Create").click()
+    expect(page.get_by_role("heading", name="On spring", exact=True)).to_be_visible()
     anna.open("/churn/files")
     expect(page.locator("tr", has_text="spring.csv")).to_contain_text("On spring")
     assert not examine(anna, ["/churn/files", f"/churn/files/{file['file_id']}", "/churn/files/-/new"])

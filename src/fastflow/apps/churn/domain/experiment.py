@@ -12,6 +12,7 @@ from .chain import Chain, Step, read_chain
 from .hyperparameters import FEATURE_SETS, MODEL_TYPES, SETTING_NAMES, Settings, problems_with
 from .month import Month, MonthError, Window
 from .problem import Problem, Refused, shown, unknown
+from .timeline import gap_between
 
 CREATED, PROCESSING, PROCESSED, FAILED = "created", "processing", "processed", "failed"
 STATUSES = (CREATED, PROCESSING, PROCESSED, FAILED)
@@ -329,8 +330,7 @@ def _problems_with_room(training: Window, backtest: Window, settings: Mapping[st
     usual = Settings()
     history = settings.get("history_months", usual.history_months)
     embargo = settings.get("embargo_months", usual.embargo_months)
-    anchor = min(training.last, backtest.first.minus(1 + embargo))
-    gap = backtest.first - anchor - 1
+    gap = gap_between(training, backtest, embargo)
     need = history + gap + len(backtest)
     if len(training) < need:
         yield Problem(

@@ -2,14 +2,17 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from nicegui import ui
 
 from fastflow.apps.churn.domain.experiment import MONTHS, Definition, Experiment, chosen
-from fastflow.apps.churn.domain.hyperparameters import FEATURE_SETS, SETTING_NAMES
-from fastflow.apps.churn.domain.month import Month
+from fastflow.apps.churn.domain.hyperparameters import FEATURE_SETS, SETTING_NAMES, Settings
+from fastflow.apps.churn.domain.month import Month, MonthError, Window
+from fastflow.apps.churn.domain.timeline import Timeline, lay_out, propose_timeline
 from fastflow.apps.churn.errors import ExperimentRefused, ExperimentTwin
+from fastflow.apps.churn.pages.experiments.timeline import timeline
 from fastflow.apps.churn.pages.experiments.words import month, number_in, path_of, trail, value_text, window
 from fastflow.apps.churn.service.database import GUARDED_BY
 from fastflow.apps.churn.service.experiments import Experiments
@@ -49,7 +52,13 @@ class Wizard:
         t = page.t
         files = await page.ask(self._experiments.files, actor=page.actor)
         usual = await page.ask(self._experiments.defaults, actor=page.actor)
-        begun = {"id_files": [file["file_id"] for file in files], **{name: usual[name] for name in usual}}
+        asked = [file for file in files if str(file["file_id"]) == page.query.get("file")]
+        picked = asked or files[-1:]  # the newest: files of different sources have nothing to do with each other
+        begun = {
+            "id_files": [file["file_id"] for file in picked],
+            "experiment_name": _plain_name(asked),
+            **{name: usual[name] for name in usual},
+        }
         Fragment(heading(t("experiments.new"), trail=trail(t)))
         _Steps(page, self._experiments, files, {**begun, "hyperparameters": {}}, None)
 
@@ -82,6 +91,7 @@ class _Steps:
         self._step = next(iter(STEPS))
         self._fields: dict[str, Field] = {}
         self._boxes: dict[str, ui.element] = {}
+        self._proposed: Mapping[str, str] = {}
         with ui.element("section").classes("card narrow form-card"):
             self._where = Fragment(Html(""))
             puts = {"data": self._put_data, "windows": self._put_windows, "settings": self._put_settings}
@@ -92,6 +102,8 @@ class _Steps:
                 self._review = Fragment(Html(""))
             self._put_buttons()
         self._form = Form(self._fields)
+        if changed is None:
+            self._propose()
         self._show()
 
     # -- fields -----------------------------------------------------------------------------------------------------------
@@ -104,23 +116,28 @@ class _Steps:
             options = {str(file["file_id"]): _file_told(file) for file in self._files}
             picked = [str(number) for number in begun.get("id_files", ()) if str(number) in options]
             self._fields["id_files"] = many_field(
-                page, t("experiments.files"), options, picked, about=t("experiments.files_about"), changed=self._live
+                page,
+                t("experiments.files"),
+                options,
+                picked,
+                about=t("experiments.files_about"),
+                changed=self._files_chosen,
             )
         else:
-            Fragment(div(icon("file"), span(t("experiments.no_files")), cls="note", role="status"))
+            way = link(f"{BASE}/churn/files/-/new", t("experiments.take_in"))
+            Fragment(div(icon("file"), span(t("experiments.no_files"), Data(" "), way), cls="note", role="status"))
 
     def _put_windows(self, begun: Mapping[str, Any]) -> None:
         page, t = self._page, self._page.t
         Fragment(tag("p", t("experiments.windows_about"), cls="muted small-text"))
-        for name in MONTHS:
-            self._fields[name] = text_field(
-                page,
-                t(f"experiments.{name}"),
-                str(begun.get(name, "")),
-                is_required=True,
-                changed=self._live,
-                about=t("experiments.month_about") if name == MONTHS[0] else None,
-            )
+        self._timeline = Fragment(Html(""))
+        Fragment(tag("p", t("experiments.month_about"), cls="muted small-text"))
+        with ui.element("div").classes("pairs"):
+            for name in MONTHS:
+                begin = str(begun.get(name, ""))
+                self._fields[name] = text_field(
+                    page, t(f"experiments.{name}"), begin, is_required=True, changed=self._live
+                )
 
     def _put_settings(self, begun: Mapping[str, Any]) -> None:
         page, t = self._page, self._page.t
@@ -136,7 +153,7 @@ class _Steps:
         lines = "\n".join(f"{name} = {json.dumps(value)}" for name, value in begun["hyperparameters"].items())
         names = join(
             span(t("experiments.settings_about")),
-            tag("details", tag("summary", t("experiments.all_settings")), tag("code", Data(", ".join(SETTING_NAMES)))),
+            tag("details", tag("summary", t("experiments.all_settings")), _usual_settings()),
         )
         self._fields["hyperparameters"] = area_field(page, t("experiments.settings"), lines, about=names)
 
@@ -157,6 +174,7 @@ class _Steps:
         self._where.show(_where(t, place))
         for name, box in self._boxes.items():
             box.set_visibility(name == self._step)
+        self._timeline.show(timeline(self._page.t, self._known(), self._laid()))
         self._back.set_visibility(place > 0)
         self._next.set_visibility(self._step != "review")
         self._save.set_visibility(self._step == "review")
@@ -184,8 +202,51 @@ class _Steps:
             await self._show_review()
         self._show()
 
+    async def _files_chosen(self) -> None:
+        """Other months are known: windows that nobody has touched follow them."""
+        if {name: self._fields[name].text for name in MONTHS} == {**dict.fromkeys(MONTHS, ""), **self._proposed}:
+            self._propose()
+        await self._live()
+
+    def _propose(self) -> None:
+        """Begin with windows that the months of the chosen files allow."""
+        known = self._known()
+        laid = None if known is None else propose_timeline(known, **self._lengths())
+        self._proposed = {} if laid is None else _months_of(laid)
+        for name, value in self._proposed.items():
+            self._fields[name].put(value)
+
+    def _known(self) -> Window | None:
+        """The months that the chosen files tell of."""
+        picked = set(self._fields["id_files"].value or ()) if "id_files" in self._fields else set()
+        files = [file for file in self._files if str(file["file_id"]) in picked]
+        if not files:
+            return None
+        first, last = min(file["first_month"] for file in files), max(file["last_month"] for file in files)
+        return Window(Month.parse(first), Month.parse(last))
+
+    def _lengths(self) -> dict[str, int]:
+        """Of the task, as far as the settings say so rightly."""
+        try:
+            said = self._settings()
+        except InvalidInput:  # told beside the settings
+            said = {}
+        usual = Settings()
+        found = {name: said.get(name, getattr(usual, name)) for name in ("history_months", "embargo_months")}
+        return {name: value if isinstance(value, int) else getattr(usual, name) for name, value in found.items()}
+
+    def _laid(self) -> Timeline | None:
+        """The windows as they are filled in; None: they are not whole, or do not go together."""
+        try:
+            months = [Month.parse(_month(self._fields[name].text)) for name in MONTHS]
+            training, backtest = Window(*months[:2]), Window(*months[2:])
+        except MonthError:
+            return None
+        return lay_out(training, backtest, **self._lengths())
+
     async def _live(self) -> None:
         """Tell what is wrong with what is filled in so far; what is still empty is not."""
+        self._timeline.show(timeline(self._page.t, self._known(), self._laid()))
         problems = self._of_step(await self._problems())
         self._form.tell({name: told for name, told in problems.items() if self._fields[name].text})
 
@@ -282,6 +343,27 @@ def _month(text: str) -> int | str | None:
 def _file_told(file: Mapping[str, Any]) -> str:
     months = f"{month(Month.parse(file['first_month']))} – {month(Month.parse(file['last_month']))}"
     return f"#{file['file_id']} {file.get('name', '')} · {months}"
+
+
+def _usual_settings() -> Html:
+    """Every setting with the value that it has when nothing is said."""
+    usual = Settings()
+    lines = "\n".join(f"{name} = {json.dumps(getattr(usual, name))}" for name in SETTING_NAMES)
+    return tag("pre", Data(lines), cls="sql-text")
+
+
+def _plain_name(files: Sequence[Mapping[str, Any]]) -> str:
+    """What an experiment on a file may be called to begin with.
+
+    >>> _plain_name([{"name": "spring 2024.csv"}]), _plain_name([])
+    ('spring 2024', '')
+    """
+    return Path(str(files[0].get("name", ""))).stem if files else ""
+
+
+def _months_of(laid: Timeline) -> Mapping[str, str]:
+    windows = (laid.training.first, laid.training.last, laid.backtest.first, laid.backtest.last)
+    return {name: str(value) for name, value in zip(MONTHS, windows, strict=True)}
 
 
 def _where(t: Texts, place: int) -> Html:
