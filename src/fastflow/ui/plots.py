@@ -85,6 +85,8 @@ class Plot:
         told: the same in words.
         x, y: its axes.
         lines: later ones are drawn above earlier ones.
+        mark: what the dashed lines without a name stand for.
+        about: how to read it.
     """
 
     title: Phrase
@@ -92,11 +94,14 @@ class Plot:
     x: Axis
     y: Axis
     lines: Sequence[Line]
+    mark: Phrase | None = None
+    about: Phrase | None = None
 
     @property
     def legend(self) -> Sequence[tuple[int, Phrase | Data]]:
-        """Number of the colour and the name, of each line that has one; empty when only one has."""
+        """Number of the colour and the name, of each line that has one, and of the marks; empty when there is only one."""
         named = [(number, line.name) for number, line in _numbered(self.lines) if line.name is not None]
+        named += [] if self.mark is None else [(0, self.mark)]
         return named if len(named) > 1 else []
 
 
@@ -120,7 +125,7 @@ def figure(plot: Plot) -> Html:
     legend = [span(span(cls=f"key s{number}", aria_hidden="true"), name) for number, name in plot.legend]
     return tag(
         "figure",
-        tag("figcaption", plot.title),
+        tag("figcaption", plot.title, span(plot.about, cls="plot-about") if plot.about else None),
         draw(plot),
         div(*legend, cls="legend") if legend else None,
         cls="plot",

@@ -1,6 +1,7 @@
 """Figures with axes: everything inside the frame, the same in words, and the colours in it where no page is."""
 
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -49,6 +50,9 @@ def test_figure_when_drawn_then_it_says_what_it_shows_and_names_its_lines_once_t
     one = Line(name=Data("<b>"), points=[(0.0, 0.0), (1.0, 1.0)])
     mark = Line(name=None, points=[(0.0, 0.5), (1.0, 0.5)])
     assert 'class="legend"' not in figure(plot(mark, one))
+    marked = figure(replace(plot(mark, one), mark=Phrase("chance"), about=Phrase("the higher the better")))
+    assert re.findall(r'class="key (s\d)"', marked) == ["s1", "s0"]
+    assert 'class="plot-about">the higher the better' in marked
     both = figure(plot(mark, one, Line(name=Phrase("b"), points=[(0.0, 1.0)])))
     assert "<figcaption>Curve</figcaption>" in both
     assert 'aria-label="rises"' in both

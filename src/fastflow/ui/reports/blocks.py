@@ -33,11 +33,13 @@ class Fact:
         name: what it is.
         value: how much.
         note: such as its interval.
+        about: what it is, and what is good, for who has not met it.
     """
 
     name: Phrase | Data
     value: Phrase | Data
     note: Phrase | Data | None = None
+    about: Phrase | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

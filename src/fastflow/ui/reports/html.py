@@ -49,7 +49,8 @@ def _block(block: Block) -> Html:
 
 def _fact(fact: Fact) -> Html:
     note = None if fact.note is None else span(fact.note, cls="report-beside")
-    return div(tag("dt", fact.name), tag("dd", span(fact.value, cls="value"), note))
+    about = None if fact.about is None else span(fact.about, cls="report-about")
+    return div(tag("dt", fact.name), tag("dd", span(fact.value, cls="value"), note, about))
 
 
 def _card(card: Card) -> Html:

@@ -12,6 +12,8 @@ from fastflow.ui.reports.blocks import Block, Card, Cards, Cell, Facts, Plots, R
 from fastflow.ui.reports.colours import STATIC, filled_in, light_colours
 
 _TEMPLATE = Path(__file__).parent / "paper.typ"
+_MAY_BREAK = "\u200b"
+"""Names of columns are long words: in a narrow cell they go on in the next line."""
 _FONT = "Libertinus Serif"
 """The typesetter brings it along: the same report gives the same bytes on every machine."""
 
@@ -41,7 +43,10 @@ def _block(block: Block) -> Mapping[str, Any]:
         case Text():
             return {"kind": "text", "words": block.words, "tone": block.kind}
         case Facts():
-            return {"kind": "facts", "rows": [[each.name, each.value, each.note or ""] for each in block.rows]}
+            return {
+                "kind": "facts",
+                "rows": [[each.name, each.value, each.note or "", each.about or ""] for each in block.rows],
+            }
         case Table():
             return {
                 "kind": "table",
@@ -59,8 +64,14 @@ def _block(block: Block) -> Mapping[str, Any]:
 
 def _plot(plot: Plot) -> Mapping[str, Any]:
     colours = light_colours()
-    legend = [[colours[f"--series-{number}"], name] for number, name in plot.legend]
-    return {"title": plot.title, "svg": standing_alone(draw(plot), "plot"), "legend": legend, "told": plot.told}
+    legend = [[colours["--muted" if number == 0 else f"--series-{number}"], name] for number, name in plot.legend]
+    return {
+        "title": plot.title,
+        "about": plot.about or "",
+        "svg": standing_alone(draw(plot), "plot"),
+        "legend": legend,
+        "told": plot.told,
+    }
 
 
 def _card(card: Card) -> Mapping[str, Any]:
@@ -68,7 +79,9 @@ def _card(card: Card) -> Mapping[str, Any]:
 
 
 def _cell(cell: Cell) -> Mapping[str, str]:
-    return {"svg": standing_alone(cell, "cells")} if isinstance(cell, Html) else {"words": cell}
+    if isinstance(cell, Html):
+        return {"svg": standing_alone(cell, "cells")}
+    return {"words": cell.replace("_", f"_{_MAY_BREAK}")}
 
 
 def standing_alone(drawing: Html, cls: str) -> str:

@@ -339,6 +339,7 @@ def curves_by_risk(fitted: Fitted) -> list[dict[str, Any]]:
             continue
         curve, limits = kaplan_meier(fitted.rows.durations[inside], fitted.rows.events[inside])
         modelled = fitted.model.survival(fitted.matrix[inside], curve.times).mean(axis=0)
+        at_risk = [int((fitted.rows.durations[inside] >= time).sum()) for time in curve.times]
         rows += [
             {
                 "group": name,
@@ -347,8 +348,11 @@ def curves_by_risk(fitted: Fitted) -> list[dict[str, Any]]:
                 "low": float(low),
                 "high": float(high),
                 "modelled": float(model),
+                "at_risk": count,
             }
-            for time, value, (low, high), model in zip(curve.times, curve.values, limits, modelled, strict=True)
+            for time, value, (low, high), model, count in zip(
+                curve.times, curve.values, limits, modelled, at_risk, strict=True
+            )
         ]
     return rows
 

@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastflow.apps.churn.domain.findings import Findings, Row
-from fastflow.apps.churn.report.words import columns, known, month, number, p_value, share, span_of
+from fastflow.apps.churn.report.words import columns, known, month, number, p_value, said_by, share, span_of
 from fastflow.ui.plots import Axis, Line, Plot, bar_cell, spanning
 from fastflow.ui.reports.blocks import Block, Card, Cards, Cell, Column, Fact, Facts, Plots, Section, Table, Text
 from fastflow.ui.texts import Data, Phrase, Texts
 
 _DRIFTS_SHOWN = 12
+_REASONS_SHOWN, _WARNINGS_SHOWN = 4, 4
+_STRONG_DRIFT = 0.5
+"""PSI that fills the bar: twice what counts as strong."""
 
 
 def summary(t: Texts, found: Findings) -> Sequence[Fact]:
@@ -21,7 +24,12 @@ def summary(t: Texts, found: Findings) -> Sequence[Fact]:
         Fact(
             name=t(f"churn_report.metric_{name}"),
             value=number(metrics[name]),
-            note=span_of(intervals[name]["low"], intervals[name]["high"]),
+            note=Data(f"95 %: {span_of(intervals[name]['low'], intervals[name]['high'])}"),
+            about=t(
+                f"churn_report.about_{name}",
+                base=share(metrics["base_rate"]),
+                without=number(report["baseline"]["base_rate"].get(name)),
+            ),
         )
         for name in ("roc_auc", "pr_auc", "brier")
         if name in intervals
@@ -31,12 +39,14 @@ def summary(t: Texts, found: Findings) -> Sequence[Fact]:
             name=t("churn_report.base_rate"),
             value=share(metrics["base_rate"]),
             note=t("churn_report.of_customers", n=number(metrics["customers"], 0)),
+            about=t("churn_report.about_base_rate"),
         )
     )
     tenth = next((row for row in found.rows("churn_lift") if row["share"] == 0.1), None)
     if tenth is not None:
         note = t("churn_report.found_in_tenth", share=share(tenth["gain"], 0))
-        rows.append(Fact(name=t("churn_report.lift_10"), value=number(tenth["lift"], 2), note=note))
+        about = t("churn_report.about_lift_10")
+        rows.append(Fact(name=t("churn_report.lift_10"), value=number(tenth["lift"], 2), note=note, about=about))
     return rows
 
 
@@ -51,7 +61,7 @@ def trust(t: Texts, found: Findings) -> Section:
             first=month(audit["earliest_test_label_month"]),
         )
         blocks.append(Text(words=words, kind="good"))
-    blocks += [Text(words=Data(alarm), kind="bad") for alarm in report["canaries"]["alarms"]]
+    blocks += [Text(words=said_by(t, alarm), kind="bad") for alarm in report["canaries"]["alarms"]]
     blocks.append(_canaries(t, found.rows("churn_canaries")))
     blocks.append(_anchors(t, audit))
     origins = report["rolling_origins"]
@@ -132,6 +142,7 @@ def _origins(t: Texts, origins: Sequence[Row]) -> Plot:
 
     return Plot(
         title=t("churn_report.origins"),
+        about=t("churn_report.read_origins"),
         told=t("churn_report.told", what=name, values=told),
         x=Axis(label=t("churn_report.origin"), low=0, high=max(1.0, months[-1]), show=label),
         y=Axis(label=name, low=max(0.0, low), high=min(1.0, high)),
@@ -157,6 +168,8 @@ def _curve(t: Texts, rows: Sequence[Row], metrics: Row) -> Plot | None:
         return None
     return Plot(
         title=t("churn_report.roc"),
+        about=t("churn_report.read_roc"),
+        mark=t("churn_report.mark_chance"),
         told=t("churn_report.roc_told", auc=number(metrics["roc_auc"])),
         x=_shares(t, "false_positive_rate"),
         y=_shares(t, "recall"),
@@ -173,6 +186,8 @@ def _precision(t: Texts, rows: Sequence[Row], metrics: Row) -> Plot | None:
     base = float(metrics["base_rate"])
     return Plot(
         title=t("churn_report.precision_recall"),
+        about=t("churn_report.read_precision_recall"),
+        mark=t("churn_report.mark_base"),
         told=t("churn_report.precision_recall_told", auc=number(metrics["pr_auc"]), base=share(base)),
         x=_shares(t, "recall"),
         y=_shares(t, "precision"),
@@ -191,6 +206,8 @@ def _calibration(t: Texts, rows: Sequence[Row]) -> Plot | None:
     dots = [(row["predicted"], row["observed"], row["observed_low"], row["observed_high"]) for row in rows]
     return Plot(
         title=t("churn_report.calibration"),
+        about=t("churn_report.read_calibration"),
+        mark=t("churn_report.mark_perfect"),
         told=t("churn_report.told", what=t("churn_report.calibration"), values=told),
         x=Axis(label=t("churn_report.predicted"), low=0.0, high=edge),
         y=Axis(label=t("churn_report.observed"), low=0.0, high=edge),
@@ -208,6 +225,8 @@ def _gain(t: Texts, rows: Sequence[Row]) -> Plot | None:
     half = next((row for row in rows if row["share"] >= 0.2), rows[-1])
     return Plot(
         title=t("churn_report.gain"),
+        about=t("churn_report.read_gain"),
+        mark=t("churn_report.mark_chance"),
         told=t("churn_report.gain_told", share=share(half["share"], 0), found=share(half["churners_found"] / every, 0)),
         x=_shares(t, "contacted"),
         y=_shares(t, "churners_found"),
@@ -225,6 +244,8 @@ def _profit(t: Texts, rows: Sequence[Row]) -> Plot | None:
     low, high = spanning([float(row["profit"]) for row in rows], from_zero=True)
     return Plot(
         title=t("churn_report.profit"),
+        about=t("churn_report.read_profit"),
+        mark=t("churn_report.mark_nobody"),
         told=t("churn_report.profit_told", share=share(best["share"], 0), profit=number(best["profit"], 0)),
         x=_shares(t, "contacted"),
         y=Axis(label=t("churn_report.profit_axis"), low=low, high=high),
@@ -284,16 +305,16 @@ def _bands(t: Texts, rows: Sequence[Row]) -> Table:
         ]
         for row in rows
     ]
-    return Table(title=t("churn_report.bands"), columns=heads, rows=shown)
+    return Table(title=t("churn_report.bands"), columns=heads, rows=shown, note=t("churn_report.bands_about"))
 
 
 def _customer(t: Texts, row: Row) -> Card:
-    said = [*_listed(row["reasons"]), *_listed(row["warnings"])]
+    said = [*_listed(row["reasons"])[:_REASONS_SHOWN], *_listed(row["warnings"])[:_WARNINGS_SHOWN]]
     return Card(
         name=Data(row["Kunde"]),
         note=known(t, "band", str(row["risk_band"])),
         value=share(row["churn_probability"]),
-        lines=[Data(each) for each in said],
+        lines=[said_by(t, each) for each in said],
     )
 
 
@@ -303,12 +324,14 @@ def _listed(value: Any) -> Sequence[str]:
 
 
 def _drift(t: Texts, rows: Sequence[Row]) -> Table:
-    heads = columns(t, "feature", "psi", "ks", "cramers_v", "chi2_p", "mean_before", "mean_after")
+    heads = [*columns(t, "feature", "psi"), Column(head=t("churn_report.strength"))]
+    heads += columns(t, "feature", "ks", "cramers_v", "chi2_p", "mean_before", "mean_after")[1:]
     first = sorted(rows, key=lambda row: -float(row["psi"] or 0.0))[:_DRIFTS_SHOWN]
     shown: list[list[Cell]] = [
         [
             Data(row["feature"]),
             number(row["psi"]),
+            bar_cell((row["psi"] or 0.0) / _STRONG_DRIFT),
             number(row["ks"]),
             number(row["cramers_v"]),
             p_value(row["chi2_p"]),

@@ -2,6 +2,7 @@
 
 from fastflow.apps.churn.domain.findings import Findings
 from fastflow.apps.churn.report import classifier, counterfactual, survival
+from fastflow.apps.churn.report.verdict import verdict
 from fastflow.ui.reports.blocks import Block, Facts, Report, Section, Text
 from fastflow.ui.texts import Data, Texts
 
@@ -26,6 +27,7 @@ def _summary(t: Texts, found: Findings) -> Section:
         for fact in part.summary(t, found)
     ]
     blocks: list[Block] = [Facts(rows=facts)] if facts else [Text(words=t("churn_report.nothing_yet"))]
+    blocks += verdict(t, found) if "churn" in found.reports else []
     report = found.reports.get("churn")
     if report is not None and not report["trusted"]:
         blocks.insert(0, Text(words=t("churn_report.not_trusted"), kind="bad"))

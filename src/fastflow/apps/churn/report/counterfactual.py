@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from fastflow.apps.churn.domain.findings import Findings, Row
-from fastflow.apps.churn.report.words import columns, known, month, number, share, span_of
+from fastflow.apps.churn.report.words import columns, known, month, number, said_by, share, span_of
 from fastflow.ui.reports.blocks import Block, Card, Cards, Column, Fact, Facts, Section, Table, Text
 from fastflow.ui.texts import Data, Phrase, Texts
 
@@ -13,23 +13,31 @@ def summary(t: Texts, found: Findings) -> Sequence[Fact]:
     """The figure that matters most."""
     metrics = found.reports["cf"]["metrics"]
     note = t("churn_report.of_customers", n=number(metrics["searched"], 0))
-    return [Fact(name=t("churn_report.validity"), value=share(metrics["validity"], 0), note=note)]
+    return [
+        Fact(
+            name=t("churn_report.validity"),
+            value=share(metrics["validity"], 0),
+            note=note,
+            about=t("churn_report.about_validity"),
+        )
+    ]
 
 
 def section(t: Texts, found: Findings) -> Section:
     """Counterfactuals."""
     report = found.reports["cf"]
     metrics = report["metrics"]
+    told = {
+        "validity": share(metrics["validity"], 0),
+        "risk_lowered": _unbroken(metrics["probability_before"], metrics["probability_after"]),
+        "sparsity": number(metrics["sparsity"], 2),
+        "proximity": number(metrics["proximity"], 2),
+        "plausible": share(metrics["plausible"], 0),
+        "mean_cost": number(metrics["cost"], 2),
+    }
     facts = [
-        Fact(name=t("churn_report.validity"), value=share(metrics["validity"], 0)),
-        Fact(
-            name=t("churn_report.risk_lowered"),
-            value=Data(f"{share(metrics['probability_before'])} → {share(metrics['probability_after'])}"),
-        ),
-        Fact(name=t("churn_report.sparsity"), value=number(metrics["sparsity"], 2)),
-        Fact(name=t("churn_report.proximity"), value=number(metrics["proximity"], 2)),
-        Fact(name=t("churn_report.plausible"), value=share(metrics["plausible"], 0)),
-        Fact(name=t("churn_report.mean_cost"), value=number(metrics["cost"], 2)),
+        Fact(name=t(f"churn_report.{name}"), value=value, about=t(f"churn_report.about_{name}"))
+        for name, value in told.items()
     ]
     if metrics.get("diversity") is not None:
         several = t("churn_report.per_customer", n=number(metrics["alternatives"], 1))
@@ -72,7 +80,9 @@ def _recommended(t: Texts, rows: Sequence[Row]) -> Table:
         ]
         for row in rows
     ]
-    return Table(title=t("churn_report.recommended"), columns=heads, rows=shown)
+    return Table(
+        title=t("churn_report.recommended"), columns=heads, rows=shown, note=t("churn_report.recommended_about")
+    )
 
 
 def _customer(t: Texts, row: Row, found: Findings) -> Card:
@@ -87,7 +97,7 @@ def _customer(t: Texts, row: Row, found: Findings) -> Card:
         for each in found.changes.get(key, ())
     ]
     if row["why_not"]:
-        lines.append(Data(row["why_not"]))
+        lines.append(said_by(t, row["why_not"]))
     if row["valid"] and not row["plausible"]:
         lines.append(t("churn_report.implausible"))
     lines += [_alternative(t, each) for each in found.alternatives.get(key, ())]
@@ -105,7 +115,7 @@ def _alternative(t: Texts, row: Row) -> Phrase:
 def _why_not(t: Texts, reasons: Row) -> Table:
     heads = columns(t, "why", "number_of_customers")
     ordered = sorted(reasons.items(), key=lambda each: -int(each[1]))
-    rows = [[Data(reason), number(count, 0)] for reason, count in ordered]
+    rows = [[said_by(t, reason), number(count, 0)] for reason, count in ordered]
     return Table(title=t("churn_report.why_not"), columns=heads, rows=rows)
 
 
@@ -125,7 +135,7 @@ def _policy(t: Texts, rows: Sequence[Row]) -> Table:
         ]
         for row in rows
     ]
-    return Table(title=t("churn_report.policy"), columns=heads, rows=shown)
+    return Table(title=t("churn_report.policy"), columns=heads, rows=shown, note=t("churn_report.policy_about"))
 
 
 def _ledger(t: Texts, decided: Row, rows: Sequence[Row]) -> Sequence[Block]:
@@ -150,7 +160,7 @@ def _ledger(t: Texts, decided: Row, rows: Sequence[Row]) -> Sequence[Block]:
 
 def _track_record(t: Texts, record: Row) -> Sequence[Block]:
     if "why_not" in record:
-        return [Text(words=t("churn_report.no_track_record")), Text(words=Data(record["why_not"]))]
+        return [Text(words=t("churn_report.no_track_record")), Text(words=said_by(t, record["why_not"]))]
     words = t(
         "churn_report.track_record_about",
         n=number(record["matched"], 0),
@@ -168,3 +178,9 @@ def _track_record(t: Texts, record: Row) -> Sequence[Block]:
         Fact(name=t("churn_report.predicted_after"), value=share(record["predicted_after"])),
     ]
     return [Text(words=words), Facts(rows=facts)]
+
+
+def _unbroken(before: float, after: float) -> Data:
+    """Both shares, each on one line."""
+    first, last = (share(each).replace(" ", "\u00a0") for each in (before, after))
+    return Data(f"{first} → {last}")

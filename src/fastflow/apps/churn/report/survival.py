@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from fastflow.apps.churn.domain.findings import Findings, Row
-from fastflow.apps.churn.report.words import columns, known, month, number, p_value, share, span_of
+from fastflow.apps.churn.report.words import columns, known, month, number, p_value, said_by, share, span_of
 from fastflow.ui.plots import Axis, Line, Plot, bar_cell, interval_cell
 from fastflow.ui.reports.blocks import Block, Cell, Column, Fact, Facts, Plots, Section, Table, Text
 from fastflow.ui.texts import Data, Phrase, Texts
 
+_MONTHS_SHOWN = 6
 _WIDEST = 20.0
 """Hazard ratios beyond this factor from 1 end in an arrow: one wide interval must not hide the others."""
 
@@ -17,10 +18,19 @@ def summary(t: Texts, found: Findings) -> Sequence[Fact]:
     metrics, rows = found.reports["cox"]["metrics"], list[Fact]()
     if metrics.get("uno_c") is not None:
         note = t("churn_report.within_months", n=number(metrics["uno_limit_months"], 0))
-        rows.append(Fact(name=t("churn_report.uno_c"), value=number(metrics["uno_c"]), note=note))
+        rows.append(
+            Fact(
+                name=t("churn_report.uno_c"),
+                value=number(metrics["uno_c"]),
+                note=note,
+                about=t("churn_report.about_uno_c"),
+            )
+        )
     if metrics.get("ibs") is not None:
         note = t("churn_report.ibs_without", value=number(metrics["ibs_kaplan_meier"]))
-        rows.append(Fact(name=t("churn_report.ibs"), value=number(metrics["ibs"]), note=note))
+        rows.append(
+            Fact(name=t("churn_report.ibs"), value=number(metrics["ibs"]), note=note, about=t("churn_report.about_ibs"))
+        )
     return rows
 
 
@@ -40,12 +50,17 @@ def section(t: Texts, found: Findings) -> Section:
     )
     out_of_time = report["out_of_time"]
     said = [*report["notes"], *([out_of_time["why_not"]] if "why_not" in out_of_time else [])]
-    blocks += [Text(words=Data(note)) for note in said]
+    blocks += [Text(words=said_by(t, note)) for note in said]
     facts = [(name, number(metrics.get(name))) for name in ("harrell_c", "uno_c", "in_sample_harrell_c", "ibs")]
     facts.append(("likelihood_ratio_p", p_value(metrics["likelihood_ratio_p"])))
-    blocks.append(Facts(rows=[Fact(name=t(f"churn_report.{name}"), value=value) for name, value in facts]))
+    told = [
+        Fact(name=t(f"churn_report.{name}"), value=value, about=t(f"churn_report.about_{name}"))
+        for name, value in facts
+    ]
+    blocks.append(Facts(rows=told))
     plots = [_curves(t, found.rows("cox_survival_curves")), _brier(t, found.rows("cox_brier"))]
     blocks += [Plots(plots=[each for each in plots if each is not None])] if any(plots) else []
+    blocks += _at_risk(t, found.rows("cox_survival_curves"))
     soon = found.rows("cox_months_to_churn")
     if soon:
         blocks.append(_months_to_churn(t, soon))
@@ -62,10 +77,18 @@ def agreement(t: Texts, found: Findings) -> Section:
     """Whether the classifier and the survival model say the same of the same customers, or why nothing was compared."""
     compared, title = found.reports["cox"]["consistency"], t("churn_report.agreement")
     if "why_not" in compared:
-        return Section(key="agreement", title=title, blocks=[Text(words=Data(compared["why_not"]))])
+        return Section(key="agreement", title=title, blocks=[Text(words=said_by(t, compared["why_not"]))])
     facts = [
-        Fact(name=t("churn_report.rank_correlation"), value=number(compared["rank_correlation"])),
-        Fact(name=t("churn_report.mean_difference"), value=share(compared["mean_difference"])),
+        Fact(
+            name=t("churn_report.rank_correlation"),
+            value=number(compared["rank_correlation"]),
+            about=t("churn_report.about_rank_correlation"),
+        ),
+        Fact(
+            name=t("churn_report.mean_difference"),
+            value=share(compared["mean_difference"]),
+            about=t("churn_report.about_mean_difference"),
+        ),
         Fact(
             name=t("churn_report.disagreements"),
             value=number(compared["disagreements"], 0),
@@ -101,11 +124,33 @@ def _curves(t: Texts, rows: Sequence[Row]) -> Plot | None:
     months = Axis(label=t("churn_report.months"), low=0.0, high=max(row["month"] for row in rows))
     return Plot(
         title=t("churn_report.curves"),
+        about=t("churn_report.read_curves"),
+        mark=t("churn_report.mark_modelled"),
         told=t("churn_report.told", what=t("churn_report.curves"), values=", ".join(told)),
         x=months,
         y=Axis(label=t("churn_report.still_there"), low=0.0, high=1.0),
         lines=lines,
     )
+
+
+def _at_risk(t: Texts, rows: Sequence[Row]) -> Sequence[Table]:
+    """How many stand behind the curves; none for results of before that was kept."""
+    if not rows or any(row.get("at_risk") is None for row in rows):
+        return []
+    months = sorted({float(row["month"]) for row in rows})
+    shown = months[:: -(-len(months) // _MONTHS_SHOWN)]
+    counts = {(str(row["group"]), float(row["month"])): row["at_risk"] for row in rows}
+    groups = dict.fromkeys(str(row["group"]) for row in rows)
+    heads = [Column(head=t("churn_report.group"))]
+    heads += [Column(head=t("churn_report.after_month", n=number(month, 0)), is_number=True) for month in shown]
+    cells: list[list[Cell]] = [
+        [
+            t("churn_report.risk_group", group=known(t, "group", group)),
+            *(number(counts.get((group, month)), 0) for month in shown),
+        ]
+        for group in groups
+    ]
+    return [Table(title=t("churn_report.at_risk"), columns=heads, rows=cells, note=t("churn_report.at_risk_about"))]
 
 
 def _brier(t: Texts, rows: Sequence[Row]) -> Plot | None:
@@ -115,6 +160,7 @@ def _brier(t: Texts, rows: Sequence[Row]) -> Plot | None:
     last = rows[-1]
     return Plot(
         title=t("churn_report.brier_over_time"),
+        about=t("churn_report.read_brier_over_time"),
         told=t("churn_report.brier_told", model=number(last["brier"]), without=number(last["brier_kaplan_meier"])),
         x=Axis(label=t("churn_report.months"), low=rows[0]["month"], high=last["month"]),
         y=Axis(label=t("churn_report.metric_brier"), low=0.0, high=high * 1.05 or 1.0),
@@ -183,7 +229,7 @@ def _proportional(t: Texts, rows: Sequence[Row]) -> Table:
 
 def _dropped(t: Texts, rows: Sequence[Row]) -> Table:
     heads = [Column(head=t("churn_report.covariate")), Column(head=t("churn_report.why"))]
-    shown = [[Data(row["covariate"]), Data(row["reason"])] for row in rows]
+    shown = [[Data(row["covariate"]), said_by(t, row["reason"])] for row in rows]
     return Table(title=t("churn_report.dropped"), columns=heads, rows=shown)
 
 
@@ -199,4 +245,5 @@ def _calibration(t: Texts, rows: Sequence[Row]) -> Table:
         ]
         for row in rows
     ]
-    return Table(title=t("churn_report.cox_calibration"), columns=heads, rows=shown)
+    note = t("churn_report.cox_calibration_about")
+    return Table(title=t("churn_report.cox_calibration"), columns=heads, rows=shown, note=note)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from fastflow.ui.hints import as_told, plain
 from fastflow.ui.reports.blocks import Column
 from fastflow.ui.texts import Data, Phrase, Texts
 
@@ -67,3 +68,8 @@ def columns(t: Texts, first: str, *others: str) -> Sequence[Column]:
         Column(head=t(f"churn_report.{first}")),
         *(Column(head=t(f"churn_report.{key}"), is_number=True) for key in others),
     ]
+
+
+def said_by(t: Texts, text: Any) -> Data:
+    """What a pipeline said, in the reader's language as far as it is known there."""
+    return Data(plain(as_told(t, str(text))))
