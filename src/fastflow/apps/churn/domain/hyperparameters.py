@@ -34,7 +34,7 @@ class Settings:
         outcome: "any" dead month of the label window, or the state at its "end".
         population: customers "alive" at the anchor, or all "observed".
         model_parameters: scikit-learn's, for the chosen model.
-        most_training_rows: more are thinned by drawing customers.
+        most_training_rows: no more are used; of every customer the same share of its months.
         bootstrap_replicates: draws of customers behind each interval.
         miss_cost: a missed churner, in needless contacts; capacity: share of customers that can be contacted.
         customer_value, success_rate, contact_cost: of the profit curve, in one currency.

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .features import FeatureSet, compute_features
-from .models import Model, fit_model, out_of_fold_log_odds, screen
-from .panel import Doubles, Floats, Integers, Panel, yyyymm
+from .budget import RowLimit, row_limit
+from .features import FeatureSet
+from .matrices import Matrix, features_of
+from .models import Model, Screening, fit_model, out_of_fold_log_odds
+from .panel import Booleans, Doubles, Floats, Integers, Panel, yyyymm
 from .problems import Refusal
 from .scores import sigmoid
 from .windows import Outcomes, Plan, Task, read_outcomes
@@ -25,18 +27,18 @@ class Sample:
     """Rows for fitting or testing: one per customer and anchor.
 
     Args:
-        matrix: features, shape (n, features). churned: labels, shape (n,). customers: indices into the panel, shape (n,).
-        anchors: counted month of each row's anchor, shape (n,).
+        features: shape (n, features). churned: labels, shape (n,). customers: indices into the panel, shape (n,).
+        anchors: counted month of each row's anchor, rising, shape (n,).
     """
 
-    matrix: Floats
+    features: Matrix
     churned: NDArray[np.int8]
     customers: Integers
     anchors: Integers
 
     def where(self, chosen: NDArray[np.bool_]) -> "Sample":
         """The chosen rows."""
-        return Sample(self.matrix[chosen], self.churned[chosen], self.customers[chosen], self.anchors[chosen])
+        return Sample(self.features.rows(chosen), self.churned[chosen], self.customers[chosen], self.anchors[chosen])
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,10 @@ class Trained:
         validation_how: in words, for the report.
         dropped: features not used, and why.
         sample: the training rows.
+        reference: median of every feature in them, 0 where it is never known, shape (features,).
+        limit: of its rows.
         outcomes: anchor -> what was known of it.
-        fingerprint: SHA-256 over the training's matrix and labels.
+        fingerprint: SHA-256 over the training's features, column by column, and labels.
     """
 
     model: Model
@@ -60,34 +64,62 @@ class Trained:
     validation_how: str
     dropped: list[dict[str, str]]
     sample: Sample
+    reference: Floats
+    limit: RowLimit
     outcomes: Mapping[int, Outcomes]
     fingerprint: str
+
+    def rows_told(self) -> dict[str, Any]:
+        """How many rows there were, how many were used, and what kept the others out; for the audit."""
+        available = sum(len(found.rows) for found in self.outcomes.values())
+        used = len(self.sample.churned)
+        return {
+            "available": available,
+            "used": used,
+            "customers_available": len(np.unique(np.concatenate([found.rows for found in self.outcomes.values()]))),
+            "customers_used": len(np.unique(self.sample.customers)),
+            "limit": self.limit.rows,
+            "limited_by": self.limit.by if used < available else "",
+        }
 
 
 def gather(
     panel: Panel, anchors: Sequence[int], task: Task, plan: FeatureSet, *, most_rows: int, seed: int
 ) -> tuple[Sample, dict[int, Outcomes]]:
-    """Features and labels of several anchors, pooled; thinned by drawing customers when there are more than `most_rows`."""
+    """Features and labels of several anchors, pooled; about `most_rows` of them when there are more, see `thinned_rows`."""
     outcomes = {anchor: read_outcomes(panel, anchor, task) for anchor in anchors}
-    total = sum(len(found.rows) for found in outcomes.values())
-    if not total:
+    customers = np.concatenate([found.rows for found in outcomes.values()])
+    if not len(customers):
         raise Refusal(
             f"No customer's fate is known at the anchors {yyyymm(anchors[0])} to {yyyymm(anchors[-1])}.",
             "All are censored: choose windows that the panel observes to their end.",
         )
-    kept = np.ones(len(panel.customers), dtype=bool)
-    if total > most_rows:
-        kept = np.random.default_rng(seed).random(len(panel.customers)) < most_rows / total
-    matrices, labels, customers, months = [], [], [], []
-    for anchor, found in outcomes.items():
-        chosen = kept[found.rows]
-        rows = found.rows[chosen]
-        matrices.append(compute_features(panel, rows, anchor, plan))
-        labels.append(found.churned[chosen])
-        customers.append(rows)
-        months.append(np.full(len(rows), anchor, dtype=np.int64))
-    sample = Sample(np.concatenate(matrices), np.concatenate(labels), np.concatenate(customers), np.concatenate(months))
-    return sample, outcomes
+    churned = np.concatenate([found.churned for found in outcomes.values()])
+    months = np.repeat(np.array(anchors, dtype=np.int64), [len(found.rows) for found in outcomes.values()])
+    kept = thinned_rows(customers, len(panel.customers), most_rows, seed)
+    customers, churned, months = customers[kept], churned[kept], months[kept]
+    return Sample(features_of(panel, customers, months, plan), churned, customers, months), outcomes
+
+
+def thinned_rows(customers: Integers, population: int, most_rows: int, seed: int) -> Booleans:
+    """Which rows are kept so that about `most_rows` are: of every customer the same share of its months.
+
+    Neighbouring months of a customer say nearly the same, so months are left out before customers are: each keeps every k-th of
+    its rows, from a beginning drawn by lot, and who has at least k rows keeps at least one.
+
+    Args:
+        customers: of each row, each customer's rows in order of time, shape (n,). population: customers there are.
+    """
+    if len(customers) <= most_rows:
+        return np.ones(len(customers), dtype=bool)
+    share = most_rows / len(customers)
+    order = np.argsort(customers, kind="stable")
+    ordered = customers[order]
+    number = np.arange(len(ordered)) - np.searchsorted(ordered, ordered)
+    along = number * share + np.random.default_rng(seed).random(population)[ordered]
+    kept = np.empty(len(customers), dtype=bool)
+    kept[order] = np.floor(along + share) > np.floor(along)
+    return kept
 
 
 def train(
@@ -105,6 +137,8 @@ def train(
     Args:
         panel: must end with the training window; a longer one is refused, so that nothing later can be read.
 
+        most_rows: no more are used; nor more than `row_limit` affords.
+
     Raises:
         Refusal: one outcome alone, nothing known, no varying feature.
     """
@@ -113,20 +147,32 @@ def train(
             f"The training was handed months up to {yyyymm(panel.last_month)}, past {yyyymm(plan.training_to)}.",
             "Cut the panel at the end of the training window.",
         )
-    sample, outcomes = gather(panel, plan.anchors, plan.task, features, most_rows=most_rows, seed=seed)
-    columns, dropped = screen(sample.matrix, features.names)
-    model = fit_model(kind, sample.matrix, sample.churned, columns, seed=seed, parameters=parameters)
-    raw, known, how = _validation(sample, plan, kind, columns, seed, parameters)
-    model = model.calibrated(raw, known)
-    digest = hashlib.sha256(np.ascontiguousarray(sample.matrix).tobytes())
+    limit = row_limit(panel, features, most_rows)
+    sample, outcomes = gather(panel, plan.anchors, plan.task, features, most_rows=limit.rows, seed=seed)
+    screening, reference, digest = (
+        Screening(features.names),
+        np.zeros(len(features.names), np.float32),
+        hashlib.sha256(),
+    )
+    for first, part in sample.features.parts():
+        screening.look(first, part)
+        digest.update(part.T.tobytes())
+        known = first + np.flatnonzero(~np.isnan(part).all(axis=0))
+        reference[known] = np.nanmedian(part[:, known - first], axis=0)
     digest.update(sample.churned.tobytes())
+    columns = screening.kept
+    model = fit_model(kind, sample.features, sample.churned, columns, seed=seed, parameters=parameters)
+    raw, labels, how = _validation(sample, plan, kind, columns, seed, parameters)
+    model = model.calibrated(raw, labels)
     return Trained(
         model=model,
         validation=sigmoid(model.slope * raw + model.intercept),
-        validation_churned=known,
+        validation_churned=labels,
         validation_how=how,
-        dropped=dropped,
+        dropped=screening.dropped,
         sample=sample,
+        reference=reference,
+        limit=limit,
         outcomes=outcomes,
         fingerprint=digest.hexdigest(),
     )
@@ -145,11 +191,11 @@ def _validation(
         and 0 < earlier.churned.sum() < len(earlier.churned)
         and 0 < held.churned.sum() < len(held.churned)
     ):
-        model = fit_model(kind, earlier.matrix, earlier.churned, columns, seed=seed, parameters=parameters)
+        model = fit_model(kind, earlier.features, earlier.churned, columns, seed=seed, parameters=parameters)
         how = f"customers at {yyyymm(newest)}, by a model of anchors whose labels ended by then"
-        return model.raw_log_odds(held.matrix), held.churned, how
+        return model.raw_log_odds(held.features), held.churned, how
     raw = out_of_fold_log_odds(
-        kind, sample.matrix, sample.churned, sample.customers, columns, seed=seed, parameters=parameters
+        kind, sample.features, sample.churned, sample.customers, columns, seed=seed, parameters=parameters
     )
     known = ~np.isnan(raw)
     labels = sample.churned[known]
@@ -167,8 +213,8 @@ def backtest_sample(panel: Panel, plan: Plan, features: FeatureSet) -> tuple[Sam
     """Features at the test's anchor, computed from a panel cut there, and the labels of the backtest window."""
     outcomes = read_outcomes(panel, plan.test_anchor, plan.task)
     seen = panel.between(plan.training_from, plan.test_anchor)
-    matrix = compute_features(seen, outcomes.rows, plan.test_anchor, features)
     anchors = np.full(len(outcomes.rows), plan.test_anchor, dtype=np.int64)
     if not len(outcomes.rows):
         raise Refusal("No customer's fate in the backtest window is known.", "Ingest months up to its end.")
+    matrix = features_of(seen, outcomes.rows, anchors, features)
     return Sample(matrix, outcomes.churned, outcomes.rows, anchors), outcomes

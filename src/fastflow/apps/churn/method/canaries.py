@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from .backtest import Sample, Trained
-from .features import FeatureSet, compute_features
-from .models import fit_model
+from .features import FeatureSet
+from .matrices import ask, features_of
+from .models import ever_known, fit_model
 from .panel import Doubles, Integers, Panel
 from .scores import rank, ranking_scores
 from .windows import Plan
@@ -63,8 +64,8 @@ def run_canaries(
     kind = "gradient_boosting" if trained.model.kind == "random_forest" else trained.model.kind
     shuffled = _shuffled(fitted, test, columns, generator, seed)
     twin_rows = thinned(test, generator)
-    twin = fit_model(TWIN, twin_rows.matrix, twin_rows.churned, columns, seed=seed, parameters=TWIN_PARAMETERS)
-    twin_auc = _auc(twin.raw_log_odds(twin_rows.matrix), twin_rows)
+    twin = fit_model(TWIN, twin_rows.features, twin_rows.churned, columns, seed=seed, parameters=TWIN_PARAMETERS)
+    twin_auc = _auc(twin.raw_log_odds(twin_rows.features), twin_rows)
     future_auc = _future(panel, plan, features, fitted, test, kind, seed)
     name, single = best_single_feature(test, features.names)
     alarms = judge(honest, shuffled, future_auc, name, single)
@@ -78,11 +79,9 @@ def _shuffled(fitted: Sample, test: Sample, columns: Integers, generator: np.ran
     labels = fitted.churned[chosen]
     if labels.min() == labels.max():
         chosen, labels = np.arange(len(fitted.churned)), fitted.churned
-    earned = []
-    for _ in range(SHUFFLES):
-        model = fit_model("logistic", fitted.matrix[chosen], generator.permutation(labels), columns, seed=seed)
-        earned.append(_auc(model.raw_log_odds(test.matrix), test))
-    return np.array(earned)
+    rows = fitted.features.rows(chosen).whole()
+    models = [fit_model("logistic", rows, generator.permutation(labels), columns, seed=seed) for _ in range(SHUFFLES)]
+    return np.array([_auc(raw, test) for raw in ask(test.features, *(model.raw_log_odds for model in models))])
 
 
 def thinned(sample: Sample, generator: np.random.Generator) -> Sample:
@@ -105,25 +104,24 @@ def _future(
     """The same task with features computed at the end of the label window."""
     shift = plan.task.gap + plan.task.horizon
     whole = panel.between(plan.training_from, plan.test_anchor + shift)
-    matrix = np.empty_like(fitted.matrix)
-    for anchor in np.unique(fitted.anchors):
-        here = fitted.anchors == anchor
-        matrix[here] = compute_features(whole, fitted.customers[here], int(anchor) + shift, features)
-    columns = np.flatnonzero(~np.isnan(matrix).all(axis=0))
-    model = fit_model(kind, matrix, fitted.churned, columns, seed=seed)
-    later = compute_features(whole, test.customers, plan.test_anchor + shift, features)
-    return _auc(model.raw_log_odds(later), test)
+    matrix = features_of(whole, fitted.customers, fitted.anchors + shift, features)
+    model = fit_model(kind, matrix, fitted.churned, ever_known(matrix), seed=seed)
+    return _auc(model.raw_log_odds(features_of(whole, test.customers, test.anchors + shift, features)), test)
 
 
-def best_single_feature(test: Sample, names: tuple[str, ...]) -> tuple[str, float]:
-    """The feature that alone ranks the test's outcomes best, in either direction; unknown values count as lowest."""
+def best_single_feature(sample: Sample, names: tuple[str, ...]) -> tuple[str, float]:
+    """The feature that alone ranks the outcomes best, in either direction; unknown values count as lowest.
+
+    Returns:
+        Its name and ROC-AUC, 0.5 to 1; the first of equal ones, no name when none ranks better than chance.
+    """
     best, found = "", 0.5
-    for index, name in enumerate(names):
-        column = test.matrix[:, index].astype(np.float64)
-        auc = _auc(np.where(np.isnan(column), -np.inf, column), test)
-        strength = max(auc, 1 - auc)
-        if strength > found:
-            best, found = name, strength
+    for first, part in sample.features.parts():
+        for index, column in enumerate(np.ascontiguousarray(part.T, dtype=np.float64), start=first):
+            auc = _auc(np.where(np.isnan(column), -np.inf, column), sample)
+            strength = max(auc, 1 - auc)
+            if strength > found:
+                best, found = names[index], strength
     return best, found
 
 

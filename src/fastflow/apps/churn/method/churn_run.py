@@ -9,13 +9,15 @@ import numpy as np
 
 from ..domain.month import Month
 from .backtest import Sample, Trained, backtest_sample, gather, train, training_panel
-from .canaries import Canaries, run_canaries
+from .budget import row_limit
+from .canaries import Canaries, best_single_feature, run_canaries
 from .configuration import Experiment, read_experiment
 from .deployed import TOLERANCE, Deployed, contract_text, feature_contract
 from .export import export_onnx
 from .features import FeatureSet, feature_set, usable_windows, warnings_of
 from .findings import BANDS, band_edges, band_table, bands_of, drift_table, reasons, top_reasons, trend_per_year
-from .models import KINDS, fit_model
+from .matrices import batches
+from .models import KINDS, ever_known, fit_model
 from .panel import Doubles, Panel, read_panel, yyyymm
 from .problems import Refusal
 from .results import Results, Tell
@@ -37,12 +39,13 @@ PHASES = ("read", "train", "rolling origins", "test", "canaries", "write")
 
 @dataclass(frozen=True)
 class Tested:
-    """The deployed model's predictions in the test."""
+    """The deployed model's predictions in the test, and what is said of each customer: raw columns and their effects, warnings."""
 
     sample: Sample
-    deployed: Deployed
     predicted: Doubles
     largest_difference: float
+    effects: tuple[tuple[str, ...], Doubles]
+    warnings: list[list[str]]
 
 
 def run_churn(inputs: Path, artifacts: Path, tell: Tell) -> None:
@@ -70,7 +73,7 @@ def run_churn(inputs: Path, artifacts: Path, tell: Tell) -> None:
     phase(3)
     sample, outcomes = backtest_sample(panel, plan, features)
     graph = export_onnx(trained.model, len(features.names))
-    tested = _test(trained, sample, graph)
+    tested = _test(trained, sample, graph, features)
     base_rate = float(trained.sample.churned.mean())
     scores = score_report(tested.predicted, sample.churned, base_rate)
     intervals = bootstrap_intervals(
@@ -90,7 +93,7 @@ def run_churn(inputs: Path, artifacts: Path, tell: Tell) -> None:
             "model_type": trained.model.kind,
             "metrics": scores,
             "intervals": intervals,
-            "baseline": _baselines(trained, sample, base_rate),
+            "baseline": _baselines(trained, sample, features, base_rate),
             "validation": {
                 "how": trained.validation_how,
                 **score_report(trained.validation, trained.validation_churned, base_rate),
@@ -98,7 +101,11 @@ def run_churn(inputs: Path, artifacts: Path, tell: Tell) -> None:
             "calibration": {"slope": trained.model.slope, "intercept": trained.model.intercept},
             "thresholds": thresholds,
             "audit": audit_windows(plan, dict(trained.outcomes), outcomes)
-            | {"training_fingerprint": trained.fingerprint, "validation": trained.validation_how},
+            | {
+                "training_fingerprint": trained.fingerprint,
+                "training_rows": trained.rows_told(),
+                "validation": trained.validation_how,
+            },
             "canaries": asdict(canaries),
             "trusted": not canaries.alarms,
             "rolling_origins": rolling,
@@ -183,23 +190,24 @@ def rolling_origins(
         if origin + task.gap + task.horizon > plan.backtest_to or latest < earliest:
             continue
         try:
+            known = panel.between(plan.training_from, origin)
             fitted, _ = gather(
-                panel.between(plan.training_from, origin),
+                known,
                 tuple(range(max(earliest, latest - settings.most_anchors + 1), latest + 1)),
                 task,
                 features,
-                most_rows=min(settings.most_training_rows, 50_000),
+                most_rows=row_limit(known, features, min(settings.most_training_rows, 50_000)).rows,
                 seed=settings.seed,
             )
             seen = panel.between(plan.training_from, origin + task.gap + task.horizon)
             tested, _ = gather(
                 seen, (origin,), task, features, most_rows=settings.most_training_rows, seed=settings.seed
             )
-            columns = np.flatnonzero(~np.isnan(fitted.matrix).all(axis=0))
-            model = fit_model(kind, fitted.matrix, fitted.churned, columns, seed=settings.seed)
+            columns = ever_known(fitted.features)
+            model = fit_model(kind, fitted.features, fitted.churned, columns, seed=settings.seed)
         except Refusal:
             continue  # too little was known at that origin: it has no row, and the report shows which origins do
-        auc, ap = ranking_scores(rank(model.raw_log_odds(tested.matrix), tested.churned))
+        auc, ap = ranking_scores(rank(model.raw_log_odds(tested.features), tested.churned))
         rows.append(
             {
                 "origin": yyyymm(origin),
@@ -221,28 +229,30 @@ def rolling_trend(rows: list[dict[str, Any]]) -> dict[str, dict[str, float] | No
     }
 
 
-def _test(trained: Trained, sample: Sample, graph: bytes) -> Tested:
+def _test(trained: Trained, sample: Sample, graph: bytes, features: FeatureSet) -> Tested:
     deployed = Deployed(graph)
-    predicted = deployed.predict(sample.matrix)
-    difference = float(np.abs(predicted - trained.model.predict(sample.matrix)).max())
+    names: tuple[str, ...] = ()
+    predicted, effects, warnings, difference = [], [], [], 0.0
+    for _, rows in batches(sample.features):
+        names, effect = reasons(deployed.predict, rows, trained.reference, features)
+        predicted.append(deployed.predict(rows))
+        effects.append(effect)
+        warnings += [warnings_of(row, features) for row in rows]
+        difference = max(difference, float(np.abs(predicted[-1] - trained.model.predict(rows)).max()))
     if difference > TOLERANCE:
         raise Refusal(
             f"The exported model differs from the fitted one by {difference:.2g}.", "Choose another model_type."
         )
-    return Tested(sample, deployed, predicted, difference)
+    return Tested(sample, np.concatenate(predicted), difference, (names, np.concatenate(effects)), warnings)
 
 
-def _baselines(trained: Trained, sample: Sample, base_rate: float) -> dict[str, Any]:
+def _baselines(trained: Trained, sample: Sample, features: FeatureSet, base_rate: float) -> dict[str, Any]:
     """What needs no model: everybody's base rate, and one feature, the best one of the training."""
     fitted = trained.sample
-    strengths = []
-    for column in trained.model.columns:
-        values = np.nan_to_num(fitted.matrix[:, column].astype(np.float64), nan=-np.inf)
-        auc = ranking_scores(rank(values, fitted.churned))[0]
-        strengths.append((abs(auc - 0.5), int(column)))
-    best = max(strengths, key=lambda each: (each[0], -each[1]))[1]
-    single = fit_model("logistic", fitted.matrix, fitted.churned, np.array([best]), seed=0)
-    predicted = single.predict(sample.matrix)
+    name, _ = best_single_feature(fitted, features.names)
+    best = features.names.index(name) if name else int(trained.model.columns[0])
+    single = fit_model("logistic", fitted.features, fitted.churned, np.array([best]), seed=0)
+    predicted = single.predict(sample.features)
     constant = score_report(np.full(len(sample.churned), base_rate), sample.churned, base_rate)
     return {
         "base_rate": {"roc_auc": 0.5, "brier": constant["brier"], "log_loss": constant["log_loss"]},
@@ -271,7 +281,7 @@ def _contract(
         "horizon_months": plan.task.horizon,
         "outcome": plan.task.outcome,
         "population": plan.task.population,
-        "reference": np.nan_to_num(np.nanmedian(_known(trained.sample.matrix), axis=0)).astype(float).tolist(),
+        "reference": trained.reference.astype(float).tolist(),
     }
     return feature_contract(features, graph, facts)
 
@@ -303,9 +313,7 @@ def _write_tables(
             "risk_band": bands,
         },
     )
-    # medians of the training, not of the test; a feature never known there has none
-    reference = np.nan_to_num(np.nanmedian(_known(trained.sample.matrix), axis=0)).astype(np.float32)
-    names, effect = reasons(tested.deployed.predict, sample.matrix, reference, features)
+    names, effect = tested.effects
     results.table(
         "customer_churn_details",
         {
@@ -313,7 +321,7 @@ def _write_tables(
             "churn_probability": predicted,
             "risk_band": bands,
             "reasons": top_reasons(names, effect),
-            "warnings": [warnings_of(row, features) for row in sample.matrix],
+            "warnings": tested.warnings,
             **{f"effect_{name}": effect[:, index] for index, name in enumerate(names)},
         },
     )
@@ -349,11 +357,7 @@ def _write_tables(
     results.table("churn_curve", ranking_curve(rank(predicted, sample.churned)))
     results.table("churn_lift", lift_table(predicted, sample.churned))
     results.table("churn_segments", band_table(predicted, sample.churned, trained.validation, edges))
-    results.table("churn_drift", drift_table(trained.sample.matrix, sample.matrix, features.names))
-
-
-def _known(matrix: np.ndarray) -> np.ndarray:
-    return np.where(np.isnan(matrix).all(axis=0), np.float32(0.0), matrix)
+    results.table("churn_drift", drift_table(trained.sample.features, sample.features, features.names))
 
 
 def _write_comparison(

@@ -50,6 +50,12 @@ class FeatureSet:
         return (*names, "months_known")
 
     @property
+    def widths(self) -> tuple[int, ...]:
+        """How many features each part has: one part per raw column, in order, and one for the months known."""
+        fixed = tuple(len(self.levels.get(column, ("",))) for column in self.static)
+        return (*(len(self.per_column),) * len(self.dynamic), *fixed, 1)
+
+    @property
     def sources(self) -> tuple[str, ...]:
         """The raw column behind each feature, in the same order."""
         sources = [column for column in self.dynamic for _ in self.per_column]
@@ -82,19 +88,24 @@ def compute_features(panel: Panel, rows: Integers, anchor: int, plan: FeatureSet
     Returns:
         Shape (n, features), float32; NaN where nothing is known.
     """
-    stop = panel.column(anchor) + 1
     matrix = np.empty((len(rows), len(plan.names)), dtype=np.float32)
-    width = len(plan.per_column)
-    for index, name in enumerate(plan.dynamic):
-        block = panel.dynamic[name][rows, :stop]
-        matrix[:, index * width : (index + 1) * width] = column_features(block, plan.windows)
-    at = width * len(plan.dynamic)
-    for name in plan.static:
-        columns = static_features(panel.static[name][rows], len(plan.levels[name]) if name in plan.levels else None)
-        matrix[:, at : at + columns.shape[1]] = columns
-        at += columns.shape[1]
-    matrix[:, at] = (panel.alive[rows, :stop] >= 0).sum(axis=1)
+    at = 0
+    for index, width in enumerate(plan.widths):
+        matrix[:, at : at + width] = part_features(panel, rows, anchor, plan, index)
+        at += width
     return matrix
+
+
+def part_features(panel: Panel, rows: Integers, anchor: int, plan: FeatureSet, index: int) -> Floats:
+    """The columns of `compute_features` that come from one raw column, or the months known; shape (n, `plan.widths[index]`)."""
+    stop = panel.column(anchor) + 1
+    if index < len(plan.dynamic):
+        return column_features(panel.dynamic[plan.dynamic[index]][rows, :stop], plan.windows)
+    index -= len(plan.dynamic)
+    if index < len(plan.static):
+        name = plan.static[index]
+        return static_features(panel.static[name][rows], len(plan.levels[name]) if name in plan.levels else None)
+    return np.asarray((panel.alive[rows, :stop] >= 0).sum(axis=1, keepdims=True), dtype=np.float32)
 
 
 def static_features(values: Floats, words: int | None) -> Floats:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtrc, stdtrit
 
 from .features import FeatureSet
+from .matrices import Matrix, as_matrix
 from .panel import Doubles, Floats
 from .scores import log_odds, wilson
 
@@ -111,40 +112,44 @@ def chi_square(before: NDArray[np.int64], after: NDArray[np.int64], bins: int) -
     return value, float(chdtrc(freedom, value)) if freedom else 1.0, float(np.sqrt(value / total))
 
 
-def drift_table(before: Floats, after: Floats, names: Sequence[str], bins: int = 10) -> list[dict[str, Any]]:
+def drift_table(
+    before: Matrix | Floats, after: Matrix | Floats, names: Sequence[str], bins: int = 10
+) -> list[dict[str, Any]]:
     """Per feature: stability index, largest gap between the distributions (Kolmogorov-Smirnov), chi-square, shares of unknown.
 
     Bins are cut at quantiles of `before`; unknown values are a bin of their own. `severity`: the usual 0.1 and 0.25 of the
     stability index. With many customers every chi-square is significant: its size is `cramers_v`, 0 to 1.
     """
     table: list[dict[str, Any]] = []
-    for index, name in enumerate(names):
-        old, new = before[:, index], after[:, index]
-        known_old, known_new = old[~np.isnan(old)], new[~np.isnan(new)]
-        if not known_old.size or not known_new.size:
-            table.append({"feature": name, "psi": None, "ks": None, "severity": "unknown"})
-            continue
-        edges = np.unique(np.quantile(known_old, np.linspace(0, 1, bins + 1)[1:-1]))
-        count = len(edges) + 2
-        bins_old, bins_new = _binned(old, edges), _binned(new, edges)
-        psi = population_stability(bins_old, bins_new, count)
-        chi2, chi2_p, cramers_v = chi_square(bins_old, bins_new, count)
-        table.append(
-            {
-                "feature": name,
-                "psi": psi,
-                "ks": ks_distance(known_old, known_new),
-                "chi2": chi2,
-                "chi2_p": chi2_p,
-                "cramers_v": cramers_v,
-                "unknown_before": float(np.isnan(old).mean()),
-                "unknown_after": float(np.isnan(new).mean()),
-                "mean_before": float(known_old.mean(dtype=np.float64)),
-                "mean_after": float(known_new.mean(dtype=np.float64)),
-                "severity": "strong" if psi > 0.25 else "some" if psi > 0.1 else "none",
-            }
-        )
+    for (first, old), (_, new) in zip(as_matrix(before).parts(), as_matrix(after).parts(), strict=True):
+        table += [
+            {"feature": names[first + index], **_drift(column, new[:, index], bins)}
+            for index, column in enumerate(old.T)
+        ]
     return table
+
+
+def _drift(old: Floats, new: Floats, bins: int) -> dict[str, Any]:
+    known_old, known_new = old[~np.isnan(old)], new[~np.isnan(new)]
+    if not known_old.size or not known_new.size:
+        return {"psi": None, "ks": None, "severity": "unknown"}
+    edges = np.unique(np.quantile(known_old, np.linspace(0, 1, bins + 1)[1:-1]))
+    count = len(edges) + 2
+    bins_old, bins_new = _binned(old, edges), _binned(new, edges)
+    psi = population_stability(bins_old, bins_new, count)
+    chi2, chi2_p, cramers_v = chi_square(bins_old, bins_new, count)
+    return {
+        "psi": psi,
+        "ks": ks_distance(known_old, known_new),
+        "chi2": chi2,
+        "chi2_p": chi2_p,
+        "cramers_v": cramers_v,
+        "unknown_before": float(np.isnan(old).mean()),
+        "unknown_after": float(np.isnan(new).mean()),
+        "mean_before": float(known_old.mean(dtype=np.float64)),
+        "mean_after": float(known_new.mean(dtype=np.float64)),
+        "severity": "strong" if psi > 0.25 else "some" if psi > 0.1 else "none",
+    }
 
 
 def _binned(values: Floats, edges: Floats) -> NDArray[np.int64]:

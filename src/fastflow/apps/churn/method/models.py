@@ -4,16 +4,19 @@ A model is preparation (chosen columns, medians for what is unknown), a scikit-l
 its log-odds. The same data, settings and seed give the same model to the last bit, however many processors there are.
 """
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
+from .boosting import PartwiseBoosting
+from .matrices import Matrix, as_matrix, ask
 from .panel import Booleans, Doubles, Floats, Integers
 from .problems import Refusal
 from .scores import log_odds, logistic_line, sigmoid
@@ -63,13 +66,13 @@ class Model:
         filled = np.where(np.isnan(chosen), self.medians, chosen)
         return np.asarray((filled - self.means) / self.scales, dtype=np.float32)
 
-    def raw_log_odds(self, matrix: Floats) -> Doubles:
+    def raw_log_odds(self, matrix: Matrix | Floats) -> Doubles:
         """Log-odds before calibration, shape (n,)."""
         with threadpool_limits(1):
-            probability = self.estimator.predict_proba(self.prepare(matrix))[:, 1].astype(np.float64)
-        return log_odds(probability, EDGE if self.kind == "random_forest" else 1e-12)
+            (probability,) = ask(matrix, lambda rows: self.estimator.predict_proba(self.prepare(rows))[:, 1])
+        return log_odds(probability.astype(np.float64), EDGE if self.kind == "random_forest" else 1e-12)
 
-    def predict(self, matrix: Floats) -> Doubles:
+    def predict(self, matrix: Matrix | Floats) -> Doubles:
         """Calibrated probability of churn, shape (n,)."""
         return sigmoid(self.slope * self.raw_log_odds(matrix) + self.intercept)
 
@@ -88,35 +91,103 @@ class Model:
         return replace(self, slope=slope, intercept=intercept)
 
 
-def screen(matrix: Floats, names: tuple[str, ...]) -> tuple[Integers, list[dict[str, str]]]:
-    """Columns worth fitting, and why each of the others is not: unknown throughout, constant, a duplicate.
+class Screening:
+    """Which columns are worth fitting, and why each of the others is not: unknown throughout, constant, a duplicate.
 
-    Returns:
-        Indices of the kept columns, and rows of feature, reason; the first of equal columns is kept.
+    Of equal columns the first is kept.
+
+    Args:
+        names: of all columns.
     """
-    kept: list[int] = []
-    dropped = []
-    seen: dict[bytes, str] = {}
-    for index, name in enumerate(names):
-        column = matrix[:, index]
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._names = names
+        self._kept: list[int] = []
+        self._seen: dict[bytes, str] = {}
+        self.dropped: list[dict[str, str]] = []
+        """Rows of feature, reason."""
+
+    @property
+    def kept(self) -> Integers:
+        """Indices of the kept columns."""
+        return np.array(self._kept, dtype=np.int64)
+
+    def look(self, first: int, part: Floats) -> None:
+        """Judge neighbouring columns, the first of which has this index."""
+        for index, column in enumerate(np.ascontiguousarray(part.T), start=first):
+            name, reason = self._names[index], self._reason(column, self._names[index])
+            if reason:
+                self.dropped.append({"feature": name, "reason": reason})
+            else:
+                self._kept.append(index)
+
+    def _reason(self, column: Floats, name: str) -> str:
         known = column[~np.isnan(column)]
         if not known.size:
-            dropped.append({"feature": name, "reason": "never known"})
-        elif known.min() == known.max() and known.size == column.size:
-            dropped.append({"feature": name, "reason": "constant"})
-        else:
-            content = np.ascontiguousarray(column).tobytes()
-            if content in seen:
-                dropped.append({"feature": name, "reason": f"the same as {seen[content]}"})
-            else:
-                seen[content] = name
-                kept.append(index)
-    return np.array(kept, dtype=np.int64), dropped
+            return "never known"
+        if known.min() == known.max() and known.size == column.size:
+            return "constant"
+        first = self._seen.setdefault(hashlib.sha256(column.tobytes()).digest(), name)
+        return "" if first == name else f"the same as {first}"
+
+
+def screen(matrix: Matrix | Floats, names: tuple[str, ...]) -> tuple[Integers, list[dict[str, str]]]:
+    """Columns worth fitting, and rows of feature, reason for each of the others."""
+    screening = Screening(names)
+    for first, part in as_matrix(matrix).parts():
+        screening.look(first, part)
+    return screening.kept, screening.dropped
+
+
+def ever_known(matrix: Matrix | Floats) -> Integers:
+    """The columns that are known in some row."""
+    parts = as_matrix(matrix).parts()
+    return np.concatenate([first + np.flatnonzero(~np.isnan(part).all(axis=0)) for first, part in parts])
+
+
+class Preparing:
+    """Chosen columns made ready for an estimator, part by part; what prepares them is known when all have passed.
+
+    Args:
+        scaled: to mean 0 and standard deviation 1.
+    """
+
+    def __init__(self, matrix: Matrix, columns: Integers, *, scaled: bool) -> None:
+        self._matrix = matrix
+        self._columns = columns
+        self._scaled = scaled
+        self.medians = np.empty(len(columns), dtype=np.float32)
+        self.means, self.scales = np.zeros_like(self.medians), np.ones_like(self.medians)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and chosen columns."""
+        return self._matrix.shape[0], len(self._columns)
+
+    def parts(self) -> Iterator[tuple[slice, Floats]]:
+        """Which of the chosen columns, and their values: unknown ones filled with the median, scaled if asked."""
+        for first, part in self._matrix.parts(self._columns):
+            places = slice(*np.searchsorted(self._columns, (first, first + part.shape[1])))
+            chosen = part[:, self._columns[places] - first]
+            self.medians[places] = np.nanmedian(chosen, axis=0)
+            np.copyto(chosen, self.medians[places], where=np.isnan(chosen))
+            if self._scaled:
+                spread = chosen.std(axis=0, dtype=np.float64).astype(np.float32)
+                self.means[places] = chosen.mean(axis=0, dtype=np.float64)
+                self.scales[places] = np.where(spread > 0, spread, np.float32(1.0))
+            yield places, (chosen - self.means[places]) / self.scales[places]
+
+    def whole(self) -> Floats:
+        """All of it in one matrix."""
+        matrix = np.empty(self.shape, dtype=np.float32)
+        for places, part in self.parts():
+            matrix[:, places] = part
+        return matrix
 
 
 def fit_model(
     kind: str,
-    matrix: Floats,
+    matrix: Matrix | Floats,
     churned: NDArray[np.int8],
     columns: Integers,
     *,
@@ -140,25 +211,18 @@ def fit_model(
         )
     if not len(columns):
         raise Refusal("No feature varies in the training.", "Check the data dictionary and the training window.")
-    chosen = matrix[:, columns]
-    medians = np.nanmedian(chosen, axis=0).astype(np.float32)
-    filled = np.where(np.isnan(chosen), medians, chosen)
-    means, scales = np.zeros_like(medians), np.ones_like(medians)
-    if kind == "logistic":
-        means = filled.mean(axis=0, dtype=np.float64).astype(np.float32)
-        spread = filled.std(axis=0, dtype=np.float64).astype(np.float32)
-        scales = np.where(spread > 0, spread, np.float32(1.0))
+    preparing = Preparing(as_matrix(matrix), columns, scaled=kind == "logistic")
     try:
         estimator = _estimator(kind, {**DEFAULTS[kind], **(parameters or {})}, seed)
-        model = Model(kind, columns, medians, means, scales, estimator)
         with threadpool_limits(1):
-            estimator.fit(model.prepare(matrix), churned.astype(np.int64))
+            ready = preparing if kind == "gradient_boosting" else preparing.whole()
+            estimator.fit(ready, churned.astype(np.int64))
         if kind == "random_forest":
             # each tree has a seed of its own, so fitting on all processors changes nothing; adding up their answers would
             estimator.n_jobs = 1
     except (TypeError, ValueError) as error:
         raise Refusal(f"scikit-learn refuses to fit the {kind}: {error}", "Correct model_parameters.") from error
-    return model
+    return Model(kind, columns, preparing.medians, preparing.means, preparing.scales, estimator)
 
 
 def _estimator(kind: str, parameters: Mapping[str, Any], seed: int) -> Any:
@@ -166,12 +230,12 @@ def _estimator(kind: str, parameters: Mapping[str, Any], seed: int) -> Any:
         return LogisticRegression(max_iter=2000, tol=1e-6, **parameters)
     if kind == "random_forest":
         return RandomForestClassifier(random_state=seed, n_jobs=-1, **parameters)
-    return HistGradientBoostingClassifier(random_state=seed, early_stopping=False, **parameters)
+    return PartwiseBoosting(random_state=seed, early_stopping=False, **parameters)
 
 
 def out_of_fold_log_odds(
     kind: str,
-    matrix: Floats,
+    matrix: Matrix,
     churned: NDArray[np.int8],
     customers: Integers,
     columns: Integers,
@@ -186,11 +250,11 @@ def out_of_fold_log_odds(
     """
     keys, who = np.unique(customers, return_inverse=True)
     fold = np.random.default_rng(seed).permutation(len(keys))[who] % folds
-    raw = np.full(len(matrix), np.nan)
+    raw = np.full(len(churned), np.nan)
     for number in range(folds):
         inside: Booleans = fold == number
         rest = churned[~inside]
         if inside.any() and rest.size and rest.min() != rest.max():
-            model = fit_model(kind, matrix[~inside], rest, columns, seed=seed, parameters=parameters)
-            raw[inside] = model.raw_log_odds(matrix[inside])
+            model = fit_model(kind, matrix.rows(~inside), rest, columns, seed=seed, parameters=parameters)
+            raw[inside] = model.raw_log_odds(matrix.rows(inside))
     return raw

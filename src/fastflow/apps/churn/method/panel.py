@@ -4,7 +4,7 @@ Everything else in this package works on these grids, so that nothing loops over
 that a run is given, or from arrays; months are counted as `Month.index` counts them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 
+_PIECE = 65_536
 UNKNOWN = np.int8(-1)
 """State of a customer in a month without a row."""
 
@@ -99,7 +100,7 @@ def yyyymm(month: int) -> int:
 
 
 def panel_from_columns(
-    customers: NDArray[Any],
+    customers: NDArray[Any] | pa.DictionaryArray,
     timebase: Integers,
     alive: NDArray[Any],
     dynamic: Mapping[str, NDArray[Any]],
@@ -108,7 +109,7 @@ def panel_from_columns(
     """Grids from the columns of a long table, in any order of its rows.
 
     Args:
-        customers: key of each row's customer, shape (rows,).
+        customers: key of each row's customer, shape (rows,); words may be encoded by a dictionary.
         timebase: its month as written, YYYYMM, shape (rows,).
         alive: 1 or 0, shape (rows,).
         dynamic: numbers that change, shape (rows,) each; not finite = unknown.
@@ -121,7 +122,7 @@ def panel_from_columns(
     if not len(customers):
         raise Refusal("The panel has no row.", "Ingest data that cover the experiment's windows.")
     months = counted(timebase)
-    keys, rows = np.unique(customers, return_inverse=True)
+    keys, rows = _numbered(customers)
     first, width = int(months.min()), int(months.max() - months.min()) + 1
     cells = rows * width + (months - first)
     _refuse_doubles(cells, keys, first, width)
@@ -139,11 +140,20 @@ def panel_from_columns(
         customers=keys,
         first_month=first,
         alive=grid.reshape(len(keys), width),
-        dynamic={name: _grid(values, cells, len(keys), width) for name, values in dynamic.items()},
+        dynamic=_grids(dynamic, cells, (len(keys), width)),
         static=numbers,
         levels=levels,
         notes=tuple(notes),
     )
+
+
+def _numbered(customers: NDArray[Any] | pa.DictionaryArray) -> tuple[NDArray[Any], Integers]:
+    """The sorted keys, and the place of each row's key among them."""
+    if isinstance(customers, pa.DictionaryArray):
+        words = customers.dictionary.to_numpy(zero_copy_only=False)
+        keys, places = np.unique(words, return_inverse=True)
+        return keys, places[customers.indices.to_numpy(zero_copy_only=False)]
+    return np.unique(customers, return_inverse=True)
 
 
 def _refuse_doubles(cells: Integers, keys: NDArray[Any], first: int, width: int) -> None:
@@ -156,11 +166,14 @@ def _refuse_doubles(cells: Integers, keys: NDArray[Any], first: int, width: int)
         )
 
 
-def _grid(values: NDArray[Any], cells: Integers, customers: int, width: int) -> Floats:
-    grid = np.full(customers * width, np.nan, dtype=np.float32)
-    numbers = np.asarray(values, dtype=np.float32)
-    grid[cells] = np.where(np.isfinite(numbers), numbers, np.float32(np.nan))
-    return grid.reshape(customers, width)
+def _grids(dynamic: Mapping[str, NDArray[Any]], cells: Integers, shape: tuple[int, int]) -> dict[str, Floats]:
+    """All in one piece of memory, so that what is needed in between leaves no holes beside them."""
+    grids = np.full((len(dynamic), shape[0] * shape[1]), np.nan, dtype=np.float32)
+    for grid, values in zip(grids, dynamic.values(), strict=True):
+        numbers = np.array(values, dtype=np.float32)
+        numbers[~np.isfinite(numbers)] = np.nan
+        grid[cells] = numbers
+    return {name: grid.reshape(shape) for name, grid in zip(dynamic, grids, strict=True)}
 
 
 def _static_columns(
@@ -171,7 +184,7 @@ def _static_columns(
     notes = []
     for name, values in static.items():
         if values.dtype.kind in "OUS":
-            words = np.array(["" if word is None else str(word) for word in values])
+            words = np.array(["" if word is None else str(word) for word in values], dtype=object)
             known, codes = np.unique(words, return_inverse=True)
             levels[name] = tuple(str(word) for word in known)
             column = codes.astype(np.float32)
@@ -201,17 +214,53 @@ def read_panel(path: Path, dynamic: Sequence[str], static: Sequence[str]) -> Pan
         raise Refusal(
             f"The panel has no column {', '.join(missing)}.", "Correct the data dictionary, or ingest data with it."
         )
-    table = pq.read_table(path, columns=wanted)
+    schema = pq.read_schema(path)
     for name in dynamic:
-        kind = table.schema.field(name).type
+        kind = schema.field(name).type
         if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
             raise Refusal(f"{name} is dynamic but holds {kind}.", "Only numbers can change; call it static.")
-    columns = {name: table.column(name).to_numpy(zero_copy_only=False) for name in wanted}
-    del table
+    marks = _Columns(path, ("I_TIMEBASE", "I_Alive"))
     return panel_from_columns(
-        columns["Kunde"],
-        np.asarray(columns["I_TIMEBASE"], dtype=np.int64),
-        columns["I_Alive"],
-        {name: columns[name] for name in dynamic},
-        {name: columns[name] for name in static},
+        _read_keys(path),
+        np.asarray(marks["I_TIMEBASE"], dtype=np.int64),
+        marks["I_Alive"],
+        _Columns(path, dynamic),
+        _Columns(path, static),
     )
+
+
+def _read_keys(path: Path) -> NDArray[Any] | pa.DictionaryArray:
+    pieces = list(_pieces(path, "Kunde"))
+    if not pieces:
+        return np.empty(0, dtype=object)
+    keys = pa.chunked_array(pieces)
+    if keys.null_count:
+        raise Refusal(f"Kunde is empty in {keys.null_count} rows.", "Give every row its customer.")
+    if pa.types.is_dictionary(keys.type):
+        return keys.unify_dictionaries().combine_chunks()
+    return np.asarray(keys.to_numpy())
+
+
+def _pieces(path: Path, name: str) -> Iterator[pa.Array]:
+    """A column, some rows at a time: memory that a library keeps for its next piece stays small."""
+    with pq.ParquetFile(path, read_dictionary=["Kunde"]) as file:
+        for batch in file.iter_batches(_PIECE, columns=[name], use_threads=False):
+            yield batch.column(0)
+
+
+class _Columns(Mapping[str, NDArray[Any]]):
+    """Columns of a Parquet file, each read when it is asked for, so that no two are in memory."""
+
+    def __init__(self, path: Path, names: Sequence[str]) -> None:
+        self._path = path
+        self._names = tuple(names)
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        pieces = [piece.to_numpy(zero_copy_only=False) for piece in _pieces(self._path, name)]
+        return np.concatenate(pieces) if pieces else np.empty(0)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)

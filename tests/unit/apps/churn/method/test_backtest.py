@@ -36,7 +36,7 @@ def test_backtest_when_run_on_cdnow_then_it_is_as_honest_as_the_published_one_an
         training_panel(cdnow, plan), plan, features, "logistic", seed=1, most_rows=10**6, parameters={"C": 0.001}
     )
     test, _ = backtest_sample(cdnow, plan, features)
-    found = score_report(trained.model.predict(test.matrix), test.churned, float(trained.sample.churned.mean()))
+    found = score_report(trained.model.predict(test.features), test.churned, float(trained.sample.churned.mean()))
     assert found["customers"] == 23_570
     assert found["roc_auc"] == pytest.approx(0.8034, abs=0.005)
     assert found["pr_auc"] == pytest.approx(0.912, abs=0.003)
