@@ -92,7 +92,7 @@ def build_churn(database: Database, *, paths: Paths, host: str, runs: JobRuns, c
     engine = DuckPanels(path.parent)
     experiments = Experiments(store, DefaultsFile(Path(paths.ui_settings.path)), clock)
     files = Files(store, engine, path.parent, clock)
-    reader = ArtifactResults(lambda table, limit: engine.read_rows(table, limit=limit, offset=0))
+    reader = ArtifactResults(engine.read_tables)
     sql_engine = DuckSql(path.parent)
     outbox = DiskOutbox(Path(paths.outbox.path))
     materializing = Materializing(store, engine)

@@ -135,9 +135,21 @@ class DuckPanels:
 
     def read_rows(self, panel: Path, *, limit: int, offset: int) -> Rows:
         """See `PanelEngine.read_rows`."""
+        return self._rows([panel], limit, offset)[0]
+
+    def read_tables(self, paths: Sequence[Path], limit: int) -> Sequence[Rows]:
+        """The first rows of each of these Parquet files, by one process.
+
+        Raises:
+            EngineFailed: one cannot be read.
+        """
+        return self._rows(paths, limit, 0)
+
+    def _rows(self, paths: Sequence[Path], limit: int, offset: int) -> Sequence[Rows]:
         with TemporaryDirectory(prefix="rows-", dir=self._folder) as folder:
-            asked = {"operation": "rows", "panel": str(panel), "folder": folder, "limit": limit, "offset": offset}
-            return Rows(**self._ask(asked))
+            named = [str(path) for path in paths]
+            asked = {"operation": "rows", "paths": named, "folder": folder, "limit": limit, "offset": offset}
+            return [Rows(**found) for found in self._ask(asked)]
 
     def summarise(self, panel: Path) -> PanelSummary:
         """See `PanelEngine.summarise`."""

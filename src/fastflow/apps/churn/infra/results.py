@@ -10,6 +10,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -26,19 +27,19 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _REFERRED = ("model.onnx", "feature_contract.json")
 
-ReadRows = Callable[[Path, int], Rows]
-"""Rows of a Parquet file, at most so many."""
+ReadTables = Callable[[Sequence[Path], int], Sequence[Rows]]
+"""Rows of each of these Parquet files, at most so many of one."""
 
 
 class ArtifactResults:
     """See `ports.ResultReader`.
 
     Args:
-        read_rows: reads the rows of small tables.
+        read_tables: reads the rows of small tables, all at once.
     """
 
-    def __init__(self, read_rows: ReadRows) -> None:
-        self._read_rows = read_rows
+    def __init__(self, read_tables: ReadTables) -> None:
+        self._read_tables = read_tables
 
     def read(self, folder: Path, experiment_id: int, staging: Path) -> LeftResults:
         """See the port."""
@@ -46,39 +47,51 @@ class ArtifactResults:
         names = sorted(_table_names(folder / "tables"))
         if not names:
             raise ResultsDamaged("The run left no table in tables/.")
-        tables = [self._table(folder / "tables" / f"{name}.parquet", name, experiment_id, staging) for name in names]
+        found = [_table(folder / "tables" / f"{name}.parquet", name, staging) for name in names]
+        tables = self._with_records(found, experiment_id)
         files = {name: digest for name in _REFERRED if (digest := _digest(folder / name)) is not None}
         return LeftResults(report=report, tables=tables, files=files)
 
-    def _table(self, source: Path, name: str, experiment_id: int, staging: Path) -> LeftTable:
-        copy = staging / f"{name}.parquet"
-        digest = _copy(source, copy)
-        footer = _footer(copy, source.name)
-        columns = {column.name: _type(column.kind) for column in footer.columns}
-        if KEY not in columns:
-            raise ResultsDamaged(f"tables/{source.name} has no column {KEY}.")
-        if CUSTOMER in columns:
-            staged = copy.rename(staging / f"{digest}.parquet")
-            size = staged.stat().st_size
-            return LeftTable(name=name, columns=columns, rows=footer.rows, path=staged, size=size)
-        if footer.rows > MOST_RECORDS:
-            raise ResultsDamaged(
-                f"tables/{source.name} has {footer.rows:,} rows; at most {MOST_RECORDS:,} were expected."
-            )
-        records = self._records(copy, source.name, experiment_id) if footer.rows else ()
-        copy.unlink()
-        return LeftTable(name=name, columns=columns, rows=len(records), records=records)
-
-    def _records(self, path: Path, shown: str, experiment_id: int) -> Sequence[Mapping[str, Any]]:
+    def _with_records(self, tables: Sequence[LeftTable], experiment_id: int) -> Sequence[LeftTable]:
+        """The tables, the small ones with their rows in the place of their files."""
+        small = {table.name: table.path for table in tables if table.path is not None and CUSTOMER not in table.columns}
+        names = [table.name for table in tables if table.name in small and table.rows]
         try:
-            found = self._read_rows(path, MOST_RECORDS)
+            read = self._read_tables([small[name] for name in names], MOST_RECORDS) if names else ()
         except Exception as error:
-            raise ResultsDamaged(f"tables/{shown} cannot be read: {error}.") from error
-        records = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
-        for record in records:
-            if record[KEY] != experiment_id:
-                raise ResultsDamaged(f"tables/{shown} has rows of the experiment {record[KEY]}, not {experiment_id}.")
-        return records
+            raise ResultsDamaged(f"tables/*.parquet cannot be read: {error}.") from error
+        rows = {name: _records(found, name, experiment_id) for name, found in zip(names, read, strict=True)}
+        for path in small.values():
+            path.unlink()
+        return [
+            replace(table, path=None, size=0, records=rows.get(table.name, ())) if table.name in small else table
+            for table in tables
+        ]
+
+
+def _table(source: Path, name: str, staging: Path) -> LeftTable:
+    """A table in a file that was copied and checked."""
+    copy = staging / f"{name}.parquet"
+    digest = _copy(source, copy)
+    footer = _footer(copy, source.name)
+    columns = {column.name: _type(column.kind) for column in footer.columns}
+    if KEY not in columns:
+        raise ResultsDamaged(f"tables/{source.name} has no column {KEY}.")
+    if CUSTOMER in columns:
+        copy = copy.rename(staging / f"{digest}.parquet")
+    elif footer.rows > MOST_RECORDS:
+        raise ResultsDamaged(f"tables/{source.name} has {footer.rows:,} rows; at most {MOST_RECORDS:,} were expected.")
+    return LeftTable(name=name, columns=columns, rows=footer.rows, path=copy, size=copy.stat().st_size)
+
+
+def _records(found: Rows, name: str, experiment_id: int) -> Sequence[Mapping[str, Any]]:
+    """Rows of a small table, all of them of the experiment."""
+    records = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+    for record in records:
+        if record[KEY] != experiment_id:
+            told = f"has rows of the experiment {record[KEY]}, not {experiment_id}"
+            raise ResultsDamaged(f"tables/{name}.parquet {told}.")
+    return records
 
 
 def _report(folder: Path, experiment_id: int) -> Mapping[str, Any]:

@@ -1,7 +1,7 @@
 """Artifacts of runs, whole and damaged in every way that a disk or a script can think of."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,12 @@ from fastflow.apps.churn.infra.results import ArtifactResults
 from fastflow.apps.churn.ports import Rows
 
 
-def rows_of(path: Path, limit: int) -> Rows:
-    table = pq.read_table(path)
-    return Rows(columns=table.column_names, rows=[list(row.values()) for row in table.to_pylist()[:limit]])
+def rows_of(paths: Sequence[Path], limit: int) -> list[Rows]:
+    tables = [pq.read_table(path) for path in paths]
+    return [
+        Rows(columns=table.column_names, rows=[list(row.values()) for row in table.to_pylist()[:limit]])
+        for table in tables
+    ]
 
 
 @pytest.fixture

@@ -54,9 +54,9 @@ def _join(asked: Request) -> Any:
 
 
 def _rows(asked: Request) -> Any:
-    panel = Path(asked["panel"])
-    with open_locked(Path(asked["folder"]), [panel]) as connection:
-        return read_rows(connection, asked["panel"], asked["limit"], asked["offset"])
+    paths = asked["paths"]
+    with open_locked(Path(asked["folder"]), [Path(path) for path in paths]) as connection:
+        return [read_rows(connection, path, asked["limit"], asked["offset"]) for path in paths]
 
 
 def _summary(asked: Request) -> Any:
