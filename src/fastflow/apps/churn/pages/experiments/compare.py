@@ -8,10 +8,10 @@ from nicegui import ui
 from fastflow.apps.churn.domain.experiment import Experiment
 from fastflow.apps.churn.pages.experiments.manifest import PATH
 from fastflow.apps.churn.pages.experiments.words import (
-    figure,
     figure_name,
     names_of_figures,
     path_of,
+    shown_figure,
     state,
     trail,
     value_text,
@@ -82,8 +82,8 @@ def _figures(t: Texts, compared: Sequence[Experiment], figures: Sequence[Mapping
     rows = [
         tag(
             "tr",
-            tag("th", figure_name(t, name), scope="row"),
-            [tag("td", span(figure(each.get(name)), cls="number")) for each in figures],
+            tag("th", figure_name(t, name), scope="row", title=name),
+            [tag("td", span(shown_figure(name, each.get(name)), cls="number")) for each in figures],
         )
         for name in names_of_figures(figures)
     ]

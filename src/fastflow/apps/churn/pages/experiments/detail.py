@@ -8,11 +8,9 @@ from nicegui import ui
 from fastflow.apps.churn.domain.experiment import CREATED, PROCESSING, Experiment, chosen
 from fastflow.apps.churn.pages.experiments.computing import Computing, find_job
 from fastflow.apps.churn.pages.experiments.manifest import PATH
+from fastflow.apps.churn.pages.experiments.outcome import figures_card, results_card
 from fastflow.apps.churn.pages.experiments.words import (
-    figure,
-    figure_name,
     instant,
-    names_of_figures,
     number_in,
     path_of,
     state,
@@ -29,7 +27,7 @@ from fastflow.apps.churn.service.runs import ChurnRuns, Job
 from fastflow.kit.identity import Actor, Role
 from fastflow.ui.icons import icon
 from fastflow.ui.markup import Html, div, join, link, span, tag
-from fastflow.ui.parts import card, empty, facts, heading, short, when
+from fastflow.ui.parts import card, facts, heading, short, when
 from fastflow.ui.shell.controls import button, confirm
 from fastflow.ui.shell.page import BASE, Fragment, Page
 from fastflow.ui.texts import Data, Phrase, Texts
@@ -83,8 +81,8 @@ class ExperimentPage:
             with ui.element("div"):
                 computing = Computing(page, self._runs, self._chains, number)
                 computing.show(shown.experiment, shown.job)
-                figures = Fragment(_figures(t, number, shown.figures), cls="below")
-                results = Fragment(_results(t, shown.results), cls="below")
+                figures = Fragment(figures_card(t, number, shown.figures), cls="below")
+                results = Fragment(results_card(t, number, shown.results), cls="below")
             beside = Fragment(_beside(t, shown.experiment))
 
         async def refresh() -> None:
@@ -93,8 +91,8 @@ class ExperimentPage:
             actions.show(now.experiment)
             computing.show(now.experiment, now.job)
             note.show(_note(now.experiment))
-            figures.show(_figures(t, number, now.figures))
-            results.show(_results(t, now.results))
+            figures.show(figures_card(t, number, now.figures))
+            results.show(results_card(t, number, now.results))
             beside.show(_beside(t, now.experiment))
 
         actions.changed = computing.changed = refresh
@@ -203,34 +201,11 @@ def _note(experiment: Experiment) -> Html:
     return div(icon("alert"), span(Data(experiment.reason)), cls="note bad", role="status")
 
 
-def _figures(t: Texts, number: int, figures: Mapping[str, float]) -> Html:
-    if not figures:
-        return card(
-            t("experiments.figures"), empty("experiment", t("experiments.no_figures"), t("experiments.no_figures_hint"))
-        )
-    rows = [
-        tag("tr", tag("td", figure_name(t, name)), tag("td", figure(figures.get(name)), cls="right number"))
-        for name in names_of_figures([figures])
-    ]
-    report = link(f"{BASE}{path_of(number)}/report", t("experiments.report"))
-    return card(t("experiments.figures"), tag("table", tag("tbody", rows), cls="list"), aside=report)
-
-
-def _results(t: Texts, results: Mapping[str, int]) -> Html:
-    if not results:
-        return Html("")
-    rows = [
-        tag("tr", tag("td", Data(name), cls="mono"), tag("td", Data(f"{count:,}"), cls="right number"))
-        for name, count in results.items()
-    ]
-    heads = tag(
-        "tr", tag("th", t("experiments.table"), scope="col"), tag("th", t("experiments.rows"), scope="col", cls="right")
-    )
-    return card(t("experiments.results"), tag("table", tag("thead", heads), tag("tbody", rows), cls="list"))
-
-
 def _beside(t: Texts, experiment: Experiment) -> Html:
-    files = ", ".join(map(str, experiment.id_files))
+    files = [
+        join(Data(", ") if place else None, link(f"{BASE}/churn/files/{number}", Data(f"#{number}")))
+        for place, number in enumerate(experiment.id_files)
+    ]
     runs = [
         div(span(Data(f"{name} ")), link(f"{BASE}/runs/{run}", short(run), cls="mono"))
         for name, run in experiment.runs.items()
@@ -240,7 +215,7 @@ def _beside(t: Texts, experiment: Experiment) -> Html:
         (t("experiments.backtest"), window(experiment.backtest)),
         (t("experiments.model_type"), Data(experiment.model_type)),
         (t("experiments.feature_set"), Data(experiment.feature_set)),
-        (t("experiments.files"), Data(files) if files else None),
+        (t("experiments.files"), join(files) if files else None),
         (t("experiments.data"), span(Data(experiment.data_fingerprint[:12]), cls="mono") if files else None),
         (t("experiments.runs"), join(runs) if runs else None),
         (t("experiments.created"), when(instant(experiment.created_at))),

@@ -1,5 +1,6 @@
 """How experiments are told: their status, months and figures."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -14,7 +15,14 @@ from fastflow.ui.texts import Data, Phrase, Texts
 
 _KINDS = {CREATED: "still", PROCESSING: "runs", PROCESSED: "good", FAILED: "bad"}
 FIGURES = ("churn_roc_auc", "churn_pr_auc", "churn_base_rate", "churn_brier", "cox_harrell_c", "cox_ibs")
-"""Those that are told by a name of their own, in their order."""
+"""Those that are told first, in their order."""
+_COUNTS = (
+    "churn_customers", "cox_events", "cox_rows", "cox_test_customers", "cox_test_events", "cox_ibs_from_month",
+    "cox_ibs_to_month", "cox_uno_limit_months", "cox_likelihood_ratio_df",
+)  # fmt: skip
+_SHARES = ("churn_base_rate", "churn_mean_predicted")
+_LEAST_P = 0.0001
+_MONTHS_OF_AUC = re.compile(r"cox_auc_(\d+)m")
 
 
 def state(t: Texts, experiment: Experiment) -> Html:
@@ -47,6 +55,23 @@ def figure(value: float | None) -> Data:
     return Data(f"{value:.3f}" if abs(value) < 100 else f"{value:,.1f}")
 
 
+def shown_figure(name: str, value: float | None) -> Data:
+    """A key figure: counts are whole, shares in per cent, very small p-values a bound.
+
+    >>> shown_figure("churn_customers", 242.0), shown_figure("churn_base_rate", 0.1074), shown_figure("cox_likelihood_ratio_p", 0.0)
+    ('242', '10.7 %', '< 0.0001')
+    """
+    if value is None:
+        return Data("–")
+    if name in _COUNTS:
+        return Data(f"{value:,.0f}")
+    if name in _SHARES:
+        return Data(f"{100 * value:.1f} %")
+    if name.endswith("_p") and value < _LEAST_P:
+        return Data(f"< {_LEAST_P:.4f}")
+    return figure(value)
+
+
 def names_of_figures(figures: Sequence[Mapping[str, float]]) -> list[str]:
     """Of all of them: those with names of their own first."""
     known = dict.fromkeys(name for each in figures for name in each)
@@ -56,7 +81,10 @@ def names_of_figures(figures: Sequence[Mapping[str, float]]) -> list[str]:
 def figure_name(t: Texts, name: str) -> Phrase | Data:
     """What a figure is called."""
     key = f"experiments.figure_{name}"
-    return t(key) if t.has(key) else Data(name)
+    if t.has(key):
+        return t(key)
+    months = _MONTHS_OF_AUC.fullmatch(name)
+    return t("experiments.figure_cox_auc", n=months[1]) if months else Data(name)
 
 
 def value_text(value: object) -> Data:
