@@ -132,6 +132,7 @@ def _churn(product: Product) -> APIRouter:
         room.runs,
         room.chains,
         room.demo,
+        room.ledgers,
         room.sql,
     )
 

@@ -51,6 +51,15 @@ def test_demo_when_run_then_every_pipeline_is_computed_and_its_results_can_be_as
     ((valid,),) = ask(served, "SELECT count(*) FROM cf_individual WHERE valid AND p_new < p_old")
     assert int(str(valid)) > 0
 
+    listed = served.cli("churn", "ledger", "1", "--csv", "contacts.csv", "--json")
+    assert listed.returncode == 0, listed.stderr
+    ledger = json.loads(listed.stdout)
+    assert len((served.folder / "contacts.csv").read_text().splitlines()) == ledger["decision"]["contacts"] + 1
+    assert [score["outcome_month"] for score in ledger["scores"]] == [202407, 202408, 202409, 202410, 202411, 202412]
+    last = ledger["scores"][-1]
+    assert (last["is_whole_window"], last["contacted"]) == (True, ledger["decision"]["contacts"])
+    assert last["others"] > 0 and last["realised_profit"] is not None
+
     for name, begins in (("report.html", b"<!doctype html>"), ("report.pdf", b"%PDF-")):
         written = served.cli("churn", "report", "1", name, "--language", "de")
         assert written.returncode == 0, written.stderr

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fastflow.cli import churn_experiments, churn_files, churn_outbox, churn_report, churn_runs, churn_sql, churn_views
+from fastflow.cli import (
+    churn_experiments,
+    churn_files,
+    churn_ledger,
+    churn_outbox,
+    churn_report,
+    churn_runs,
+    churn_sql,
+    churn_views,
+)
 from fastflow.cli.access import AsJson, open_api
 from fastflow.cli.asking import Yes, confirm
 from fastflow.cli.downloads import fetch_into, require_free
@@ -25,6 +34,7 @@ app.add_typer(churn_views.app, name="views")
 churn_files.add_file_commands(app)
 app.command("sql")(churn_sql.run_sql)
 churn_runs.add_commands(app)
+app.command("ledger")(churn_ledger.show_ledger)
 app.command("report")(churn_report.write_report)
 
 

@@ -243,6 +243,8 @@ RULES: Mapping[str, Rule] = {
     "POST /churn/demo": CHURN_OPERATE,
     "GET /experiments/{experiment_id}/report": CHURN_READ,
     "GET /experiments/{experiment_id}/results": CHURN_READ,
+    "GET /experiments/{experiment_id}/ledger": CHURN_READ,
+    "GET /experiments/{experiment_id}/ledger/contacts.csv": CHURN_READ,
     "GET /jobs": CHURN_READ,
     "GET /jobs/{job_id}": CHURN_READ,
     "DELETE /jobs/{job_id}": CHURN_OPERATE,

@@ -239,3 +239,10 @@ class NoChain(Conflict):
 
     default_code = "churn_no_chain"
     default_hint = "A single run is cancelled as a job; `GET /jobs` lists them."
+
+
+class NoLedger(NotFound):
+    """The experiment has no list of contacts."""
+
+    default_code = "churn_no_ledger"
+    default_hint = "Run `cf` for the experiment first: `fastflow churn run EXPERIMENT cf`."

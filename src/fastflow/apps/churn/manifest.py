@@ -19,6 +19,7 @@ from fastflow.apps.churn.service.database import ChurnDatabase
 from fastflow.apps.churn.service.demo import Demo
 from fastflow.apps.churn.service.experiments import Experiments
 from fastflow.apps.churn.service.files import Files
+from fastflow.apps.churn.service.ledgers import Ledgers
 from fastflow.apps.churn.service.materializing import Materializing
 from fastflow.apps.churn.service.outbox import ExperimentBundles
 from fastflow.apps.churn.service.reports import Reports
@@ -28,6 +29,7 @@ from fastflow.apps.churn.service.sql import Sql
 from fastflow.kernel.api import Workbench
 from fastflow.kernel.db.engine import Database
 from fastflow.kit.clock import Clock
+from fastflow.kit.identity import SYSTEM
 
 WORKBENCH = Workbench(name="churn", title="Churn", folder=Path(__file__).parent)
 
@@ -45,6 +47,7 @@ class ChurnRoom:
         files: what it is computed on.
         runs: experiments being computed.
         chains: experiments being computed whole, step by step.
+        ledgers: lists of contacts, and how they did.
         demo: the workbench tried on example data.
         taking_in: takes the results of ended runs in; at work in the runner.
         sql: questions to all of it.
@@ -60,6 +63,7 @@ class ChurnRoom:
     files: Files
     runs: ChurnRuns
     chains: Chains
+    ledgers: Ledgers
     demo: Demo
     taking_in: TakingIn
     sql: Sql
@@ -98,18 +102,21 @@ def build_churn(database: Database, *, paths: Paths, host: str, runs: JobRuns, c
     materializing = Materializing(store, engine)
     own_runs = ChurnRuns(store, runs, files.write_inputs, clock)
     chains = Chains(store, own_runs, materializing, clock)
+    sql = Sql(store, sql_engine, path.parent)
+    ledgers = Ledgers(store, sql)
     return ChurnRoom(
         database=ChurnDatabase(store, outbox, paths, path.parent),
         experiments=experiments,
         bundles=ExperimentBundles(store, DiskBundles(Path(paths.outbox.path)), audited, clock),
         materializing=materializing,
-        reports=Reports(experiments, store, engine),
+        reports=Reports(experiments, store, engine, lambda number: ledgers.scores(number, actor=SYSTEM)),
         files=files,
         runs=own_runs,
         chains=chains,
+        ledgers=ledgers,
         demo=Demo(store, files, experiments, chains),
         taking_in=TakingIn(store, runs, reader, chains.go_on, clock),
-        sql=Sql(store, sql_engine, path.parent),
+        sql=sql,
         store=store,
         sql_engine=sql_engine,
     )

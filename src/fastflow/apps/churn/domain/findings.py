@@ -46,6 +46,8 @@ class Findings:
         reports: pipeline -> its `report.json`; a pipeline that has not run is not there.
         tables: name -> rows; of those in `TOPS` the first alone.
         changes: customer -> what the counterfactual changes, rows of `cf_individual_raw`.
+        scores: how the list of contacts did, a row for each month that is known since.
+        unscored: why that is not known now; '' when it is.
         alternatives: customer -> its other counterfactuals, rows of `cf_alternatives`.
     """
 
@@ -55,6 +57,9 @@ class Findings:
     tables: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     changes: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     alternatives: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+
+    scores: Sequence[Row] = ()
+    unscored: str = ""
 
     def rows(self, table: str) -> Sequence[Row]:
         """Rows of a table; none when its pipeline left none."""

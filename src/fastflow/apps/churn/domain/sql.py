@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 
+from .ledger import SCORES, SCORES_SQL
+
 _INDEX = "({0} // 100 * 12 + {0} % 100 - 1)"
 _OF_INDEX = "({0} // 12 * 100 + {0} % 12 + 1)"
 _ADDED = f"({_INDEX.format('m')} + n)"
@@ -30,6 +32,7 @@ SHIPPED_VIEWS: Mapping[str, str] = {
         "SELECT e.experiment_id, e.experiment_name, e.status, m.metric, m.value FROM experiments AS e "
         "JOIN cox_analysis_metrics AS m USING (experiment_id)"
     ),
+    SCORES: SCORES_SQL,
 }
 """Name -> SELECT; each is there once the tables that it reads are."""
 

@@ -58,6 +58,7 @@ def decision(t: Texts, found: Findings) -> Section:
     blocks: list[Block] = []
     if report.get("decision"):
         blocks += _ledger(t, report["decision"], found.rows("cf_decision_ledger"))
+        blocks += _scores(t, found)
     if report.get("track_record"):
         blocks += _track_record(t, report["track_record"])
     return Section(key="decision", title=t("churn_report.decision"), blocks=blocks)
@@ -156,6 +157,40 @@ def _ledger(t: Texts, decided: Row, rows: Sequence[Row]) -> Sequence[Block]:
     ]
     note = t("churn_report.contact_list_about", n=len(rows), all=number(decided["contacts"], 0))
     return [Facts(rows=facts), Table(title=t("churn_report.contact_list"), columns=heads, rows=shown, note=note)]
+
+
+def _scores(t: Texts, found: Findings) -> Sequence[Block]:
+    """What became of those on the list, and of those beside it."""
+    if found.unscored:
+        return [Text(words=Data(found.unscored))]
+    if not found.scores:
+        return []
+    heads = columns(
+        t, "month", "listed", "churned_of_them", "predicted_of_them", "beside", "churned_beside", "predicted_beside"
+    )
+    shown = [[month(row["outcome_month"]), *_outcome(row)] for row in found.scores]
+    table = Table(title=t("churn_report.scores"), columns=heads, rows=shown, note=t("churn_report.scores_about"))
+    whole = [row for row in found.scores if row["is_whole_window"] and row["realised_profit"] is not None]
+    facts = [_realised(t, row) for row in whole]
+    return [*([Facts(rows=facts)] if facts else []), table]
+
+
+def _outcome(row: Row) -> Sequence[Data]:
+    """Numbers of customers, each beside what was predicted of them for the whole window."""
+    return [
+        number(row["contacted"], 0),
+        number(row["contacted_churned"], 0),
+        number(row["contacted_predicted"], 1),
+        number(row["others"], 0),
+        number(row["others_churned"], 0),
+        number(row["others_predicted"], 1),
+    ]
+
+
+def _realised(t: Texts, row: Row) -> Fact:
+    profit, chance = float(row["realised_profit"]), float(row["chance_of_that"])
+    note = span_of(profit - chance, profit + chance, 0)
+    return Fact(name=t("churn_report.realised_profit"), value=number(profit, 0), note=note)
 
 
 def _track_record(t: Texts, record: Row) -> Sequence[Block]:

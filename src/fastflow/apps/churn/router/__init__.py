@@ -6,6 +6,7 @@ from fastflow.apps.churn.router.database import add_database
 from fastflow.apps.churn.router.demo import add_demo
 from fastflow.apps.churn.router.experiments import add_experiments
 from fastflow.apps.churn.router.files import add_files
+from fastflow.apps.churn.router.ledgers import add_ledgers
 from fastflow.apps.churn.router.outbox import add_outbox
 from fastflow.apps.churn.router.reports import add_reports
 from fastflow.apps.churn.router.runs import add_runs
@@ -15,6 +16,7 @@ from fastflow.apps.churn.service.database import ChurnDatabase
 from fastflow.apps.churn.service.demo import Demo
 from fastflow.apps.churn.service.experiments import Experiments
 from fastflow.apps.churn.service.files import Files
+from fastflow.apps.churn.service.ledgers import Ledgers
 from fastflow.apps.churn.service.materializing import Materializing
 from fastflow.apps.churn.service.outbox import ExperimentBundles
 from fastflow.apps.churn.service.reports import Reports
@@ -33,6 +35,7 @@ def build_router(
     runs: ChurnRuns,
     chains: Chains,
     demo: Demo,
+    ledgers: Ledgers,
     sql: Sql,
 ) -> APIRouter:
     """All its operations."""
@@ -44,5 +47,6 @@ def build_router(
     add_reports(router, reports)
     add_runs(router, runs, chains)
     add_demo(router, demo)
+    add_ledgers(router, ledgers, sql)
     add_sql(router, sql)
     return router

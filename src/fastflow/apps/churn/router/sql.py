@@ -20,6 +20,7 @@ from fastflow.apps.churn.schemas_sql import (
 )
 from fastflow.apps.churn.service.sql import Sql
 from fastflow.kernel.http.access import Operator, Viewer
+from fastflow.kit.identity import Actor
 
 Name = Annotated[str, Path(max_length=300, description="Of a table or view.")]
 _MEDIA = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
@@ -55,17 +56,7 @@ def add_sql(router: APIRouter, sql: Sql) -> None:
         kind: Annotated[Literal["csv", "parquet"], Query(description="Form of the file.")] = "csv",
     ) -> StreamingResponse:
         """Rows of a query as a file, a million at most; `limit` is not looked at."""
-        sql.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder = FilePath(mkdtemp(prefix="download-", dir=sql.folder))
-        target = folder / f"query.{kind}"
-        try:
-            sql.download(body.query, target, kind, actor=actor)
-            opened = os.open(target, os.O_RDONLY | os.O_CLOEXEC)
-        finally:  # what is open is read to its end although its name is gone
-            target.unlink(missing_ok=True)
-            folder.rmdir()
-        name = {"Content-Disposition": f'attachment; filename="query.{kind}"'}
-        return StreamingResponse(_pieces(opened), media_type=_MEDIA[kind], headers=name)
+        return send_rows(sql, body.query, kind, "query", actor)
 
     @router.get("/sql/views")
     def list_sql_views(actor: Viewer) -> ViewsOut:
@@ -82,6 +73,21 @@ def add_sql(router: APIRouter, sql: Sql) -> None:
     def delete_sql_view(actor: Operator, name: Name) -> None:
         """Delete a saved view; refused while another one reads it."""
         sql.delete_view(name, actor=actor)
+
+
+def send_rows(sql: Sql, query: str, kind: Literal["csv", "parquet"], name: str, actor: Actor) -> StreamingResponse:
+    """Rows of a query as a file of this name."""
+    sql.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = FilePath(mkdtemp(prefix="download-", dir=sql.folder))
+    target = folder / f"query.{kind}"
+    try:
+        sql.download(query, target, kind, actor=actor)
+        opened = os.open(target, os.O_RDONLY | os.O_CLOEXEC)
+    finally:  # what is open is read to its end although its name is gone
+        target.unlink(missing_ok=True)
+        folder.rmdir()
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{kind}"'}
+    return StreamingResponse(_pieces(opened), media_type=_MEDIA[kind], headers=headers)
 
 
 def _pieces(opened: int) -> Iterator[bytes]:

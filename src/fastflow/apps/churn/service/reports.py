@@ -1,6 +1,6 @@
 """What an experiment found, gathered out of the database for its report. Viewers read it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 from typing import Any
 
@@ -9,8 +9,10 @@ from fastflow.apps.churn.domain.experiment import Experiment
 from fastflow.apps.churn.domain.experiment_rows import KEY, segments_of
 from fastflow.apps.churn.domain.findings import ALTERNATIVES, CHANGES, TABLES, TOPS, Findings, Row
 from fastflow.apps.churn.domain.tables import RESULTS
+from fastflow.apps.churn.errors import EngineFailed, SqlRefused
 from fastflow.apps.churn.ports import ChurnStore, Pick, PickEngine
 from fastflow.apps.churn.service.experiments import Experiments
+from fastflow.kit.errors import CapacityExceeded
 from fastflow.kit.identity import Actor
 
 _KEPT = 8
@@ -23,12 +25,20 @@ class Reports:
         experiments: finds the experiment, for those who may see it.
         store: the churn database.
         engine: reads tables with a row per customer.
+        scores: how the list of contacts of an experiment did.
     """
 
-    def __init__(self, experiments: Experiments, store: ChurnStore, engine: PickEngine) -> None:
+    def __init__(
+        self,
+        experiments: Experiments,
+        store: ChurnStore,
+        engine: PickEngine,
+        scores: Callable[[int], Sequence[Row]],
+    ) -> None:
         self._experiments = experiments
         self._store = store
         self._engine = engine
+        self._scores = scores
         self._known: dict[tuple[int, int], Findings] = {}
         self._lock = Lock()
 
@@ -62,7 +72,10 @@ class Reports:
             name: [row for row in document.records(name) if row[KEY] == number] for name in whole
         }
         tables |= self._tops(document, number, reports)
+        scores, unscored = self._scored(number)
         return Findings(
+            scores=scores,
+            unscored=unscored,
             name=experiment.experiment_name,
             about=f"#{number} · {experiment.training} → {experiment.backtest} · {experiment.model_type}",
             reports=reports,
@@ -70,6 +83,13 @@ class Reports:
             changes=self._of_customers(document, number, CHANGES, tables.get("cf_individual", ())),
             alternatives=self._of_customers(document, number, ALTERNATIVES, tables.get("cf_individual", ())),
         )
+
+    def _scored(self, number: int) -> tuple[Sequence[Row], str]:
+        """The scores; else why there are none now: the rest of a report does not wait for them."""
+        try:
+            return self._scores(number), ""
+        except (SqlRefused, CapacityExceeded, EngineFailed) as error:
+            return (), error.message
 
     def _tops(self, document: Document, number: int, reports: Mapping[str, Any]) -> Mapping[str, Sequence[Row]]:
         picks = {

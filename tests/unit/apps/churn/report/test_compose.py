@@ -184,3 +184,41 @@ def test_report_when_enough_origins_were_tested_then_their_trend_stands_below_th
     report = compose(texts(), replace(findings, reports={"churn": churn}))
     (shown,) = [block for block in report.sections[1].blocks if isinstance(block, Facts)]
     assert [(fact.value, fact.note) for fact in shown.rows] == [("-0.032", "-0.050 – -0.010")]
+
+
+SCORED = {
+    "outcome_month": 202403,
+    "is_whole_window": True,
+    "contacted": 9,
+    "contacted_churned": 3,
+    "contacted_predicted": 4.26,
+    "others": 16,
+    "others_churned": 5,
+    "others_predicted": 5.5,
+    "realised_profit": 81.0,
+    "chance_of_that": 20.0,
+}
+
+
+def test_decision_when_months_are_known_since_then_the_report_says_how_the_list_did(findings: Findings) -> None:
+    early = {
+        **SCORED,
+        "outcome_month": 202310,
+        "is_whole_window": False,
+        "realised_profit": None,
+        "chance_of_that": None,
+    }
+    told = compose(texts(), replace(findings, scores=[early, SCORED]))
+    (section,) = [each for each in told.sections if each.key == "decision"]
+    (table,) = [block for block in section.blocks if isinstance(block, Table) and len(block.columns) == 7]
+    assert [str(cell) for cell in table.rows[1]] == ["2024-03", "9", "3", "4.3", "16", "5", "5.5"]
+    facts = [fact for block in section.blocks if isinstance(block, Facts) for fact in block.rows]
+    assert ("81", "61 – 101") in [(str(fact.value), str(fact.note)) for fact in facts]
+
+
+def test_decision_when_the_scores_cannot_be_told_now_then_the_report_says_why(findings: Findings) -> None:
+    told = compose(texts(), replace(findings, unscored="Other queries take all the time."))
+    (section,) = [each for each in told.sections if each.key == "decision"]
+    assert "Other queries take all the time." in [
+        str(block.words) for block in section.blocks if isinstance(block, Text)
+    ]

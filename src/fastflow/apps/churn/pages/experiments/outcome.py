@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from fastflow.apps.churn.domain.described import describe_table
+from fastflow.apps.churn.domain.ledger import CONTACTS
 from fastflow.apps.churn.pages.experiments.words import (
     FIGURES,
     figure_name,
@@ -58,6 +59,7 @@ def results_card(t: Texts, number: int, results: Mapping[str, int]) -> Html:
             tag(
                 "td",
                 link(_query(name, number), Data(name), cls="mono"),
+                _as_file(t, number) if name == CONTACTS else None,
                 div(as_told(t, describe_table(name)), cls="muted small") if describe_table(name) else None,
                 cls="wraps",
             ),
@@ -74,6 +76,12 @@ def results_card(t: Texts, number: int, results: Mapping[str, int]) -> Html:
         t("experiments.results"),
         tag("details", tag("summary", join(told)), table, cls="card-body"),
     )
+
+
+def _as_file(t: Texts, number: int) -> Html:
+    """The way to the list of contacts as a file."""
+    file = f"/experiments/{number}/ledger/contacts.csv"
+    return join(Data(" · "), link(file, t("experiments.as_csv"), download=True))
 
 
 def _query(table: str, number: int) -> str:
