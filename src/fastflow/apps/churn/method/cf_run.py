@@ -18,7 +18,7 @@ from .alternatives import find_alternatives
 from .configuration import read_experiment
 from .counterfactuals import Found, answer, choose_customers, pose
 from .deployed import Deployed, plan_of_contract
-from .features import compute_features
+from .matrices import ask, features_of
 from .panel import Doubles, Integers, Panel, read_panel, yyyymm
 from .policy import Search, read_search
 from .problems import Refusal
@@ -59,7 +59,8 @@ def run_cf(inputs: Path, artifacts: Path, tell: Tell, overrides: Mapping[str, An
     deployed = Deployed(graph)
     state = seen.alive[:, -1]
     population = np.flatnonzero(state == 1 if contract["population"] == "alive" else state >= 0)
-    probabilities = deployed.predict(compute_features(seen, population, anchor, plan))
+    anchors = np.full(len(population), anchor, dtype=np.int64)
+    (probabilities,) = ask(features_of(seen, population, anchors, plan), deployed.predict)
     difference = check_scores(inputs / "churn", seen.customers[population], probabilities)
     phase(2)
     rows = population[choose_customers(probabilities, search)]

@@ -8,6 +8,7 @@ import numpy as np
 import onnxruntime
 
 from .features import FeatureSet
+from .matrices import BATCH
 from .panel import Doubles, Floats
 
 INPUT, OUTPUT = "features", "probability"
@@ -25,11 +26,13 @@ class Deployed:
         self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
     def predict(self, matrix: Floats) -> Doubles:
-        """Calibrated probabilities of a feature matrix, shape (n,)."""
-        if not len(matrix):
-            return np.empty(0, dtype=np.float64)
-        answer = self._session.run([OUTPUT], {INPUT: np.ascontiguousarray(matrix, dtype=np.float32)})[0]
-        return np.asarray(answer, dtype=np.float64)
+        """Calibrated probabilities of a feature matrix, shape (n,); `BATCH` rows at a time, as the graph copies them five times."""
+        answers = [self._answer(matrix[begin : begin + BATCH]) for begin in range(0, len(matrix), BATCH)]
+        return np.concatenate(answers).astype(np.float64) if answers else np.empty(0, dtype=np.float64)
+
+    def _answer(self, rows: Floats) -> Floats:
+        answer = self._session.run([OUTPUT], {INPUT: np.ascontiguousarray(rows, dtype=np.float32)})[0]
+        return np.asarray(answer)
 
 
 def feature_contract(plan: FeatureSet, graph: bytes, facts: dict[str, Any]) -> dict[str, Any]:
