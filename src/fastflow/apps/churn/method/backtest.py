@@ -140,13 +140,14 @@ def train(
         most_rows: no more are used; nor more than `row_limit` affords.
 
     Raises:
-        Refusal: one outcome alone, nothing known, no varying feature.
+        Refusal: one outcome alone, nothing known, no column that varies.
     """
     if panel.last_month > plan.training_to:
         raise Refusal(
             f"The training was handed months up to {yyyymm(panel.last_month)}, past {yyyymm(plan.training_to)}.",
             "Cut the panel at the end of the training window.",
         )
+    _refuse_unvarying(panel)
     limit = row_limit(panel, features, most_rows)
     sample, outcomes = gather(panel, plan.anchors, plan.task, features, most_rows=limit.rows, seed=seed)
     screening, reference, digest = (
@@ -175,6 +176,19 @@ def train(
         limit=limit,
         outcomes=outcomes,
         fingerprint=digest.hexdigest(),
+    )
+
+
+def _refuse_unvarying(panel: Panel) -> None:
+    """A training without a column that differs would learn the length of the history and call it a model."""
+    found = []
+    for name, values in {**panel.dynamic, **panel.static}.items():
+        low, high = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)  # of the known values
+        if low < high:
+            return
+        found.append(f"{name} is never known" if np.isnan(low) else f"{name} is the same throughout")
+    raise Refusal(
+        f"Nothing varies in the training window: {', '.join(found)}.", "Take in a column that tells customers apart."
     )
 
 

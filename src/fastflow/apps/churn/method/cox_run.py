@@ -161,6 +161,9 @@ def fit_landmarks(experiment: Experiment, seen: Panel, cutoff: int) -> Fitted:
     independent, unfit = screen_covariates(matrix[:, kept], [names[i] for i in kept])
     dropped += unfit
     kept = kept[independent]
+    if not len(kept):
+        reasons = "; ".join(f"{row['covariate']}: {row['reason']}" for row in dropped)
+        raise Refusal(f"No covariate can be fitted: {reasons}.", "Take in a column that tells customers apart.")
     if settings.cox_covariates is None and len(kept) > settings.most_covariates:
         kept, weaker = _strongest(matrix, rows, kept, names, settings.most_covariates)
         dropped += weaker

@@ -92,3 +92,15 @@ def test_canaries_when_a_column_is_the_outcome_under_another_name_then_it_is_nam
     canaries = run_canaries(leaking, plan, features, trained, test, 0.99, seed=1)
     assert canaries.best_feature == "closed_account"
     assert any("closed_account alone" in alarm for alarm in canaries.alarms)
+
+
+def test_training_when_no_column_tells_customers_apart_then_each_is_named(small_panel: Panel) -> None:
+    plan = planned(small_panel)
+    shape = small_panel.alive.shape
+    grids = {"i_use": np.full(shape, 4, dtype=np.float32), "n_rate": np.full(shape, np.nan, dtype=np.float32)}
+    grids["i_use"][::3] = np.nan
+    flat = Panel(small_panel.customers, small_panel.first_month, small_panel.alive, grids, {}, {})
+    with pytest.raises(Refusal, match="training window: i_use is the same throughout, n_rate is never known"):
+        train(
+            training_panel(flat, plan), plan, feature_set(flat, (3,)), "logistic", seed=1, most_rows=99, parameters={}
+        )
