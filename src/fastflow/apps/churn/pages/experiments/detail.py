@@ -7,6 +7,7 @@ from nicegui import ui
 
 from fastflow.apps.churn.domain.experiment import CREATED, PROCESSING, Experiment, chosen
 from fastflow.apps.churn.pages.experiments.computing import Computing, find_job
+from fastflow.apps.churn.pages.experiments.live_log import LiveLog
 from fastflow.apps.churn.pages.experiments.manifest import PATH
 from fastflow.apps.churn.pages.experiments.outcome import figures_card, results_card
 from fastflow.apps.churn.pages.experiments.words import (
@@ -81,6 +82,8 @@ class ExperimentPage:
             with ui.element("div"):
                 computing = Computing(page, self._runs, self._chains, number)
                 computing.show(shown.experiment, shown.job)
+                log = LiveLog(page)
+                log.show(shown.job)
                 figures = Fragment(figures_card(t, number, shown.figures), cls="below")
                 results = Fragment(results_card(t, number, shown.results), cls="below")
             beside = Fragment(_beside(t, shown.experiment))
@@ -90,6 +93,7 @@ class ExperimentPage:
             head.show(_head(t, now.experiment))
             actions.show(now.experiment)
             computing.show(now.experiment, now.job)
+            log.show(now.job)
             note.show(_note(now.experiment))
             figures.show(figures_card(t, number, now.figures))
             results.show(results_card(t, number, now.results))

@@ -4,20 +4,15 @@ Reads $FASTFLOW_INPUTS (experiment.json, dictionary.json, panel.parquet, churn/ 
 SAMPLE, LIMIT and SEED; leaves report.json and tables/*.parquet in $FASTFLOW_ARTIFACTS.
 """
 
-import json
 import os
 import sys
 from pathlib import Path
 
 from churn.method.cf_run import run_cf
 from churn.method.problems import Refusal
+from churn.method.telling import tell
 
 KINDS = {"sample": float, "limit": int, "seed": int}
-
-
-def tell(**facts: object) -> None:
-    """Tell Fast-Flow the progress; such a line stays out of the log."""
-    print("::fastflow::" + json.dumps(facts), flush=True)
 
 
 def overrides() -> dict[str, float | int]:

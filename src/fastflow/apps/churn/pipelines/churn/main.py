@@ -4,19 +4,13 @@ Reads $FASTFLOW_INPUTS (experiment.json, dictionary.json, panel.parquet); leaves
 and feature_contract.json in $FASTFLOW_ARTIFACTS. The science is in the package `churn` that stands beside this file.
 """
 
-import json
 import os
 import sys
 from pathlib import Path
 
 from churn.method.churn_run import run_churn
 from churn.method.problems import Refusal
-
-
-def tell(**facts: object) -> None:
-    """Tell Fast-Flow the progress; such a line stays out of the log."""
-    print("::fastflow::" + json.dumps(facts), flush=True)
-
+from churn.method.telling import tell
 
 try:
     run_churn(Path(os.environ["FASTFLOW_INPUTS"]), Path(os.environ["FASTFLOW_ARTIFACTS"]), tell)

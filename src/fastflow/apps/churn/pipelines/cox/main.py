@@ -4,19 +4,13 @@ Reads $FASTFLOW_INPUTS (experiment.json, dictionary.json, panel.parquet, and chu
 and tables/*.parquet in $FASTFLOW_ARTIFACTS. The science is in the package `churn` that stands beside this file.
 """
 
-import json
 import os
 import sys
 from pathlib import Path
 
 from churn.method.cox_run import run_cox
 from churn.method.problems import Refusal
-
-
-def tell(**facts: object) -> None:
-    """Tell Fast-Flow the progress; such a line stays out of the log."""
-    print("::fastflow::" + json.dumps(facts), flush=True)
-
+from churn.method.telling import tell
 
 try:
     run_cox(Path(os.environ["FASTFLOW_INPUTS"]), Path(os.environ["FASTFLOW_ARTIFACTS"]), tell)
