@@ -120,6 +120,10 @@ class ParamFields:
             self.tell(error.fields)
             raise
 
+    def tell_own(self, problems: Mapping[str, str]) -> None:
+        """As `tell`, of what is wrong with a form those problems that are the parameters'."""
+        self.tell({place: told for place, told in problems.items() if place.startswith(_ALL)})
+
     def tell(self, problems: Mapping[str, str]) -> None:
         """Say what is wrong with each; with the others nothing is. What has no field is said at the one of all others."""
         told: dict[str, list[str]] = {}

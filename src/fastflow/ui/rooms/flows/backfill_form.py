@@ -186,7 +186,7 @@ class _BackfillForm:
             self._preview.show(empty("flow", self._page.t("flows.not_planned")))
             self._begin.set_visibility(False)
             if self._params is not None:
-                self._params.tell({place: each for place, each in error.fields.items() if place.startswith("params")})
+                self._params.tell_own(error.fields)
             raise
 
     def _read(self) -> BackfillRequest:

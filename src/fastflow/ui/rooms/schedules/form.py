@@ -181,7 +181,7 @@ class _ScheduleForm:
             yield
         except FastFlowError as error:
             if self._params is not None:
-                self._params.tell({place: each for place, each in error.fields.items() if place.startswith("params")})
+                self._params.tell_own(error.fields)
             raise
 
     def _read(self) -> Definition:
