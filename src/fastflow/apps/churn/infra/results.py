@@ -89,8 +89,9 @@ def _records(found: Rows, name: str, experiment_id: int) -> Sequence[Mapping[str
     records = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
     for record in records:
         if record[KEY] != experiment_id:
-            told = f"has rows of the experiment {record[KEY]}, not {experiment_id}"
-            raise ResultsDamaged(f"tables/{name}.parquet {told}.")
+            raise ResultsDamaged(
+                f"tables/{name}.parquet has rows of the experiment {record[KEY]}, not {experiment_id}."
+            )
     return records
 
 
