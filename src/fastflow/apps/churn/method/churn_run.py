@@ -256,7 +256,7 @@ def _baselines(trained: Trained, sample: Sample, features: FeatureSet, base_rate
     constant = score_report(np.full(len(sample.churned), base_rate), sample.churned, base_rate)
     return {
         "base_rate": {"roc_auc": 0.5, "brier": constant["brier"], "log_loss": constant["log_loss"]},
-        "one_feature": {"feature_index": best, **score_report(predicted, sample.churned, base_rate)},
+        "one_feature": {"feature": features.names[best], **score_report(predicted, sample.churned, base_rate)},
     }
 
 

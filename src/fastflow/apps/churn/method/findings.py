@@ -117,7 +117,7 @@ def drift_table(
 ) -> list[dict[str, Any]]:
     """Per feature: stability index, largest gap between the distributions (Kolmogorov-Smirnov), chi-square, shares of unknown.
 
-    Bins are cut at quantiles of `before`; unknown values are a bin of their own. `severity`: the usual 0.1 and 0.25 of the
+    Bins are cut at quantiles of `before`, a value with the mass of several is one of its own; unknown values are a bin of their own. `severity`: the usual 0.1 and 0.25 of the
     stability index. With many customers every chi-square is significant: its size is `cramers_v`, 0 to 1.
     """
     table: list[dict[str, Any]] = []
@@ -133,7 +133,7 @@ def _drift(old: Floats, new: Floats, bins: int) -> dict[str, Any]:
     known_old, known_new = old[~np.isnan(old)], new[~np.isnan(new)]
     if not known_old.size or not known_new.size:
         return {"psi": None, "ks": None, "severity": "unknown"}
-    edges = np.unique(np.quantile(known_old, np.linspace(0, 1, bins + 1)[1:-1]))
+    edges = _edges(known_old, bins)
     count = len(edges) + 2
     bins_old, bins_new = _binned(old, edges), _binned(new, edges)
     psi = population_stability(bins_old, bins_new, count)
@@ -150,6 +150,13 @@ def _drift(old: Floats, new: Floats, bins: int) -> dict[str, Any]:
         "mean_after": float(known_new.mean(dtype=np.float64)),
         "severity": "strong" if psi > 0.25 else "some" if psi > 0.1 else "none",
     }
+
+
+def _edges(known: Floats, bins: int) -> Doubles:
+    """Quantiles where bins begin. A value that is several of them at once, as nought is of a rare event, is a bin of its own:
+    else it would share one with all that is above it, and the event could become common unseen."""
+    edges, times = np.unique(np.quantile(known, np.linspace(0, 1, bins + 1)[1:-1]), return_counts=True)
+    return np.union1d(edges, np.nextafter(edges[times > 1], np.inf))
 
 
 def _binned(values: Floats, edges: Floats) -> NDArray[np.int64]:

@@ -48,3 +48,16 @@ def test_drift_when_a_word_becomes_rare_then_its_column_says_so_and_the_others_d
     assert moved["chi2_p"] < 1e-20 < 0.001 < same["chi2_p"]
     assert moved["cramers_v"] == pytest.approx(0.4, abs=0.05)
     assert (same["severity"], moved["severity"]) == ("none", "strong")
+
+
+@pytest.mark.parametrize("share", [0.04, 0.13, 0.96])
+def test_drift_when_a_rare_event_becomes_common_then_it_is_seen(share: float) -> None:
+    """All quantiles of such a column are nought (or one): the mean tripled, and no bin told."""
+    generator = np.random.default_rng(6)
+    before = (generator.random((4000, 1)) < share).astype(np.float32)
+    after = (generator.random((4000, 1)) < (3 * share if share < 0.5 else 0.7)).astype(np.float32)
+    (moved,) = drift_table(before * 7, after * 7, ("i_orders__last",))
+    (same,) = drift_table(before * 7, before[::-1] * 7, ("i_orders__last",))
+    assert moved["psi"] > 0.05 and moved["cramers_v"] > 0.1 and moved["chi2_p"] < 1e-9
+    assert moved["severity"] == ("strong" if moved["psi"] > 0.25 else "some" if moved["psi"] > 0.1 else "none")
+    assert same["psi"] == pytest.approx(0) and same["chi2"] == pytest.approx(0)
