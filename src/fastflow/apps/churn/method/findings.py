@@ -159,7 +159,7 @@ def _edges(known: Floats, bins: int) -> Doubles:
     return np.union1d(edges, np.nextafter(edges[times > 1], np.inf))
 
 
-def _binned(values: Floats, edges: Floats) -> NDArray[np.int64]:
+def _binned(values: Floats, edges: Doubles) -> NDArray[np.int64]:
     where = np.searchsorted(edges, values, side="right")
     return np.where(np.isnan(values), len(edges) + 1, where).astype(np.int64)
 
