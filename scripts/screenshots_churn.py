@@ -14,6 +14,17 @@ SUMMER: dict[str, Any] = {
     "model_type": "logistic",
     "hyperparameters": {"history_months": 3, "horizons": [3, 6]},
 }
+CHAIN = {
+    "chain_id": "shown",
+    "asked_by": "user:admin",
+    "asked_at": "2026-11-22T08:00:00+00:00",
+    "steps": [
+        {"name": "churn", "status": "failed", "run_id": ""},
+        {"name": "cox", "status": "dropped", "run_id": ""},
+        {"name": "materialize", "status": "dropped", "run_id": ""},
+        {"name": "cf", "status": "dropped", "run_id": ""},
+    ],
+}
 FIGURES = {1: (0.8034, 0.912, 0.13), 3: (0.797, 0.905, 0.134)}
 
 
@@ -68,5 +79,6 @@ def add_results(tables: dict[str, Any]) -> None:
         elif number == 4:
             record |= {
                 "status": "failed",
-                "reason": "All 600 customers of the training stayed. Lengthen the training window.",
+                "chain": CHAIN,
+                "reason": "The step churn failed: All 600 customers of the training stayed. Lengthen the training window.",
             }

@@ -12,6 +12,7 @@ EMPTY = (
     ("empty-dead-letters", "/dead-letters"),
     ("empty-schedules", "/schedules"),
     ("empty-secrets", "/secrets"),
+    ("empty-experiments", "/churn/experiments"),
     ("empty-sync", "/sync"),
     ("empty-tokens", "/tokens"),
     ("empty-alerts", "/alerts"),

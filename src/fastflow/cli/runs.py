@@ -218,6 +218,10 @@ def rerun_run(
 
             raise typer.Exit(follow_submission(api, path, {"exact": exact}))
         again = api.post(path, {"exact": exact})
+    if again["capsule"].get("inputs"):
+        typer.echo(
+            "A workbench gave it its inputs: what it leaves is there to be compared, and not taken in.", err=True
+        )
     print_json(again) if as_json else typer.echo(again["id"])
 
 

@@ -14,7 +14,7 @@ from fastflow.apps.churn.service.demo import Demo
 from fastflow.apps.churn.service.experiments import ExperimentFilter, Experiments
 from fastflow.kit.identity import Actor, Role
 from fastflow.kit.pages import Page as PageOf
-from fastflow.ui.markup import Html, div, link, span, tag
+from fastflow.ui.markup import Html, div, join, link, span, tag
 from fastflow.ui.parts import choice, empty, heading, when
 from fastflow.ui.shell.controls import button, way
 from fastflow.ui.shell.listing import Listing, head
@@ -86,9 +86,10 @@ class ExperimentTable:
 
         t = page.t
         with ui.element("div").classes("card below demo"):
-            Fragment(div(t("experiments.demo_about"), cls="card-body muted"))
+            head = div(tag("h2", t("experiments.example")), cls="card-head")
+            Fragment(join(head, div(t("experiments.demo_about"), cls="card-body muted")))
             with ui.element("div").classes("card-body actions"):
-                button(page, t("experiments.demo"), start, drawing="play", cls="primary", may=may)
+                button(page, t("experiments.demo"), start, drawing="play", may=may)
 
     def _look(self, wanted: ExperimentFilter, actor: Actor, cursor: str | None) -> PageOf[_Row]:
         found = self._experiments.list(wanted, actor=actor, cursor=cursor, limit=_PAGE)
