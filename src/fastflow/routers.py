@@ -123,17 +123,18 @@ def _churn(product: Product) -> APIRouter:
 
     room = product.churn
     return build_router(
-        room.database,
-        room.experiments,
-        room.bundles,
-        room.materializing,
-        room.files,
-        room.reports,
-        room.runs,
-        room.chains,
-        room.demo,
-        room.ledgers,
-        room.sql,
+        database=room.database,
+        experiments=room.experiments,
+        bundles=room.bundles,
+        materializing=room.materializing,
+        files=room.files,
+        late=room.late,
+        reports=room.reports,
+        runs=room.runs,
+        chains=room.chains,
+        demo=room.demo,
+        ledgers=room.ledgers,
+        sql=room.sql,
     )
 
 

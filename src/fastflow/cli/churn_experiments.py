@@ -27,6 +27,10 @@ Settings = Annotated[
     typer.Option("--set", metavar="NAME=VALUE", help="A setting, its value as JSON or a word; repeatable."),
 ]
 Files = Annotated[list[int] | None, typer.Option("--file", help="Number of a file to compute on; repeatable.")]
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="WHEN", help="Only files taken in by then: a month, a day or an instant."),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count what would go.")]
 
 
@@ -89,6 +93,7 @@ def _shown(found: Mapping[str, Any]) -> dict[str, object]:
         "model": found["model_type"],
         "features": found["feature_set"],
         "files": ", ".join(map(str, found["id_files"])) or "none",
+        "as of": found["as_of"] or "none",
         "data": found["data_fingerprint"] or "none",
         "settings": ", ".join(f"{name}={json.dumps(value)}" for name, value in found["hyperparameters"].items()),
         "runs": ", ".join(f"{name} {run}" for name, run in found["runs"].items()) or "none",
@@ -108,10 +113,12 @@ def create_experiment(
     features: Features = None,
     setting: Settings = None,
     file: Files = None,
+    as_of: AsOf = None,
     as_json: AsJson = False,
 ) -> None:
-    """A new experiment; without --file on all files that there are now."""
+    """A new experiment; without --file on all files that there are now, or were as of then."""
     body = {"experiment_name": name, **_windows(training, backtest), **_choices(model, features, file)}
+    body["as_of"] = as_of
     with open_api(ctx) as api:
         made = api.post("/experiments", {**body, "hyperparameters": _settings(setting)})
     if as_json:
@@ -206,7 +213,7 @@ def _print_removal(removal: Mapping[str, Any]) -> None:
 def _present(api: "Api", experiment_id: int) -> dict[str, Any]:
     """The experiment as a body to send back."""
     found = api.get(f"/experiments/{experiment_id}")
-    kept = ("experiment_name", "model_type", "feature_set", "hyperparameters", "id_files")
+    kept = ("experiment_name", "model_type", "feature_set", "hyperparameters", "id_files", "as_of")
     months = ("training_from", "training_to", "backtest_from", "backtest_to")
     return {name: found[name] for name in (*kept, *months)}
 

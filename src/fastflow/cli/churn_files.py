@@ -22,6 +22,7 @@ def add_file_commands(app: typer.Typer) -> None:
     """Put the commands into `fastflow churn`."""
     app.command("ingest")(ingest_file)
     app.command("dictionary")(propose_dictionary)
+    app.command("late")(list_late)
     files_app = typer.Typer(help="The files that were taken in.", invoke_without_command=True)
     files_app.callback()(list_files)
     files_app.command("delete")(delete_file)
@@ -81,6 +82,61 @@ def propose_dictionary(ctx: typer.Context, source: Source) -> None:
     with open_api(ctx) as api:
         proposed = api.upload("/churn/dictionary", source)
     typer.echo(json.dumps(proposed, indent=1, ensure_ascii=False))
+
+
+def list_late(
+    ctx: typer.Context,
+    experiment_id: Annotated[int, typer.Argument(help="The experiment's number.", min=1, show_default=False)],
+    limit: Annotated[int, typer.Option(help="How many rows at most.", min=0, max=1000)] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Rows that arrived after an experiment's data, or have other values since."""
+    with open_api(ctx) as api:
+        found = api.get(f"/experiments/{experiment_id}/late", limit=limit)
+    if as_json:
+        print_json(found)
+        return
+    if not found["files"]:
+        typer.echo(f"No file was taken in since {local_time(found['as_of'] or None)}.")
+        return
+    print_table(
+        found["counts"],
+        [
+            ("file", lambda one: one["file_id"]),
+            ("month", lambda one: one["month"]),
+            ("new", lambda one: one["new"]),
+            ("corrected", lambda one: one["corrected"]),
+        ],
+        empty="The files taken in since say nothing else.",
+    )
+    if not found["rows"]:
+        return
+    print_table(
+        found["rows"],
+        [
+            ("file", lambda one: one["file_id"]),
+            ("line", lambda one: one["source_line"]),
+            ("customer", lambda one: one["customer"]),
+            ("month", lambda one: one["month"]),
+            ("change", lambda one: one["change"]),
+            ("values", _cells),
+        ],
+        empty="No rows.",
+    )
+    untold = found["new"] + found["corrected"] - len(found["rows"])
+    if untold:
+        typer.echo(f"{counted(untold, 'more row')}: --limit, or SQL over rawdata and files.", err=True)
+
+
+def _cells(row: Mapping[str, Any]) -> str:
+    """Of a new row nothing, of a corrected one each value before and after."""
+    if row["change"] == "new":
+        return ""
+    return ", ".join(f"{one['column']}: {_value(one['before'])} -> {_value(one['after'])}" for one in row["cells"])
+
+
+def _value(value: object) -> str:
+    return "empty" if value is None else str(value)
 
 
 def list_files(ctx: typer.Context, as_json: AsJson = False) -> None:

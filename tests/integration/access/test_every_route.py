@@ -245,6 +245,7 @@ RULES: Mapping[str, Rule] = {
     "GET /experiments/{experiment_id}/results": CHURN_READ,
     "GET /experiments/{experiment_id}/ledger": CHURN_READ,
     "GET /experiments/{experiment_id}/ledger/contacts.csv": CHURN_READ,
+    "GET /experiments/{experiment_id}/late": CHURN_READ,
     "GET /jobs": CHURN_READ,
     "GET /jobs/{job_id}": CHURN_READ,
     "DELETE /jobs/{job_id}": CHURN_OPERATE,

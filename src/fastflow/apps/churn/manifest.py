@@ -19,6 +19,7 @@ from fastflow.apps.churn.service.database import ChurnDatabase
 from fastflow.apps.churn.service.demo import Demo
 from fastflow.apps.churn.service.experiments import Experiments
 from fastflow.apps.churn.service.files import Files
+from fastflow.apps.churn.service.late import LateRows
 from fastflow.apps.churn.service.ledgers import Ledgers
 from fastflow.apps.churn.service.materializing import Materializing
 from fastflow.apps.churn.service.outbox import ExperimentBundles
@@ -45,6 +46,7 @@ class ChurnRoom:
         materializing: puts customers into tables of an experiment's own.
         reports: what was found, to be read.
         files: what it is computed on.
+        late: what arrived after an experiment's data.
         runs: experiments being computed.
         chains: experiments being computed whole, step by step.
         ledgers: lists of contacts, and how they did.
@@ -61,6 +63,7 @@ class ChurnRoom:
     materializing: Materializing
     reports: Reports
     files: Files
+    late: LateRows
     runs: ChurnRuns
     chains: Chains
     ledgers: Ledgers
@@ -111,6 +114,7 @@ def build_churn(database: Database, *, paths: Paths, host: str, runs: JobRuns, c
         materializing=materializing,
         reports=Reports(experiments, store, engine, lambda number: ledgers.scores(number, actor=SYSTEM)),
         files=files,
+        late=LateRows(store, engine),
         runs=own_runs,
         chains=chains,
         ledgers=ledgers,

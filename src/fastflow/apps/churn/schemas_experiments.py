@@ -42,6 +42,9 @@ Files = Annotated[
         }
     ),
 ]
+Instant = Annotated[
+    Any, WithJsonSchema({"anyOf": [{"type": "string", "maxLength": 40}, {"type": "integer"}, {"type": "null"}]})
+]
 Values = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "object", "additionalProperties": True}, {"type": "null"}]})]
 
 
@@ -62,6 +65,11 @@ class ExperimentIn(RequestBody):
     )
     id_files: Files = Field(default=None, description="Numbers of files to compute on; null: all that there are now.")
 
+    as_of: Instant = Field(
+        default=None,
+        description="A month (YYYYMM), a day or an instant with its offset: only files taken in by then count. Null: none.",
+    )
+
     def given(self) -> dict[str, Any]:
         """Field -> value."""
         return {name: getattr(self, name) for name in type(self).model_fields}
@@ -80,6 +88,7 @@ class ExperimentOut(BaseModel):
     feature_set: str
     hyperparameters: dict[str, Any] = Field(description="All settings with the values that hold.")
     id_files: list[int]
+    as_of: str = Field(description="Instant by which its files had been taken in; '' where none was said.")
     data_fingerprint: str = Field(description="SHA-256 over the content of its files; '' without files.")
     status: str = Field(description="created, processing, processed or failed.")
     reason: str = Field(description="Why it failed; '' when it did not.")

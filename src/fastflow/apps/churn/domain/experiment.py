@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from .as_of import HOW, AsOfError, read_as_of, written
 from .chain import Chain, Step, read_chain
 from .hyperparameters import FEATURE_SETS, MODEL_TYPES, SETTING_NAMES, Settings, problems_with
 from .month import Month, MonthError, Window
@@ -44,6 +45,7 @@ class Definition:
         feature_set: a word of `FEATURE_SETS`.
         hyperparameters: all settings with their values, as JSON has them: nothing is left to a later default.
         id_files: numbers of the files whose rows it is computed on, rising.
+        as_of: instant by which these had been taken in, ISO 8601 UTC; '': none was said.
     """
 
     experiment_name: str
@@ -55,6 +57,7 @@ class Definition:
     feature_set: str
     hyperparameters: Mapping[str, Any]
     id_files: tuple[int, ...] = ()
+    as_of: str = ""
 
     @property
     def training(self) -> Window:
@@ -74,6 +77,7 @@ class Definition:
             "feature_set": self.feature_set,
             "hyperparameters": dict(self.hyperparameters),
             "id_files": list(self.id_files),
+            "as_of": self.as_of,
         }
 
 
@@ -196,6 +200,8 @@ def define(given: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) 
     wanted = {**usual, **{name: value for name, value in given.items() if value is not None}}
     months, problems = _months(wanted)
     problems += _problems_with_words(wanted)
+    as_of, wrong_instant = _as_of(wanted)
+    problems += wrong_instant
     said = given.get("hyperparameters")
     said = {} if said is None else said
     if isinstance(said, Mapping):
@@ -216,6 +222,7 @@ def define(given: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) 
         feature_set=wanted["feature_set"],
         hyperparameters=snapshot(settings, months["training_to"]),
         id_files=tuple(sorted(set(wanted.get("id_files", ())))),
+        as_of=as_of,
         **months,
     )
 
@@ -271,6 +278,16 @@ def _months(wanted: Mapping[str, Any]) -> tuple[dict[str, Month], list[Problem]]
         except MonthError as error:
             problems.append(Problem(name, str(error).rstrip("."), "Correct the month."))
     return months, problems
+
+
+def _as_of(wanted: Mapping[str, Any]) -> tuple[str, list[Problem]]:
+    given = wanted.get("as_of", "")
+    if given == "":
+        return "", []
+    try:
+        return written(read_as_of(given)), []
+    except AsOfError as error:
+        return "", [Problem("as_of", f"{shown(given)} {error}", HOW)]
 
 
 def _problems_with_words(wanted: Mapping[str, Any]) -> list[Problem]:

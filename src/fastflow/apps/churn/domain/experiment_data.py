@@ -1,11 +1,11 @@
 """What is wrong with an experiment given the files that it is to be computed on: months and columns that they do not have."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .dictionary import DYNAMIC, STATIC
 from .experiment import Definition
-from .files import DictionariesDiffer, common_dictionary, read_file_record
+from .files import DictionariesDiffer, IngestedFile, common_dictionary, read_file_record
 from .month import Month
 from .problem import Problem, unknown
 
@@ -23,6 +23,7 @@ def problems_with_files(definition: Definition, known: Mapping[int, Mapping[str,
                 "id_files", f"there is no file {number}", "`fastflow churn files` lists those that are there."
             )
     files = [read_file_record(known[number]) for number in definition.id_files if number in known]
+    yield from _problems_with_as_of(definition, files)
     if not files or len(files) < len(definition.id_files):
         return
     first = Month.parse(min(file.first_month for file in files))
@@ -40,6 +41,17 @@ def problems_with_files(definition: Definition, known: Mapping[int, Mapping[str,
         yield Problem("id_files", str(error), "Take one of the files in again with a dictionary that agrees.")
         return
     yield from _problems_with_columns(definition.hyperparameters, columns)
+
+
+def _problems_with_as_of(definition: Definition, files: Sequence[IngestedFile]) -> Iterator[Problem]:
+    if not definition.as_of:
+        return
+    if not definition.id_files:
+        yield Problem("as_of", "no file had been taken in by then", "Choose a later instant.")
+    for file in files:
+        if file.was_later(definition.as_of):
+            problem = f"the file {file.file_id} was taken in at {file.ingested_at}, after as_of"
+            yield Problem("id_files", problem, "Leave it out, or choose a later as_of.")
 
 
 def _problems_with_columns(settings: Mapping[str, Any], columns: Mapping[str, Mapping[str, str]]) -> Iterator[Problem]:

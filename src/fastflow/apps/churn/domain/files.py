@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from datetime import datetime
 from typing import Any
 
 from .dictionary import CUSTOMER, DYNAMIC, Dictionary, read_dictionary
@@ -101,6 +102,10 @@ class IngestedFile:
     churn_rule: Mapping[str, Any] | None
     ingested_at: str
     ingested_by: str
+
+    def was_later(self, instant: str) -> bool:
+        """Whether it was taken in after the instant, ISO 8601."""
+        return datetime.fromisoformat(self.ingested_at) > datetime.fromisoformat(instant)
 
     def record(self) -> dict[str, Any]:
         """As a row of the table `files`."""

@@ -25,6 +25,7 @@ def declared_tables() -> Mapping[str, Table]:
                 "training_to": Column("month", "Last month of the training window, YYYYMM."),
                 "backtest_from": Column("month", "First month of the backtest window, YYYYMM."),
                 "backtest_to": Column("month", "Last month of the backtest window, YYYYMM."),
+                "as_of": Column("time", "Instant by which its files had been taken in; '' where none was said."),
                 "status": Column("text", "created, processing, processed or failed."),
             },
             records=(),

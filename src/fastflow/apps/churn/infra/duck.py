@@ -17,6 +17,7 @@ from fastflow.apps.churn.domain.files import ChurnRule
 from fastflow.apps.churn.domain.summary import ColumnSummary, MonthSummary, PanelSummary
 from fastflow.apps.churn.errors import EngineFailed, IngestRefused
 from fastflow.apps.churn.ports import MadePanel, MakePanel, Pick, Rows
+from fastflow.apps.churn.ports_late import LateCell, LateCount, LateRow
 from fastflow.kit.errors import CapacityExceeded
 from fastflow.kit.words import counted
 
@@ -128,10 +129,22 @@ class DuckPanels:
 
     def join_panels(self, panels: Mapping[int, Path], columns: Sequence[str], target: Path) -> int:
         """See `PanelEngine.join_panels`."""
-        named = [[str(path), number] for number, path in sorted(panels.items())]
-        asked = {"operation": "join", "panels": named, "columns": list(columns), "target": str(target)}
+        asked = {"operation": "join", "panels": _numbered(panels), "columns": list(columns), "target": str(target)}
         with self._in_turn():
             return int(self._ask(asked)["replaced"])
+
+    def find_late(
+        self, known: Mapping[int, Path], later: Mapping[int, Path], columns: Sequence[str], limit: int
+    ) -> tuple[Sequence[LateCount], Sequence[LateRow]]:
+        """See `LateEngine.find_late`."""
+        panels = {"known": _numbered(known), "later": _numbered(later)}
+        with TemporaryDirectory(prefix="late-", dir=self._folder) as folder, self._in_turn():
+            found = self._ask(
+                {"operation": "late", **panels, "columns": list(columns), "folder": folder, "limit": limit}
+            )
+        counts = [LateCount(*each) for each in found["counts"]]
+        cells = [[LateCell(**cell) for cell in row.pop("cells")] for row in found["rows"]]
+        return counts, [LateRow(**row, cells=own) for row, own in zip(found["rows"], cells, strict=True)]
 
     def read_rows(self, panel: Path, *, limit: int, offset: int) -> Rows:
         """See `PanelEngine.read_rows`."""
@@ -189,6 +202,10 @@ class DuckPanels:
         finally:
             process.close()
         return _done(told)
+
+
+def _numbered(panels: Mapping[int, Path]) -> list[tuple[str, int]]:
+    return [(str(path), number) for number, path in sorted(panels.items())]
 
 
 def _done(told: Mapping[str, Any]) -> Any:

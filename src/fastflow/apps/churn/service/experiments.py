@@ -30,7 +30,8 @@ from fastflow.apps.churn.domain.experiment_rows import (
     without_experiment,
     without_results,
 )
-from fastflow.apps.churn.domain.problem import Refused
+from fastflow.apps.churn.domain.files import read_file_record
+from fastflow.apps.churn.domain.problem import Problem, Refused
 from fastflow.apps.churn.domain.tables import EXPERIMENTS, FILES
 from fastflow.apps.churn.errors import (
     DatabaseDamaged,
@@ -366,20 +367,30 @@ class Experiments:
         return made[-1]
 
     def _define(self, document: Document, given: Mapping[str, Any]) -> Definition:
-        """What is asked for; without a word on files, on all that there are now."""
+        """What is asked for; without a word on files, on all that there are now, or were as of the instant that is named."""
         known = {record["file_id"]: record for record in document.records(FILES)}
-        wanted = {**given, "id_files": sorted(known)} if given.get("id_files") is None else given
         try:
-            definition = define(wanted, self._defaults())
+            definition = define(given, self._defaults())
         except Refused as error:
             raise refusal(error) from error
-        problems = list(problems_with_files(definition, known))
+        if given.get("id_files") is None:
+            definition = replace(definition, id_files=tuple(sorted(_known_by(known, definition.as_of))))
+        problems = [*self._problems_with_future(definition), *problems_with_files(definition, known)]
         if problems:
             raise refusal(Refused(problems))
         return definition
 
+    def _problems_with_future(self, definition: Definition) -> Iterator[Problem]:
+        if definition.as_of > self._now():
+            yield Problem("as_of", f"{definition.as_of} has not come yet", "Choose an instant that is over.")
+
     def _now(self) -> str:
         return self._clock.now().isoformat(timespec="microseconds")
+
+
+def _known_by(files: Mapping[int, Mapping[str, Any]], as_of: str) -> Iterator[int]:
+    """Numbers of the files that had been taken in by then; '': of all."""
+    return (number for number, record in files.items() if not as_of or not read_file_record(record).was_later(as_of))
 
 
 def free_experiment(document: Document, experiment_id: int) -> Experiment:

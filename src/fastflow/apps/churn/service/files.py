@@ -114,12 +114,12 @@ class Files:
     def preview(self, file_id: int, *, limit: int, offset: int, actor: Actor) -> Rows:
         """Rows of the file's panel, in its order."""
         file = self.find(file_id, actor=actor)
-        return self._engine.read_rows(self._segment_of(file.file_id), limit=limit, offset=offset)
+        return self._engine.read_rows(panel_of(self._store, file.file_id), limit=limit, offset=offset)
 
     def summarise(self, file_id: int, *, actor: Actor) -> PanelSummary:
         """What the columns and months of the file's panel hold."""
         file = self.find(file_id, actor=actor)
-        return self._engine.summarise(self._segment_of(file.file_id))
+        return self._engine.summarise(panel_of(self._store, file.file_id))
 
     def users(self, *, actor: Actor) -> Mapping[int, Sequence[tuple[int, str]]]:
         """File -> number and name of the experiments that are computed on it."""
@@ -129,11 +129,6 @@ class Files:
             for number in one.get("id_files") or ():
                 found.setdefault(number, []).append((one["experiment_id"], one["experiment_name"]))
         return found
-
-    def _segment_of(self, file_id: int) -> Path:
-        segments = self._store.read().segments(RAWDATA)
-        sha256 = next(one.sha256 for one in segments if one.belongs.get("file_id") == file_id)
-        return self._store.segment(sha256)
 
     # -- taking in --------------------------------------------------------------------------------------------------------
 
@@ -306,11 +301,21 @@ class Files:
         except DictionariesDiffer as error:
             raise DictionariesConflict(f"The files cannot be one panel: {error}.") from error
         features = [name for name, said in dictionary["columns"].items() if said["role"].endswith("FEATURE")]
-        panels = {file.file_id: self._segment_of(file.file_id) for file in files}
+        panels = {file.file_id: panel_of(self._store, file.file_id) for file in files}
         replaced = self._engine.join_panels(panels, features, folder / "panel.parquet")
         text = json.dumps(dictionary, ensure_ascii=False, indent=1)
         (folder / "dictionary.json").write_text(text + "\n", encoding="utf-8")
         return WrittenPanel(files=files, rows_replaced=replaced)
+
+
+def panel_of(store: ChurnStore, file_id: int) -> Path:
+    """The Parquet file of a file's panel; how rows of it are read, the engine knows.
+
+    Raises:
+        DatabaseDamaged: it is not there.
+    """
+    segments = store.read().segments(RAWDATA)
+    return store.segment(next(one.sha256 for one in segments if one.belongs.get("file_id") == file_id))
 
 
 def checked_dictionary(data: Any) -> Dictionary:

@@ -16,6 +16,7 @@ from fastflow.apps.churn.infra.engine.catalog import Catalog, open_catalog
 from fastflow.apps.churn.infra.engine.connection import open_locked
 from fastflow.apps.churn.infra.engine.faults import Faulty
 from fastflow.apps.churn.infra.engine.guard import Refused
+from fastflow.apps.churn.infra.engine.late import find_late
 from fastflow.apps.churn.infra.engine.look import join_panels, look_at, read_rows
 from fastflow.apps.churn.infra.engine.panel_file import make_panel
 from fastflow.apps.churn.infra.engine.picks import pick_rows
@@ -51,6 +52,12 @@ def _join(asked: Request) -> Any:
     target = Path(asked["target"])
     with open_locked(target.parent, [Path(path) for path, _number in asked["panels"]]) as connection:
         return join_panels(connection, asked["panels"], asked["columns"], target)
+
+
+def _late(asked: Request) -> Any:
+    known, later = asked["known"], asked["later"]
+    with open_locked(Path(asked["folder"]), [Path(path) for path, _number in (*known, *later)]) as connection:
+        return find_late(connection, known, later, asked["columns"], asked["limit"])
 
 
 def _rows(asked: Request) -> Any:
@@ -99,6 +106,7 @@ OPERATIONS: Mapping[str, Callable[[Request], Any]] = {
     "transactions": _transactions,
     "look": _look,
     "join": _join,
+    "late": _late,
     "rows": _rows,
     "summary": _summary,
     "load": _load,

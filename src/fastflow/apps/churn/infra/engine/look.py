@@ -62,6 +62,19 @@ def join_panels(
         columns: beside the keys and the lineage.
         target: the Parquet file to write.
     """
+    before = sum(
+        connection.execute(f"SELECT count(*) FROM read_parquet({literal(path)})").fetchall()[0][0] for path, _ in panels
+    )
+    kept = connection.execute(
+        f"COPY ({newest_rows(connection, panels, columns)} ORDER BY Kunde, I_TIMEBASE) TO {literal(target)} {WRITTEN_AS}"
+    ).fetchall()[0][0]
+    return {"rows": kept, "replaced": before - kept}
+
+
+def newest_rows(
+    connection: duckdb.DuckDBPyConnection, panels: Sequence[tuple[str, int]], columns: Sequence[str]
+) -> str:
+    """Rows of several panels with their lineage as a query: of those for the same customer and month, the newest file's."""
     parts = []
     for path, number in panels:
         rows = rows_of(connection, path)
@@ -71,19 +84,8 @@ def join_panels(
             f"SELECT Kunde, I_TIMEBASE, I_Alive{', ' if picked else ''}{picked}, CAST({int(number)} AS INTEGER) AS id_files, "
             f"source_line FROM ({rows})"
         )
-    whole = " UNION ALL ".join(parts)
-    newest = (
-        ""
-        if len(parts) == 1
-        else ("QUALIFY row_number() OVER (PARTITION BY Kunde, I_TIMEBASE ORDER BY id_files DESC) = 1")
-    )
-    before = sum(
-        connection.execute(f"SELECT count(*) FROM read_parquet({literal(path)})").fetchall()[0][0] for path, _ in panels
-    )
-    kept = connection.execute(
-        f"COPY (SELECT * FROM ({whole}) {newest} ORDER BY Kunde, I_TIMEBASE) TO {literal(target)} {WRITTEN_AS}"
-    ).fetchall()[0][0]
-    return {"rows": kept, "replaced": before - kept}
+    newest = "QUALIFY row_number() OVER (PARTITION BY Kunde, I_TIMEBASE ORDER BY id_files DESC) = 1"
+    return f"SELECT * FROM ({' UNION ALL '.join(parts)}) {newest if len(parts) > 1 else ''}"
 
 
 def read_rows(connection: duckdb.DuckDBPyConnection, panel: str, limit: int, offset: int) -> dict[str, Any]:
