@@ -114,7 +114,7 @@ class ColumnSummaryOut(BaseModel):
     name: str
     type: str = Field(description="integer, number or text.")
     missing: int = Field(description="Rows without a value.")
-    distinct: int = Field(description="Different values, about.")
+    distinct: int = Field(description="Different values; beyond 1,000 an estimate.")
     least: str | float | None = Field(description="Smallest value, of text by its order.")
     most: str | float | None = Field(description="Largest value, of text by its order.")
     mean: float | None = Field(description="Of numbers.")

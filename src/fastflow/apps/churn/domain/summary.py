@@ -12,7 +12,7 @@ class ColumnSummary:
         name: of it.
         type: of the values: integer, number or text.
         missing: rows without a value.
-        distinct: different values, about.
+        distinct: different values; beyond a thousand an estimate.
         least, most: smallest and largest, of text by its order; None: every value is missing.
         mean: of numbers; None: of text, or not finite.
         usual: the most frequent value of text and whole numbers.

@@ -7,6 +7,8 @@ import duckdb
 from fastflow.apps.churn.domain.dictionary import ALIVE, LINEAGE, MONTH
 from fastflow.apps.churn.infra.engine.connection import literal, quoted
 
+FEW = 1000
+"""Estimates up to this are replaced by counts."""
 _ASKED = 6
 """Answers per column."""
 
@@ -33,10 +35,20 @@ def summarise(connection: duckdb.DuckDBPyConnection, panel: str) -> dict[str, An
                 "usual": usual,
             }
         )
+    _count_few(connection, read, columns)
     months = connection.execute(
         f"SELECT {MONTH}, count(*), count(*) FILTER ({ALIVE} = 0) FROM {read} GROUP BY ALL ORDER BY ALL"
     ).fetchall()
     return {"columns": columns, "months": [{"month": month, "rows": n, "dead": dead} for month, n, dead in months]}
+
+
+def _count_few(connection: duckdb.DuckDBPyConnection, read: str, columns: list[dict[str, Any]]) -> None:
+    """Put exact counts in the place of estimates where there are few different values: those fit into memory."""
+    few = [column for column in columns if column["distinct"] <= FEW]
+    if few:
+        asked = ", ".join(f"count(DISTINCT {quoted(column['name'])})" for column in few)
+        for column, count in zip(few, connection.execute(f"SELECT {asked} FROM {read}").fetchall()[0], strict=True):
+            column["distinct"] = count
 
 
 def _kind(type_name: str) -> str:

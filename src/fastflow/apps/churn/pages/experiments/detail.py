@@ -26,6 +26,7 @@ from fastflow.apps.churn.service.materializing import Materializing
 from fastflow.apps.churn.service.outbox import ExperimentBundles
 from fastflow.apps.churn.service.runs import ChurnRuns, Job
 from fastflow.kit.identity import Actor, Role
+from fastflow.ui.hints import as_told
 from fastflow.ui.icons import icon
 from fastflow.ui.markup import Html, div, join, link, span, tag
 from fastflow.ui.parts import card, facts, heading, short, when
@@ -77,7 +78,7 @@ class ExperimentPage:
         with ui.element("div").classes("bar"):
             head = Fragment(_head(t, shown.experiment), cls="grow")
             actions = _Actions(page, self._experiments, self._bundles, self._materializing, shown.experiment)
-        note = Fragment(_note(shown.experiment))
+        note = Fragment(_note(t, shown.experiment))
         with ui.element("div").classes("columns"):
             with ui.element("div"):
                 computing = Computing(page, self._runs, self._chains, number)
@@ -94,7 +95,7 @@ class ExperimentPage:
             actions.show(now.experiment)
             computing.show(now.experiment, now.job)
             log.show(now.job)
-            note.show(_note(now.experiment))
+            note.show(_note(t, now.experiment))
             figures.show(figures_card(t, number, now.figures))
             results.show(results_card(t, number, now.results))
             beside.show(_beside(t, now.experiment))
@@ -199,10 +200,10 @@ def _head(t: Texts, experiment: Experiment) -> Html:
     )
 
 
-def _note(experiment: Experiment) -> Html:
+def _note(t: Texts, experiment: Experiment) -> Html:
     if not experiment.reason:
         return Html("")
-    return div(icon("alert"), span(Data(experiment.reason)), cls="note bad", role="status")
+    return div(icon("alert"), span(as_told(t, experiment.reason)), cls="note bad", role="status")
 
 
 def _beside(t: Texts, experiment: Experiment) -> Html:

@@ -18,8 +18,8 @@ from fastflow.ui.shell.listing import head
 from fastflow.ui.texts import Data, Texts
 
 _LONGEST = 40
-_COUNTED = 100
-"""Up to so many different values the engine's estimate is exact."""
+_COUNTED = 1000
+"""Up to so many different values are counted; more are estimated."""
 _KEYS_WITHOUT_MEAN = ("PRIMARY_KEY", "TIMEBASE")
 
 
@@ -68,20 +68,21 @@ def columns_card(t: Texts, file: IngestedFile, columns: Sequence[ColumnSummary])
         head(t("churn_files.mean"), "right"),
         head(t("churn_files.usual"), "right"),
     ]
-    rows = [_column(t, one, roles.get(one.name, ""), sources.get(one.name, one.name), file.rows) for one in columns]
+    rows = [_column(t, one, roles.get(one.name, ""), sources.get(one.name, one.name), file) for one in columns]
     return card(t("churn_files.columns"), _scrolled(t, heads, rows, t("churn_files.columns")), cls="below")
 
 
-def _column(t: Texts, one: ColumnSummary, role: str, source: str, rows: int) -> Html:
+def _column(t: Texts, one: ColumnSummary, role: str, source: str, file: IngestedFile) -> Html:
     renamed = div(t("churn_files.from", name=Data(source)), cls="muted small") if source != one.name else None
-    missing = f"{one.missing / rows:.1%}" if one.missing else "–"
+    missing = f"{one.missing / file.rows:.1%}" if one.missing else "–"
+    distinct = f"{file.customers:,}" if role == "PRIMARY_KEY" else _distinct(one.distinct)
     mean = None if role in _KEYS_WITHOUT_MEAN else one.mean
     return tag(
         "tr",
         tag("td", span(Data(one.name), cls="mono"), renamed),
         tag("td", role_told(t, role) if role else None, div(t(f"churn_files.type_{one.type}"), cls="muted small")),
         tag("td", Data(missing), cls="right number"),
-        tag("td", Data(_distinct(one.distinct)), cls="right number"),
+        tag("td", Data(distinct), cls="right number"),
         tag("td", _value(one.least), Data(" – ") if one.least != one.most else None, _end(one), cls="right number"),
         *(tag("td", _value(value), cls="right number") for value in (mean, one.usual)),
     )
