@@ -33,11 +33,13 @@ class Moment:
         path: of the page.
         do: what they do.
         is_for_phones: there is nothing to see in a wide window.
+        is_refused: the API says no to what is done, which is no complaint.
     """
 
     path: str
     do: Callable[[Page], None]
     is_for_phones: bool = False
+    is_refused: bool = False
 
 
 class Camera:
@@ -104,4 +106,4 @@ class Camera:
             moment.do(visitor.page)
         except PlaywrightError as error:  # the picture shows what stands there instead
             self.complaints.append(f"{name}-{look[0]}-{look[1][0]}: {error.message.splitlines()[0]}")
-        self.shoot(visitor, name, look, whole=False)
+        self.shoot(visitor, name, look, whole=False, complains=not moment.is_refused)

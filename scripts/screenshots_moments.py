@@ -48,7 +48,7 @@ def moments(pages: Mapping[str, str]) -> Mapping[str, Moment]:
         "secret-delete": Moment(path="/secrets/GEO_TOKEN", do=_asks(".bar .danger")),
         "schedules-pause": Moment(path="/schedules", do=_asks(".bar .button:not(.primary)")),
         "file-new-columns": Moment(path="/churn/files/-/new", do=_hand_in),
-        "file-new-faults": Moment(path="/churn/files/-/new", do=_take_in),
+        "file-new-faults": Moment(path="/churn/files/-/new", do=_take_in, is_refused=True),
         "experiment-new-windows": Moment(path="/churn/experiments/-/new", do=_fill_windows),
         "experiment-new-review": Moment(path="/churn/experiments/-/new", do=_review),
         "experiment-reset": Moment(path="/churn/experiments/1", do=_asks(".actions .button:nth-of-type(4)")),
@@ -74,10 +74,10 @@ def _take_in(page: Page) -> None:
 def _fill_windows(page: Page) -> None:
     """The second step of an experiment, with months that overlap."""
     fields = page.locator(".run-form:visible input")
-    fields.first.fill("Autumn 1997")
+    fields.first.fill("Autumn 2023")
     page.locator(".actions .primary:visible").click()
     fields.nth(3).wait_for()
-    for place, month in enumerate(("199701", "199712", "199710", "199803")):
+    for place, month in enumerate(("202201", "202312", "202310", "202403")):
         fields.nth(place).fill(month)
     page.locator(".wrong").wait_for()
 
@@ -85,7 +85,7 @@ def _fill_windows(page: Page) -> None:
 def _review(page: Page) -> None:
     """The last step of an experiment."""
     _fill_windows(page)
-    page.locator(".run-form:visible input").nth(2).fill("199802")
+    page.locator(".run-form:visible input").nth(2).fill("202402")
     page.locator(".wrong").wait_for(state="detached")
     page.locator(".actions .primary:visible").click()
     page.locator(".run-form:visible textarea").fill("history_months = 3\ncapacity = 0.2")
