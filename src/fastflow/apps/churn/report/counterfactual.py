@@ -41,7 +41,8 @@ def section(t: Texts, found: Findings) -> Section:
     ]
     if metrics.get("diversity") is not None:
         several = t("churn_report.per_customer", n=number(metrics["alternatives"], 1))
-        facts.append(Fact(name=t("churn_report.diversity"), value=share(metrics["diversity"], 0), note=several))
+        unlike, about = share(metrics["diversity"], 0), t("churn_report.about_diversity")
+        facts.append(Fact(name=t("churn_report.diversity"), value=unlike, note=several, about=about))
     blocks: list[Block] = [Facts(rows=facts), _recommended(t, found.rows("cf_feature_recommendations"))]
     cards = [_customer(t, row, found) for row in found.rows("cf_individual")]
     if cards:
