@@ -116,7 +116,16 @@ def number_in(params: Mapping[str, str]) -> int:
     Raises:
         ExperimentNotFound: it is none.
     """
-    text = params["experiment_id"]
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
+    number = read_number(params["experiment_id"])
+    if number is None:
         raise ExperimentNotFound("There is no such experiment.")
-    return int(text)
+    return number
+
+
+def read_number(text: str) -> int | None:
+    """The number that a part of a path is; None: it is none that anything here could have.
+
+    >>> read_number("12"), read_number("x"), read_number("9999999999")
+    (12, None, None)
+    """
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None

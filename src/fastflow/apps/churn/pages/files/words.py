@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from fastflow.apps.churn.domain.files import IngestedFile
 from fastflow.apps.churn.domain.month import Month, Window
 from fastflow.apps.churn.errors import FileNotIngested
-from fastflow.apps.churn.pages.experiments.words import window
+from fastflow.apps.churn.pages.experiments.words import read_number, window
 from fastflow.apps.churn.pages.files.manifest import PATH
 from fastflow.ui.shell.page import BASE
 from fastflow.ui.texts import Data, Phrase, Texts
@@ -42,7 +42,7 @@ def number_in(params: Mapping[str, str]) -> int:
     Raises:
         FileNotIngested: it is none.
     """
-    text = params["file_id"]
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
+    number = read_number(params["file_id"])
+    if number is None:
         raise FileNotIngested("There is no such file.")
-    return int(text)
+    return number
