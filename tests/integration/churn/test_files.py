@@ -202,7 +202,8 @@ def test_panel_when_it_has_faults_then_line_and_column_are_told_and_nothing_is_k
 
 def test_panel_when_it_has_many_faults_then_a_hundred_are_told_and_all_are_counted(ingest: IngestOf) -> None:
     rows = "".join(f"c{number},202513,7,1,1,x\n" for number in range(300))
-    with pytest.raises(IngestRefused, match="600 faults") as refused:
+    told = r"600 faults.*line 2, column I_TIMEBASE: .* … and 590 more faults from line 12 on"
+    with pytest.raises(IngestRefused, match=told) as refused:
         ingest(HEADER + rows, dictionary=DICTIONARY)
     assert (len(refused.value.extra["faults"]), refused.value.extra["fault_count"]) == (100, 600)
 

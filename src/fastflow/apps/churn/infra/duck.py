@@ -25,6 +25,8 @@ MODULE = "fastflow.apps.churn.infra.engine"
 FILE_SECONDS = 3600.0
 """A file of some tens of millions of rows takes minutes."""
 _TURN_SECONDS = 120.0
+_MOST_SAID = 10
+"""Faults in the sentence of a refusal; its `extra` has a hundred."""
 
 
 class EngineProcess:
@@ -227,8 +229,10 @@ def _done(told: Mapping[str, Any]) -> Any:
 
 def refused(faults: Sequence[Mapping[str, Any]], count: int) -> IngestRefused:
     """The faults of a file as an error."""
-    told = [_sentence(fault) for fault in faults[:3]]
-    more = f" … and {counted(count - len(told), 'more fault')}" if count > len(told) else ""
+    told = [_sentence(fault) for fault in faults[:_MOST_SAID]]
+    next_line = next((fault["line"] for fault in faults[_MOST_SAID:] if fault["line"] is not None), None)
+    begin = "" if next_line is None else f" from line {next_line} on"
+    more = f" … and {counted(count - len(told), 'more fault')}{begin}" if count > len(told) else ""
     return IngestRefused(
         f"The file has {counted(count, 'fault')}, nothing of it was taken in. {'; '.join(told)}{more}.",
         extra={"faults": list(faults), "fault_count": count},

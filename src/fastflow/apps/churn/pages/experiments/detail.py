@@ -221,6 +221,7 @@ def _beside(t: Texts, experiment: Experiment) -> Html:
         (t("experiments.model_type"), Data(experiment.model_type)),
         (t("experiments.feature_set"), Data(experiment.feature_set)),
         (t("experiments.files"), join(files) if files else None),
+        (t("experiments.as_of"), when(instant(experiment.as_of)) if experiment.as_of else None),
         (t("experiments.data"), span(Data(experiment.data_fingerprint[:12]), cls="mono") if files else None),
         (t("experiments.runs"), join(runs) if runs else None),
         (t("experiments.created"), when(instant(experiment.created_at))),

@@ -13,7 +13,7 @@ from fastflow.apps.churn.domain.month import Month, MonthError, Window
 from fastflow.apps.churn.domain.timeline import Timeline, lay_out, propose_timeline
 from fastflow.apps.churn.errors import ExperimentRefused, ExperimentTwin
 from fastflow.apps.churn.pages.experiments.timeline import timeline
-from fastflow.apps.churn.pages.experiments.words import month, number_in, path_of, trail, value_text, window
+from fastflow.apps.churn.pages.experiments.words import instant, month, number_in, path_of, trail, value_text, window
 from fastflow.apps.churn.service.database import GUARDED_BY
 from fastflow.apps.churn.service.experiments import Experiments
 from fastflow.kit.errors import InvalidInput
@@ -21,7 +21,7 @@ from fastflow.kit.identity import Role
 from fastflow.ui.hints import as_told
 from fastflow.ui.icons import icon
 from fastflow.ui.markup import Html, div, join, link, span, tag
-from fastflow.ui.parts import facts, heading
+from fastflow.ui.parts import facts, heading, when
 from fastflow.ui.shell.controls import button
 from fastflow.ui.shell.forms import Field, Form, area_field, choice_field, many_field, nearest, text_field
 from fastflow.ui.shell.page import BASE, Fragment, Page
@@ -29,7 +29,7 @@ from fastflow.ui.texts import Data, Texts
 
 _MODELS = ("gradient_boosting", "logistic", "random_forest", "auto")
 STEPS: Mapping[str, Sequence[str]] = {
-    "data": ("experiment_name", "id_files"),
+    "data": ("experiment_name", "id_files", "as_of"),
     "windows": MONTHS,
     "settings": ("model_type", "feature_set", "hyperparameters"),
     "review": (),
@@ -126,6 +126,13 @@ class _Steps:
         else:
             way = link(f"{BASE}/churn/files/-/new", t("experiments.take_in"))
             Fragment(div(icon("file"), span(t("experiments.no_files"), Data(" "), way), cls="note", role="status"))
+        self._fields["as_of"] = text_field(
+            page,
+            t("experiments.as_of"),
+            str(begun.get("as_of", "")),
+            about=t("experiments.as_of_about"),
+            changed=self._live,
+        )
 
     def _put_windows(self, begun: Mapping[str, Any]) -> None:
         page, t = self._page, self._page.t
@@ -311,6 +318,9 @@ class _Steps:
         given |= {name: fields[name].value for name in ("model_type", "feature_set")}
         given["experiment_name"] = fields["experiment_name"].text
         given["id_files"] = [int(each) for each in fields["id_files"].value or ()] if "id_files" in fields else []
+        given["as_of"] = fields["as_of"].text or None
+        if given["as_of"] and not given["id_files"]:
+            given["id_files"] = None  # all that had been taken in by then
         given["hyperparameters"] = self._settings()
         return given
 
@@ -395,6 +405,7 @@ def _reviewed(t: Texts, definition: Definition) -> Html:
         [
             (t("experiments.name"), Data(definition.experiment_name)),
             (t("experiments.files"), Data(files) if files else t("experiments.none_yet")),
+            (t("experiments.as_of"), when(instant(definition.as_of)) if definition.as_of else None),
             (t("experiments.training"), window(definition.training)),
             (t("experiments.backtest"), window(definition.backtest)),
             (t("experiments.model_type"), Data(definition.model_type)),
