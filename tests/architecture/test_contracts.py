@@ -1,6 +1,7 @@
 """Which part may import which, and what the sidecar may use: checked on the source."""
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -23,6 +24,15 @@ def test_imports_when_linted_then_every_contract_is_kept(
     monkeypatch.chdir(SOURCE.parents[1])
     outcome = lint_imports(no_cache=True)
     assert outcome == int(not SUCCESS), capsys.readouterr().out
+
+
+def test_server_when_the_churn_workbench_is_loaded_then_nothing_that_computes_with_data_is() -> None:
+    """At run time, too, as an import inside of a library would not show in ours."""
+    heavy = "{'duckdb', 'numpy', 'pandas', 'pyarrow', 'scipy', 'sklearn'}"
+    loaded = f"print(sorted({heavy} & sys.modules.keys()))"
+    code = f"import sys, fastflow.apps.churn.manifest, fastflow.apps.churn.router; {loaded}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def _imported(tree: ast.Module) -> set[str]:
