@@ -161,6 +161,10 @@ FAULTY: Mapping[str, tuple[str | bytes, list[tuple[int | None, str | None, str]]
     "utf-16": ((HEADER + ROWS).encode("utf-16"), [(None, None, "UTF-16")]),
     "zero byte": (HEADER.encode() + b"a,202401,1,1,1,x\0y\n", [(2, "region", "0x00")]),
     "workbook": (b"PK\x03\x04" + b"x" * 100, [(None, None, "Excel")]),
+    "line ends of two kinds": (
+        HEADER + 'a,202401,1,1,1,"x\r\ny"\na,202402,1,1,1,x\r\n',
+        [(4, None, "ends otherwise (LF or CRLF)")],
+    ),
     "no parquet": (b"PAR1" + b"x" * 100, [(None, None, "cannot be read")]),
     "type": (
         HEADER + "a,202401,1,many,0.5,x\na,202402,1,1,half,x\n",

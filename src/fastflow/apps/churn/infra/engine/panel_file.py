@@ -73,10 +73,8 @@ def _write(
     query = source.select(wanted)
 
     def write(line: str, beside: str) -> int:
-        done = run(
-            connection,
-            f"COPY (SELECT {picked}, {line} AS {LINE} FROM ({query}){beside}) TO {literal(target)} {WRITTEN_AS}",
-        )
+        rows = f"SELECT {picked}, {line} AS {LINE} FROM ({query}){beside}"
+        done = run(connection, f"COPY ({rows}) TO {literal(target)} {WRITTEN_AS}", source)
         return int(done[0][0])
 
     if rows is None:
@@ -113,7 +111,7 @@ def _needs_wide(
     return any(connection.execute(f"SELECT {wide} FROM ({whole})").fetchall()[0])
 
 
-def run(connection: duckdb.DuckDBPyConnection, query: str) -> list[Any]:
+def run(connection: duckdb.DuckDBPyConnection, query: str, source: Source | None = None) -> list[Any]:
     """Rows of a query over the file.
 
     Raises:
@@ -122,6 +120,10 @@ def run(connection: duckdb.DuckDBPyConnection, query: str) -> list[Any]:
     try:
         return connection.execute(query).fetchall()
     except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.IOException) as error:
+        odd = None if source is None else source.odd_line_end()
+        if odd is not None:
+            told = "the line ends otherwise (LF or CRLF) than those before; write all lines with one kind of end"
+            raise refuse(odd, None, told) from error
         raise refuse(None, None, f"the file cannot be read: {first_line(error)}") from error
 
 

@@ -112,6 +112,21 @@ def _wrong_byte(path: Path, place: int, value: int) -> Exception:
     return refuse(line, column, f"{told}; write the file as UTF-8 (after {shown(rest[-20:].decode('latin-1'))})")
 
 
+def odd_line_end(path: Path) -> int | None:
+    """The first line that ends otherwise than the first one does; line breaks inside of cells are none."""
+    usual, is_open = None, False
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            is_open ^= bool(line.count(b'"') % 2)
+            if is_open or not line.endswith(b"\n"):
+                continue
+            is_windows = line.endswith(b"\r\n")
+            if usual not in (None, is_windows):
+                return number
+            usual = is_windows
+    return None
+
+
 def lines_of_rows(path: Path, delimiter: str) -> Iterator[int]:
     """The line on which each row begins, for files in which cells hold line breaks or lines are empty."""
     csv.field_size_limit(2**31 - 1)

@@ -10,7 +10,7 @@ import duckdb
 
 from fastflow.apps.churn.infra.engine.connection import literal, quoted
 from fastflow.apps.churn.infra.engine.faults import MOST_TOLD, Fault, Faults, refuse, shown
-from fastflow.apps.churn.infra.engine.scan import CsvShape, is_parquet, lines_of_rows, scan_csv
+from fastflow.apps.churn.infra.engine.scan import CsvShape, is_parquet, lines_of_rows, odd_line_end, scan_csv
 
 ROW = "source_row"
 _LONGEST_LINE = 4_000_000
@@ -115,6 +115,10 @@ class Source:
         if kind.startswith(("DATE", "TIMESTAMP")) and column.name == "I_TIMEBASE":
             return f"strftime({name}, '%Y%m')"
         return f"CAST({name} AS VARCHAR)"
+
+    def odd_line_end(self) -> int | None:
+        """The first line of a CSV file that ends otherwise than the first one does."""
+        return None if self.shape is None else odd_line_end(self._path)
 
     def unreadable(self, wanted: Sequence[Wanted], faults: Faults) -> None:
         """Tell what could not be read as what it should be, after the rows were read."""

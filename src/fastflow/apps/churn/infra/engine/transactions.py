@@ -54,7 +54,7 @@ def _load(connection: duckdb.DuckDBPyConnection, source: Source, wanted: list[Wa
 
     def load(line: str, beside: str) -> int:
         rows = f"SELECT {picked}, {line} AS line FROM ({source.select(wanted)}){beside}"
-        return int(run(connection, f"COPY ({rows}) TO {literal(place)} {WRITTEN_AS}")[0][0])
+        return int(run(connection, f"COPY ({rows}) TO {literal(place)} {WRITTEN_AS}", source)[0][0])
 
     rows = load(*source.line_of_row(-1 if source.shape is None else source.shape.lines - 1, folder))
     if (
