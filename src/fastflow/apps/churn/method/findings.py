@@ -13,7 +13,8 @@ from .panel import Doubles, Floats
 from .scores import log_odds, wilson
 
 FEWEST_FOR_TREND = 4
-BANDS = ("very low", "low", "medium", "high", "very high")
+BANDS = ("lower half", "top 50 %", "top 20 %", "top 10 %", "top 5 %")
+"""Ranks, not sizes: where all are at risk, even the lower half is."""
 BAND_EDGES = (0.5, 0.8, 0.9, 0.95)
 """Quantiles of the validation predictions at which one band ends and the next begins."""
 

@@ -1,5 +1,6 @@
 """Numbers in words, the same in all parts of the report."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ from fastflow.ui.reports.blocks import Column
 from fastflow.ui.texts import Data, Phrase, Texts
 
 NOTHING = Data("–")
+_PARTS = re.compile(r"\w+")
 
 
 def number(value: Any, digits: int = 3) -> Data:
@@ -58,7 +60,7 @@ def month(value: Any) -> Data:
 
 def known(t: Texts, group: str, word: str) -> Phrase | Data:
     """A word of a pipeline in the reader's language; one that the catalogue does not have, as it is."""
-    key = f"churn_report.{group}_{word.replace(' ', '_')}"
+    key = f"churn_report.{group}_{'_'.join(_PARTS.findall(word))}"
     return t(key) if t.has(key) else Data(word)
 
 
