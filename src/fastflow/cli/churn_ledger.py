@@ -50,4 +50,7 @@ def show_ledger(
 
 
 def _rounded(value: Any) -> Any:
-    return round(value, 1) if isinstance(value, float) else value
+    """Money and counts to a tenth, shares to three figures."""
+    if not isinstance(value, float):
+        return value
+    return round(value, 1) if abs(value) >= 1 else float(f"{value:.3g}")

@@ -100,6 +100,8 @@ async def test_scores_when_later_months_are_taken_in_then_they_are_there_and_the
         assert [first[name] for name in names] == [202401, 2, 0, 2, 1, None]
         assert [whole[name] for name in names[:-1]] == [202402, 2, 1, 2, 1]
         assert whole["realised_profit"] == pytest.approx((0.5 + 0.6 - 1) * 100 - 11)
+        assert whole["contacted_predicted_if_contacted"] == pytest.approx(1.1 - 0.3 * 0.8)
+        assert whole["expected_profit"] == pytest.approx(0.3 * 0.8 * 100 - 11)
         assert whole["chance_of_that"] == pytest.approx(1.96 * 100 * math.sqrt(0.25 + 0.24))
         csv = await api.get(f"/experiments/{number}/ledger/contacts.csv")
         assert csv.headers["content-disposition"] == f'attachment; filename="contacts-{number}.csv"'

@@ -37,14 +37,14 @@ class Settings:
         most_training_rows: no more are used; of every customer the same share of its months.
         bootstrap_replicates: draws of customers behind each interval.
         miss_cost: a missed churner, in needless contacts; capacity: share of customers that can be contacted.
-        customer_value, success_rate, contact_cost: of the profit curve, in one currency.
+        customer_value, success_rate, contact_cost: of the profit curve and the list of contacts, in one currency.
         rolling_origins: earlier test anchors tried.
         on_leak: "refuse" fails the run when a canary sings, "report" only says so.
         cutoff_exclusive: first month that the survival analysis must not see, YYYYMM; None: the month after training_to.
         horizons: months of risk, rmst_horizons: months of restricted mean survival time.
         landmark_step: months between landmarks; cox_covariates: raw columns, None: chosen; most_covariates: of these.
         ridge: penalty of the Cox model, 0 = none.
-        cf: settings of the counterfactual search, see `CF_RANGES`; `policy` in it holds a rule per raw column.
+        cf: settings of the counterfactual search, see `CF_NAMES`; `policy` in it holds a rule per raw column.
     """
 
     seed: int = 20260101
@@ -104,7 +104,10 @@ CF_RANGES: Mapping[str, tuple[float, float]] = {
     "alternatives": (1, 5),
     "seed": (0, 2**63),
 }
-"""Settings of the counterfactual search, beside `policy`."""
+"""Settings of the counterfactual search that are numbers."""
+CF_CHOICES: Mapping[str, tuple[str, ...]] = {"implausible": ("leave_out", "contact")}
+"""Settings of the counterfactual search that are words."""
+CF_NAMES = ("policy", *CF_CHOICES, *CF_RANGES)
 CF_CHANGES = ("free", "up", "down", "immutable")
 CF_RULE = ("change", "min", "max", "step", "cost")
 """What a rule of `policy` can say of a column."""
@@ -193,8 +196,11 @@ def _problems_with_search(value: Any, where: str) -> Iterator[Problem]:
     for name, said in value.items():
         if name == "policy":
             yield from _problems_with_policy(said, f"{where}.policy")
+        elif name in CF_CHOICES:
+            if said not in CF_CHOICES[name]:
+                yield unknown(f"{where}.{name}", said, CF_CHOICES[name])
         elif name not in CF_RANGES:
-            yield unknown(f"{where}.{str(name)[:100]}", name, ("policy", *CF_RANGES))
+            yield unknown(f"{where}.{str(name)[:100]}", name, CF_NAMES)
         elif not _is_a(float, said) or not CF_RANGES[name][0] <= said <= CF_RANGES[name][1]:
             low, high = CF_RANGES[name]
             yield Problem(f"{where}.{name}", f"{shown(said)} is not a number from {low} to {high}", _CORRECT)

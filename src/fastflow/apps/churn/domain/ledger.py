@@ -11,6 +11,7 @@ WITH decided AS (
   SELECT e.experiment_id, e.backtest_to, from_json(e.id_files, '["BIGINT"]') AS own_files,
     CAST(json_extract_string(r.report, '$.features_until') AS INTEGER) AS since,
     CAST(json_extract_string(e.hyperparameters, '$.customer_value') AS DOUBLE) AS customer_value,
+    CAST(json_extract_string(e.hyperparameters, '$.success_rate') AS DOUBLE) AS success_rate,
     json_extract_string(e.hyperparameters, '$.outcome') AS outcome
   FROM experiments AS e JOIN experiment_results AS r ON r.experiment_id = e.experiment_id AND r.pipeline = 'cf'
 ), people AS (
@@ -55,11 +56,18 @@ WITH decided AS (
 SELECT c.experiment_id, c.outcome_month, months_between(d.since, c.outcome_month) AS months_after,
   c.outcome_month = d.backtest_to AS is_whole_window,
   c.contacted, c.contacted_churned, c.contacted_predicted, c.contacted_predicted_if_changed,
+  c.contacted_predicted - d.success_rate * (c.contacted_predicted - c.contacted_predicted_if_changed)
+    AS contacted_predicted_if_contacted,
   c.others, c.others_churned, c.others_predicted,
+  CASE WHEN c.outcome_month = d.backtest_to
+    THEN (c.contacted_predicted - c.contacted_predicted_if_changed) * d.success_rate * d.customer_value - c.cost END
+    AS expected_profit,
   CASE WHEN c.outcome_month = d.backtest_to
     THEN (c.contacted_predicted - c.contacted_churned) * d.customer_value - c.cost END AS realised_profit,
   CASE WHEN c.outcome_month = d.backtest_to THEN 1.96 * c.chance * d.customer_value END AS chance_of_that
 FROM counted AS c JOIN decided AS d ON d.experiment_id = c.experiment_id
 ORDER BY c.experiment_id, c.outcome_month
 """
-"""Predictions are of the whole backtest window: profit is told at its last month alone, churn at every month that is known."""
+"""`expected_profit` is by the rule of `method/decision.py`, over those whose state is known, so that it stands against `realised_profit`:
+both are customers kept times their value, less the cost; expected are `success_rate` of those whom the change would keep.
+Predictions are of the whole backtest window: profit is told at its last month alone, churn at every month that is known."""

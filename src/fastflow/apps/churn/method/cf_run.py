@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from ..domain.hyperparameters import Settings
 from ..domain.month import Month
 from .alternatives import find_alternatives
 from .configuration import read_experiment
 from .counterfactuals import Found, answer, choose_customers, pose
+from .decision import decision_ledger, in_money, prospects
 from .deployed import Deployed, plan_of_contract
 from .matrices import ask, features_of
 from .panel import Doubles, Integers, Panel, read_panel, yyyymm
@@ -75,8 +75,10 @@ def run_cf(inputs: Path, artifacts: Path, tell: Tell, overrides: Mapping[str, An
     phase(4)
     results = Results(artifacts, experiment.id)
     summary = summarise(found, quality) | summarise_alternatives(answers)
-    ledger, plan_value = decision_ledger(seen, rows, found, settings, len(population))
-    _write(results, seen, rows, search, found, quality, settings)
+    each_prospect = prospects(found, quality.plausible, settings, search.implausible)
+    ledger, plan_value = decision_ledger(seen.customers[rows], found, each_prospect, settings, len(population))
+    _write(results, seen, rows, search, found, quality)
+    results.table("cf_business_metrics", in_money(each_prospect, found.valid))
     qualities = [quality, *(judge_counterfactuals(seen, population, rows, search, each) for each in answers[1:])]
     results.table("cf_alternatives", alternatives_table(seen.customers[rows], search, answers, qualities))
     results.table("cf_decision_ledger", ledger)
@@ -209,40 +211,6 @@ def _changes(search: Search, change: Doubles) -> list[dict[str, Any]]:
     ]
 
 
-def decision_ledger(
-    panel: Panel, rows: Integers, found: Found, settings: Settings, population: int
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Whom to contact, best expected profit first, as far as capacity allows; only those who are worth it.
-
-    Expected profit = (p before - p after) * customer_value - cost of the change - contact_cost, if the model's difference were caused by
-    the change: the track record says how far that held. The interval is of chance in who would have stayed, not of the model.
-    """
-    saved = found.before - found.after
-    spent = found.cost.sum(axis=1) + settings.contact_cost
-    profit = saved * settings.customer_value - spent
-    worth = np.flatnonzero(found.valid & (profit > 0))
-    capacity = max(1, round(settings.capacity * population))
-    chosen = worth[np.argsort(-profit[worth], kind="stable")][:capacity]
-    error = float(np.sqrt((saved[chosen] * (1 - saved[chosen])).sum()) * settings.customer_value)
-    total = float(profit[chosen].sum())
-    ledger = {
-        "rank": np.arange(1, len(chosen) + 1),
-        "Kunde": panel.customers[rows[chosen]],
-        "expected_profit": profit[chosen],
-        "cost": spent[chosen],
-        "cumulated_cost": np.cumsum(spent[chosen]),
-        "cumulated_profit": np.cumsum(profit[chosen]),
-    }
-    return ledger, {
-        "contacts": len(chosen),
-        "capacity": capacity,
-        "expected_profit": total,
-        "expected_profit_low": total - 1.96 * error,
-        "expected_profit_high": total + 1.96 * error,
-        "cost": float(spent[chosen].sum()),
-    }
-
-
 def _write(
     results: Results,
     panel: Panel,
@@ -250,7 +218,6 @@ def _write(
     search: Search,
     found: Found,
     quality: Quality,
-    settings: Settings,
 ) -> None:
     keys = panel.customers[rows]
     cost = found.cost.sum(axis=1)
@@ -307,15 +274,6 @@ def _write(
             {"rank": rank, "column": row["column"], "direction": "up" if row["up"] >= row["down"] else "down", **row}
             for rank, row in enumerate(ranked, start=1)
             if row["customers"]
-        ],
-    )
-    profit = (found.before - found.after) * settings.customer_value - cost - settings.contact_cost
-    results.table(
-        "cf_business_metrics",
-        [
-            {"metric": "valid", "value": float(found.valid.sum())},
-            {"metric": "worth_contacting", "value": float((found.valid & (profit > 0)).sum())},
-            {"metric": "expected_profit_of_these", "value": float(profit[found.valid & (profit > 0)].sum())},
         ],
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..domain.hyperparameters import CF_RANGES, problems_with_rule
+from ..domain.hyperparameters import CF_CHOICES, CF_NAMES, CF_RANGES, problems_with_rule
 from ..domain.problem import unknown
 from .features import FeatureSet
 from .panel import Doubles, Floats, Panel
@@ -58,6 +58,7 @@ class Search:
         reduction: share by which the probability is to fall; goal_probability: or the probability to get under.
         sample: share of these customers, drawn; limit: at most so many, the likeliest churners first, 0 = all.
         most_changes: columns changed at most. alternatives: counterfactuals per customer at most. seed: of the drawing.
+        implausible: "leave_out" of the list of contacts who has no plausible counterfactual, or "contact" them.
     """
 
     rules: tuple[Rule, ...]
@@ -71,6 +72,7 @@ class Search:
     most_changes: int = 3
     alternatives: int = 1
     seed: int = 0
+    implausible: str = "leave_out"
 
     def goals(self, probabilities: Doubles) -> Doubles:
         """What each customer's probability must fall to."""
@@ -91,8 +93,13 @@ def read_search(given: Mapping[str, Any], panel: Panel, plan: FeatureSet, seed: 
     for name, value in given.items():
         if name == "policy":
             continue
-        if name not in CF_RANGES:
-            raise Refusal(f"cf.{name} is unknown.", f"Known are policy, {', '.join(CF_RANGES)}.")
+        if name not in CF_NAMES:
+            raise Refusal(f"cf.{name} is unknown.", f"Known are {', '.join(CF_NAMES)}.")
+        if name in CF_CHOICES:
+            if value not in CF_CHOICES[name]:
+                raise Refusal(f"cf.{name} is {value!r}.", f"Use one of {', '.join(CF_CHOICES[name])}.")
+            values[name] = value
+            continue
         low, high = CF_RANGES[name]
         if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
             raise Refusal(f"cf.{name} is {value!r}, not a number from {low} to {high}.", "Correct the configuration.")

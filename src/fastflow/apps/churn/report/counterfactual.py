@@ -151,13 +151,52 @@ def _ledger(t: Texts, decided: Row, rows: Sequence[Row]) -> Sequence[Block]:
             note=span_of(low, high, 0),
         ),
     ]
-    heads = columns(t, "customer", "expected_profit", "cost", "cumulated_profit")
+    told: list[Block] = [Facts(rows=facts)]
+    if rows:
+        told.append(_contacts(t, decided, rows))
+    else:
+        told.append(Text(words=t("churn_report.nobody_worth")))
+    return [*told, *(Text(words=words) for words in _reckoned(t, decided))]
+
+
+def _contacts(t: Texts, decided: Row, rows: Sequence[Row]) -> Table:
+    heads = columns(t, "customer", "fall", "expected_profit", "cost", "cumulated_profit")
     shown = [
-        [Data(row["Kunde"]), *(number(row[name], 2) for name in ("expected_profit", "cost", "cumulated_profit"))]
+        [
+            Data(row["Kunde"]),
+            _fall(row),
+            *(number(row[name], 2) for name in ("expected_profit", "cost", "cumulated_profit")),
+        ]
         for row in rows
     ]
     note = t("churn_report.contact_list_about", n=len(rows), all=number(decided["contacts"], 0))
-    return [Facts(rows=facts), Table(title=t("churn_report.contact_list"), columns=heads, rows=shown, note=note)]
+    return Table(title=t("churn_report.contact_list"), columns=heads, rows=shown, note=note)
+
+
+def _fall(row: Row) -> Data:
+    """By how much the risk would fall; a dash in results of before this was written down."""
+    before, after = row.get("p_old"), row.get("p_new")
+    return share(None if before is None or after is None else before - after)
+
+
+def _reckoned(t: Texts, decided: Row) -> Sequence[Phrase]:
+    """How the profit is reckoned, and who is not on the list; nothing in results of before these were written down."""
+    if "success_rate" not in decided:
+        return []
+    words = [
+        t(
+            "churn_report.profit_formula",
+            value=number(decided["customer_value"], 0),
+            rate=share(decided["success_rate"], 0),
+            contact=number(decided["contact_cost"], 2),
+        )
+    ]
+    if decided["break_even_fall"] is not None:
+        words.append(t("churn_report.break_even", fall=share(decided["break_even_fall"])))
+    left_out = {
+        name: number(decided[f"left_out_{name}"], 0) for name in ("implausible", "not_worth", "beyond_capacity")
+    }
+    return [*words, t("churn_report.left_out", **left_out)]
 
 
 def _scores(t: Texts, found: Findings) -> Sequence[Block]:

@@ -21,6 +21,7 @@ EXPERIMENT = {
     "backtest_to": 202403,
     "model_type": "gradient_boosting",
     "hyperparameters": {
+        "customer_value": 400,
         "most_anchors": 6,
         "bootstrap_replicates": 20,
         "rolling_origins": 0,
@@ -75,6 +76,19 @@ def test_run_when_repeated_then_it_is_equal_to_the_byte_and_asks_the_deployed_mo
     assert all(row["p_new"] <= goals[row["Kunde"]] + 1e-6 and json.loads(row["changes"]) for row in others)
     assert 1 < report["metrics"]["alternatives"] <= 3 and 0 < report["metrics"]["diversity"] <= 1
     assert report["decision"]["expected_profit_low"] <= report["decision"]["expected_profit"]
+    listed = pq.read_table(tmp_path / "first" / "tables" / "cf_decision_ledger.parquet").to_pylist()
+    found = {
+        row["Kunde"]: row for row in pq.read_table(tmp_path / "first" / "tables" / "cf_individual.parquet").to_pylist()
+    }
+    assert listed
+    for row in listed:
+        one = found[row["Kunde"]]
+        assert one["plausible"] and row["cost"] == pytest.approx(one["cost"] + 5)
+        assert row["expected_profit"] == pytest.approx(400 * (one["p_old"] - one["p_new"]) * 0.3 - row["cost"])
+    told = report["decision"]
+    assert told["contacts"] + sum(
+        told[f"left_out_{why}"] for why in ("implausible", "not_worth", "beyond_capacity")
+    ) <= int(report["metrics"]["valid"])
 
 
 def test_run_when_panel_and_model_do_not_belong_together_then_it_is_refused(inputs: Path, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ EXPERIMENT = {
     "backtest_to": 202403,
     "model_type": "logistic",
     "hyperparameters": {
+        "customer_value": 400,
         "most_anchors": 6,
         "bootstrap_replicates": 20,
         "rolling_origins": 5,
@@ -214,6 +215,22 @@ def test_decision_when_months_are_known_since_then_the_report_says_how_the_list_
     assert [str(cell) for cell in table.rows[1]] == ["2024-03", "9", "3", "4.3", "16", "5", "5.5"]
     facts = [fact for block in section.blocks if isinstance(block, Facts) for fact in block.rows]
     assert ("81", "61 – 101") in [(str(fact.value), str(fact.note)) for fact in facts]
+
+
+def test_decision_when_told_then_the_formula_and_who_was_left_out_stand_below_the_list(findings: Findings) -> None:
+    (section,) = [each for each in compose(texts(), findings).sections if each.key == "decision"]
+    said = [str(block.words) for block in section.blocks if isinstance(block, Text)]
+    assert any("customer_value (400) × fall of the risk × success_rate (30 %" in words for words in said)
+    assert any("a fall of 4.2 %" in words for words in said)
+    assert any(words.startswith("Not on the list") for words in said)
+    cf = {**findings.reports["cf"]}
+    cf["decision"] = {name: cf["decision"][name] for name in ("contacts", "cost")} | {
+        name: 0.0 for name in ("expected_profit", "expected_profit_low", "expected_profit_high")
+    }
+    older = replace(findings, reports={"cf": cf}, tables={**findings.tables, "cf_decision_ledger": []})
+    (section,) = [each for each in compose(texts(), older).sections if each.key == "decision"]
+    said = [str(block.words) for block in section.blocks if isinstance(block, Text)]
+    assert said[0].startswith("Nobody is worth a contact")
 
 
 def test_decision_when_the_scores_cannot_be_told_now_then_the_report_says_why(findings: Findings) -> None:
