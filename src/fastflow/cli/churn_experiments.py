@@ -97,6 +97,7 @@ def _shown(found: Mapping[str, Any]) -> dict[str, object]:
         "data": found["data_fingerprint"] or "none",
         "settings": ", ".join(f"{name}={json.dumps(value)}" for name, value in found["hyperparameters"].items()),
         "runs": ", ".join(f"{name} {run}" for name, run in found["runs"].items()) or "none",
+        "warnings": "; ".join(found["warnings"]) or "none",
         "steps": ", ".join(f"{one['name']} {one['status']}" for one in found["chain"].get("steps", [])) or "none",
         "created": local_time(found["created_at"]),
         "processed": local_time(found["processed_at"] or None),
@@ -116,7 +117,7 @@ def create_experiment(
     as_of: AsOf = None,
     as_json: AsJson = False,
 ) -> None:
-    """A new experiment; without --file on all files that there are now, or were as of then."""
+    """A new experiment; without --file on all files that there are now, or were as of then: refused if they contradict each other."""
     body = {"experiment_name": name, **_windows(training, backtest), **_choices(model, features, file)}
     body["as_of"] = as_of
     with open_api(ctx) as api:
@@ -125,6 +126,7 @@ def create_experiment(
         print_json(made)
     else:
         typer.echo(f"The experiment {made['experiment_id']} is created.")
+    _warn(made)
 
 
 @app.command("change")
@@ -144,11 +146,17 @@ def change_experiment(
         body = _present(api, experiment_id)
         settings = {**_still_meant(body), **_settings(setting)}
         body = {**body, **_windows(training, backtest, body), **_choices(model, features, file)}
-        api.put(
+        changed = api.put(
             f"/experiments/{experiment_id}",
             {**body, **({"experiment_name": name} if name is not None else {}), "hyperparameters": settings},
         )
     typer.echo(f"The experiment {experiment_id} is changed.")
+    _warn(changed)
+
+
+def _warn(decided: Mapping[str, Any]) -> None:
+    for warning in decided["warnings"]:
+        typer.echo(f"Warning: {warning}", err=True)
 
 
 @app.command("reset")

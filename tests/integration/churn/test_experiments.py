@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from fastflow.apps.churn.domain.document import Document, Table
 from fastflow.apps.churn.domain.experiment import FAILED, PROCESSED, PROCESSING
+from fastflow.apps.churn.domain.files import ChurnRule
 from fastflow.apps.churn.errors import ExperimentStatusConflict
 from fastflow.apps.churn.ports import Note
 from fastflow.bootstrap import Product
@@ -287,3 +288,24 @@ def test_commands_when_used_then_an_experiment_is_made_changed_reset_and_deleted
     assert "1 row of results" in run("reset", "1", "--yes")
     assert "is deleted, with 1 row" in run("delete", "1", "--yes")
     assert "No experiments" in run("list")
+
+
+async def test_experiment_when_files_contradict_each_other_then_all_of_them_are_refused_and_one_is_taken_with_warnings(
+    product: Product, client: ClientOf
+) -> None:
+    rule = ChurnRule(gap_months=8)
+    bought = {"file_id": 2, "name": "b.csv", "kind": "transactions", "churn_rule": rule.record()}
+    put(product, "files", FILE, {**FILE, **bought, "dictionary": rule.dictionary().record()})
+    async with client() as http:
+        refused = await http.post("/experiments", json=GIVEN)
+        made = await http.post("/experiments", json={**GIVEN, "id_files": [2]})
+        found = await http.get("/experiments/1")
+        put(product, "files", {**FILE, "file_id": 3})
+        both = await http.post("/experiments", json={**GIVEN, "id_files": [1, 3]})
+    told = refused.json()["fields"]["id_files"]
+    assert refused.status_code == 422 and "the file 1 (a.csv: says itself who is dead) and the file 2 (b.csv" in told
+    assert "after 8 quiet months, but only 6" in made.json()["warnings"][0]
+    assert found.json()["warnings"] == made.json()["warnings"]
+    assert both.json()["warnings"] == [
+        "The files 1 and 3 tell of the same months: where both have a row for a customer and month, that of the file 3 counts."
+    ]

@@ -1,5 +1,6 @@
 """Experiments on the wire. What they are asked for is judged as a whole by the domain, so the body takes any value."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
@@ -63,7 +64,10 @@ class ExperimentIn(RequestBody):
     hyperparameters: Values = Field(
         default=None, description=f"Settings that differ from the defaults, of {', '.join(SETTING_NAMES)}."
     )
-    id_files: Files = Field(default=None, description="Numbers of files to compute on; null: all that there are now.")
+    id_files: Files = Field(
+        default=None,
+        description="Numbers of files to compute on; null: all that there are now, which is refused if they contradict each other.",
+    )
 
     as_of: Instant = Field(
         default=None,
@@ -111,15 +115,28 @@ class ExperimentPage(PageOut[ExperimentOut]):
     """One page of experiments, newest first."""
 
 
-class OneExperimentOut(ExperimentOut):
+class WarnedExperimentOut(ExperimentOut):
+    """An experiment and what may mislead who does not know it."""
+
+    warnings: list[str] = Field(
+        description="What is allowed, but worth knowing before it is computed or read; in sentences."
+    )
+
+    @classmethod
+    def of_warned(cls, experiment: Experiment, warnings: Sequence[str]) -> "WarnedExperimentOut":
+        """The experiment as the API shows it when it was decided."""
+        return cls(**experiment.record(), warnings=list(warnings))
+
+
+class OneExperimentOut(WarnedExperimentOut):
     """An experiment and what was computed of it."""
 
     results: dict[str, int] = Field(description="Table -> rows that hang on the experiment.")
 
     @classmethod
-    def of_one(cls, experiment: Experiment, results: dict[str, int]) -> "OneExperimentOut":
+    def of_one(cls, experiment: Experiment, warnings: Sequence[str], results: Mapping[str, int]) -> "OneExperimentOut":
         """The experiment as the API shows it alone."""
-        return cls(**experiment.record(), results=results)
+        return cls(**experiment.record(), warnings=list(warnings), results=dict(results))
 
 
 class RemovalOut(BaseModel):

@@ -6,6 +6,7 @@ from typing import Any
 from .dictionary import DYNAMIC, STATIC
 from .experiment import Definition
 from .files import DictionariesDiffer, IngestedFile, common_dictionary, read_file_record
+from .files_together import contradictions
 from .month import Month
 from .problem import Problem, unknown
 
@@ -25,6 +26,10 @@ def problems_with_files(definition: Definition, known: Mapping[int, Mapping[str,
     files = [read_file_record(known[number]) for number in definition.id_files if number in known]
     yield from _problems_with_as_of(definition, files)
     if not files or len(files) < len(definition.id_files):
+        return
+    against = list(contradictions(files))
+    yield from against
+    if against:
         return
     first = Month.parse(min(file.first_month for file in files))
     last = Month.parse(max(file.last_month for file in files))

@@ -11,6 +11,7 @@ from fastflow.apps.churn.schemas_experiments import (
     OneExperimentOut,
     RemovalOut,
     ResetOut,
+    WarnedExperimentOut,
 )
 from fastflow.apps.churn.service.experiments import ExperimentFilter, Experiments
 from fastflow.kernel.http.access import Operator, Viewer
@@ -39,22 +40,24 @@ def add_experiments(router: APIRouter, experiments: Experiments) -> None:
         return ExperimentPage.of(experiments.list(wanted, actor=actor, cursor=cursor, limit=limit))
 
     @router.post("/experiments", status_code=201)
-    def create_experiment(actor: Operator, body: ExperimentIn, response: Response) -> ExperimentOut:
+    def create_experiment(actor: Operator, body: ExperimentIn, response: Response) -> WarnedExperimentOut:
         """A new experiment; one that differs from another in its name alone is refused with that one's number."""
         made = experiments.create(body.given(), actor=actor)
         response.headers["Location"] = f"/experiments/{made.experiment_id}"
-        return ExperimentOut.of(made)
+        return WarnedExperimentOut.of_warned(made, experiments.warnings(made, actor=actor))
 
     @router.get("/experiments/{experiment_id}")
     def get_experiment(actor: Viewer, experiment_id: ExperimentId) -> OneExperimentOut:
         """One experiment, with the number of rows of its results."""
         found = experiments.find(experiment_id, actor=actor)
-        return OneExperimentOut.of_one(found, dict(experiments.results(experiment_id, actor=actor)))
+        results = experiments.results(experiment_id, actor=actor)
+        return OneExperimentOut.of_one(found, experiments.warnings(found, actor=actor), results)
 
     @router.put("/experiments/{experiment_id}")
-    def replace_experiment(actor: Operator, experiment_id: ExperimentId, body: ExperimentIn) -> ExperimentOut:
+    def replace_experiment(actor: Operator, experiment_id: ExperimentId, body: ExperimentIn) -> WarnedExperimentOut:
         """Give the experiment a new form; what is left away takes its default. Once it was computed, only its name changes."""
-        return ExperimentOut.of(experiments.change(experiment_id, body.given(), actor=actor))
+        changed = experiments.change(experiment_id, body.given(), actor=actor)
+        return WarnedExperimentOut.of_warned(changed, experiments.warnings(changed, actor=actor))
 
     @router.delete("/experiments/{experiment_id}")
     def delete_experiment(

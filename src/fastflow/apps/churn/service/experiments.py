@@ -31,6 +31,7 @@ from fastflow.apps.churn.domain.experiment_rows import (
     without_results,
 )
 from fastflow.apps.churn.domain.files import read_file_record
+from fastflow.apps.churn.domain.files_together import warnings_about
 from fastflow.apps.churn.domain.problem import Problem, Refused
 from fastflow.apps.churn.domain.tables import EXPERIMENTS, FILES
 from fastflow.apps.churn.errors import (
@@ -140,6 +141,17 @@ class Experiments:
         document = self._store.read()
         found_experiment(document, experiment_id)
         return results_of(document, experiment_id)
+
+    def warnings(self, definition: Definition, *, actor: Actor) -> Sequence[str]:
+        """What is allowed about a definition, but may mislead who does not know it, in sentences.
+
+        Raises:
+            Forbidden, DatabaseDamaged.
+        """
+        actor.require_pipeline(GUARDED_BY)
+        known = self._store.read().records(FILES)
+        chosen = [read_file_record(record) for record in known if record["file_id"] in definition.id_files]
+        return warnings_about(definition, chosen)
 
     def figures(self, *, actor: Actor) -> Mapping[int, Mapping[str, float]]:
         """Number of the experiment -> name of a key figure -> value.

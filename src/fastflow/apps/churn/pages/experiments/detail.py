@@ -1,6 +1,6 @@
 """One experiment: its status, what it is made of, what came out, and what can be done with it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from nicegui import ui
@@ -17,6 +17,7 @@ from fastflow.apps.churn.pages.experiments.words import (
     state,
     trail,
     value_text,
+    warned,
     window,
 )
 from fastflow.apps.churn.service.chains import Chains
@@ -43,6 +44,7 @@ class _Shown:
     results: Mapping[str, int]
     figures: Mapping[str, float]
     job: Job | None
+    warnings: Sequence[str]
 
 
 class ExperimentPage:
@@ -78,7 +80,7 @@ class ExperimentPage:
         with ui.element("div").classes("bar"):
             head = Fragment(_head(t, shown.experiment), cls="grow")
             actions = _Actions(page, self._experiments, self._bundles, self._materializing, shown.experiment)
-        note = Fragment(_note(t, shown.experiment))
+        note = Fragment(_note(t, shown))
         with ui.element("div").classes("columns"):
             with ui.element("div"):
                 computing = Computing(page, self._runs, self._chains, number)
@@ -95,7 +97,7 @@ class ExperimentPage:
             actions.show(now.experiment)
             computing.show(now.experiment, now.job)
             log.show(now.job)
-            note.show(_note(t, now.experiment))
+            note.show(_note(t, now))
             figures.show(figures_card(t, number, now.figures))
             results.show(results_card(t, number, now.results))
             beside.show(_beside(t, now.experiment))
@@ -107,7 +109,8 @@ class ExperimentPage:
         found = self._experiments.find(number, actor=actor)
         results = self._experiments.results(number, actor=actor)
         figures = self._experiments.figures(actor=actor).get(number, {})
-        return _Shown(found, results, figures, find_job(self._runs, found, actor))
+        warnings = self._experiments.warnings(found, actor=actor)
+        return _Shown(found, results, figures, find_job(self._runs, found, actor), warnings)
 
 
 class _Actions:
@@ -200,10 +203,10 @@ def _head(t: Texts, experiment: Experiment) -> Html:
     )
 
 
-def _note(t: Texts, experiment: Experiment) -> Html:
-    if not experiment.reason:
-        return Html("")
-    return div(icon("alert"), span(as_told(t, experiment.reason)), cls="note bad", role="status")
+def _note(t: Texts, shown: _Shown) -> Html:
+    reason = shown.experiment.reason
+    failed = div(icon("alert"), span(as_told(t, reason)), cls="note bad", role="status") if reason else None
+    return join(failed, warned(t, shown.warnings))
 
 
 def _beside(t: Texts, experiment: Experiment) -> Html:

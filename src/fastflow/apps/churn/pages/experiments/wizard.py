@@ -13,7 +13,16 @@ from fastflow.apps.churn.domain.month import Month, MonthError, Window
 from fastflow.apps.churn.domain.timeline import Timeline, lay_out, propose_timeline
 from fastflow.apps.churn.errors import ExperimentRefused, ExperimentTwin
 from fastflow.apps.churn.pages.experiments.timeline import timeline
-from fastflow.apps.churn.pages.experiments.words import instant, month, number_in, path_of, trail, value_text, window
+from fastflow.apps.churn.pages.experiments.words import (
+    instant,
+    month,
+    number_in,
+    path_of,
+    trail,
+    value_text,
+    warned,
+    window,
+)
 from fastflow.apps.churn.service.database import GUARDED_BY
 from fastflow.apps.churn.service.experiments import Experiments
 from fastflow.kit.errors import InvalidInput
@@ -293,7 +302,8 @@ class _Steps:
         if self._page.may(Role.OPERATOR, GUARDED_BY):
             self._save.props.pop("disabled", None)
             self._save.update()
-        self._review.show(_reviewed(t, definition))
+        warnings = await self._page.ask(self._experiments.warnings, definition, actor=await self._page.who())
+        self._review.show(join(_reviewed(t, definition), warned(t, warnings)))
 
     async def _do_save(self) -> None:
         page, given = self._page, self._given()

@@ -8,7 +8,9 @@ from fastflow.apps.churn.domain.experiment import CREATED, FAILED, PROCESSED, PR
 from fastflow.apps.churn.domain.month import Month, Window
 from fastflow.apps.churn.errors import ExperimentNotFound
 from fastflow.apps.churn.pages.experiments.manifest import PATH
-from fastflow.ui.markup import Html
+from fastflow.ui.hints import as_told
+from fastflow.ui.icons import icon
+from fastflow.ui.markup import Html, div, join, span
 from fastflow.ui.parts import data_text, pill
 from fastflow.ui.shell.page import BASE
 from fastflow.ui.texts import Data, Phrase, Texts
@@ -28,6 +30,11 @@ _MONTHS_OF_AUC = re.compile(r"cox_auc_(\d+)m")
 def state(t: Texts, experiment: Experiment) -> Html:
     """Its status."""
     return pill(_KINDS[experiment.status], t(f"experiments.is_{experiment.status}"))
+
+
+def warned(t: Texts, warnings: Sequence[str]) -> Html:
+    """What may mislead who does not know it."""
+    return join(div(icon("alert"), span(as_told(t, told)), cls="note", role="status") for told in warnings)
 
 
 def month(value: Month) -> str:
