@@ -18,11 +18,39 @@ class Text:
 
     Attributes:
         words: what it says.
-        kind: `bad` for what makes the result doubtful, `good` for what was checked and holds.
+        kind: `bad` for what makes the result doubtful, `look` for what wants a look, `good` for what was checked and holds.
     """
 
     words: Phrase | Data
-    kind: Literal["plain", "good", "bad"] = "plain"
+    kind: Literal["plain", "good", "look", "bad"] = "plain"
+
+
+Mark: TypeAlias = Literal["good", "look", "bad", "open"]
+"""How a check came out; `open`: that is not known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One thing that was judged.
+
+    Attributes:
+        name: what was judged.
+        mark: how it came out.
+        told: the mark in words: colour alone tells nothing to many.
+        words: what that rests on, in a sentence or two.
+    """
+
+    name: Phrase
+    mark: Mark
+    told: Phrase
+    words: Phrase | Data
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checks:
+    """What was judged, one below the other."""
+
+    rows: Sequence[Check]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +144,7 @@ class Cards:
     cards: Sequence[Card]
 
 
-Block: TypeAlias = "Text | Facts | Table | Plots | Cards"
+Block: TypeAlias = "Text | Checks | Facts | Table | Plots | Cards"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,21 @@ from functools import cache
 
 from fastflow.ui.markup import Html, div, span, tag
 from fastflow.ui.plots import figure
-from fastflow.ui.reports.blocks import Block, Card, Cards, Column, Fact, Facts, Plots, Report, Section, Table, Text
+from fastflow.ui.reports.blocks import (
+    Block,
+    Card,
+    Cards,
+    Check,
+    Checks,
+    Column,
+    Fact,
+    Facts,
+    Plots,
+    Report,
+    Section,
+    Table,
+    Text,
+)
 from fastflow.ui.reports.colours import STATIC, light_colours
 from fastflow.ui.texts import Data
 
@@ -36,6 +50,8 @@ def _block(block: Block) -> Html:
     match block:
         case Text():
             return tag("p", block.words, cls=f"report-text {block.kind}")
+        case Checks():
+            return tag("ul", *(_check(each) for each in block.rows), cls="report-checks")
         case Facts():
             return tag("dl", *(_fact(each) for each in block.rows), cls="report-facts")
         case Table():
@@ -45,6 +61,11 @@ def _block(block: Block) -> Html:
         case Cards():
             cards = div(*(_card(each) for each in block.cards), cls="report-cards")
             return div(tag("h3", block.title), cards, cls="report-table-block")
+
+
+def _check(check: Check) -> Html:
+    mark = span(check.told, cls="report-mark")
+    return tag("li", mark, div(tag("strong", check.name), div(check.words)), cls=check.mark)
 
 
 def _fact(fact: Fact) -> Html:

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastflow.ui.markup import Html
 from fastflow.ui.plots import Plot, draw
-from fastflow.ui.reports.blocks import Block, Card, Cards, Cell, Facts, Plots, Report, Table, Text
+from fastflow.ui.reports.blocks import Block, Card, Cards, Cell, Checks, Facts, Plots, Report, Table, Text
 from fastflow.ui.reports.colours import STATIC, filled_in, light_colours
 
 _TEMPLATE = Path(__file__).parent / "paper.typ"
@@ -42,6 +42,9 @@ def _block(block: Block) -> Mapping[str, Any]:
     match block:
         case Text():
             return {"kind": "text", "words": block.words, "tone": block.kind}
+        case Checks():
+            rows = [[each.mark, each.told, each.name, each.words] for each in block.rows]
+            return {"kind": "checks", "rows": rows}
         case Facts():
             return {
                 "kind": "facts",

@@ -18,6 +18,7 @@ from .features import FeatureSet, feature_set, usable_windows, warnings_of
 from .findings import BANDS, band_edges, band_table, bands_of, drift_table, reasons, top_reasons, trend_per_year
 from .matrices import batches
 from .models import KINDS, ever_known, fit_model
+from .paired import paired_gains
 from .panel import Doubles, Panel, read_panel, yyyymm
 from .problems import Refusal
 from .results import Results, Tell
@@ -93,7 +94,7 @@ def run_churn(inputs: Path, artifacts: Path, tell: Tell) -> None:
             "model_type": trained.model.kind,
             "metrics": scores,
             "intervals": intervals,
-            "baseline": _baselines(trained, sample, features, base_rate),
+            "baseline": _baselines(experiment, trained, tested, features, base_rate),
             "validation": {
                 "how": trained.validation_how,
                 **score_report(trained.validation, trained.validation_churned, base_rate),
@@ -246,15 +247,26 @@ def _test(trained: Trained, sample: Sample, graph: bytes, features: FeatureSet) 
     return Tested(sample, np.concatenate(predicted), difference, (names, np.concatenate(effects)), warnings)
 
 
-def _baselines(trained: Trained, sample: Sample, features: FeatureSet, base_rate: float) -> dict[str, Any]:
-    """What needs no model: everybody's base rate, and one feature, the best one of the training."""
-    fitted = trained.sample
+def _baselines(
+    experiment: Experiment, trained: Trained, tested: Tested, features: FeatureSet, base_rate: float
+) -> dict[str, Any]:
+    """What needs no model: everybody's base rate, and one feature, the best one of the training; and what the model gains."""
+    fitted, sample, settings = trained.sample, tested.sample, experiment.settings
     name, _ = best_single_feature(fitted, features.names)
     best = features.names.index(name) if name else int(trained.model.columns[0])
     single = fit_model("logistic", fitted.features, fitted.churned, np.array([best]), seed=0)
     predicted = single.predict(sample.features)
-    constant = score_report(np.full(len(sample.churned), base_rate), sample.churned, base_rate)
+    nobody = np.full(len(sample.churned), base_rate)
+    constant = score_report(nobody, sample.churned, base_rate)
     return {
+        "gains": paired_gains(
+            tested.predicted,
+            {"base_rate": nobody, "one_feature": predicted},
+            sample.churned,
+            sample.customers,
+            replicates=settings.bootstrap_replicates,
+            seed=settings.seed,
+        ),
         "base_rate": {"roc_auc": 0.5, "brier": constant["brier"], "log_loss": constant["log_loss"]},
         "one_feature": {"feature": features.names[best], **score_report(predicted, sample.churned, base_rate)},
     }

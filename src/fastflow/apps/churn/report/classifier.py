@@ -5,15 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastflow.apps.churn.domain.findings import Findings, Row
-from fastflow.apps.churn.report.words import columns, known, month, number, p_value, said_by, share, span_of
+from fastflow.apps.churn.report.drift import drift
+from fastflow.apps.churn.report.words import columns, known, month, number, said_by, share, span_of
 from fastflow.ui.plots import Axis, Line, Plot, bar_cell, spanning
 from fastflow.ui.reports.blocks import Block, Card, Cards, Cell, Column, Fact, Facts, Plots, Section, Table, Text
 from fastflow.ui.texts import Data, Phrase, Texts
 
-_DRIFTS_SHOWN = 12
 _REASONS_SHOWN, _WARNINGS_SHOWN = 4, 4
-_STRONG_DRIFT = 0.5
-"""PSI that fills the bar: twice what counts as strong."""
 
 
 def summary(t: Texts, found: Findings) -> Sequence[Fact]:
@@ -98,7 +96,7 @@ def customers(t: Texts, found: Findings) -> Section:
     cards = [_customer(t, row) for row in found.rows("customer_churn_details")]
     if cards:
         blocks.append(Cards(title=t("churn_report.most_at_risk"), cards=cards))
-    blocks.append(_drift(t, found.rows("churn_drift")))
+    blocks += drift(t, found.rows("churn_drift"))
     return Section(key="customers", title=t("churn_report.customers"), blocks=blocks)
 
 
@@ -109,7 +107,7 @@ def _canaries(t: Texts, rows: Sequence[Row]) -> Table:
         name, _, feature = str(row["canary"]).partition(":")
         label = t("churn_report.canary_single_feature", feature=feature) if feature else known(t, "canary", name)
         auc = float(row["roc_auc"])
-        shown.append([label, number(auc), bar_cell(2 * abs(auc - 0.5))])
+        shown.append([label, number(auc), bar_cell(max(0.0, 2 * (auc - 0.5)))])
     return Table(title=t("churn_report.canaries"), columns=head, rows=shown, note=t("churn_report.canaries_about"))
 
 
@@ -321,29 +319,3 @@ def _customer(t: Texts, row: Row) -> Card:
 def _listed(value: Any) -> Sequence[str]:
     """A list that the pipeline stored as JSON text."""
     return [str(each) for each in (json.loads(value) if isinstance(value, str) else value or ())]
-
-
-def _drift(t: Texts, rows: Sequence[Row]) -> Table:
-    heads = [*columns(t, "feature", "psi"), Column(head=t("churn_report.strength"))]
-    heads += columns(t, "feature", "ks", "cramers_v", "chi2_p", "mean_before", "mean_after")[1:]
-    first = sorted(rows, key=lambda row: -float(row["psi"] or 0.0))[:_DRIFTS_SHOWN]
-    shown: list[list[Cell]] = [
-        [
-            Data(row["feature"]),
-            number(row["psi"]),
-            bar_cell((row["psi"] or 0.0) / _STRONG_DRIFT),
-            number(row["ks"]),
-            number(row["cramers_v"]),
-            p_value(row["chi2_p"]),
-            number(row["mean_before"]),
-            number(row["mean_after"]),
-            known(t, "severity", str(row["severity"])),
-        ]
-        for row in first
-    ]
-    return Table(
-        title=t("churn_report.drift"),
-        columns=[*heads, Column(head=t("churn_report.severity"))],
-        rows=shown,
-        note=t("churn_report.drift_about", n=len(first), all=len(rows)),
-    )

@@ -26,9 +26,7 @@ def _summary(t: Texts, found: Findings) -> Section:
         if pipeline in found.reports
         for fact in part.summary(t, found)
     ]
-    blocks: list[Block] = [Facts(rows=facts)] if facts else [Text(words=t("churn_report.nothing_yet"))]
-    blocks += verdict(t, found) if "churn" in found.reports else []
-    report = found.reports.get("churn")
-    if report is not None and not report["trusted"]:
-        blocks.insert(0, Text(words=t("churn_report.not_trusted"), kind="bad"))
+    blocks: list[Block] = [Text(words=t("churn_report.nothing_yet"))]
+    if found.reports:
+        blocks = [*verdict(t, found), *([Facts(rows=facts)] if facts else [])]
     return Section(key="summary", title=t("churn_report.summary"), blocks=blocks)

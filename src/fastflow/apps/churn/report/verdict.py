@@ -1,54 +1,43 @@
-"""What the figures of the classifier say, in sentences: for who reads a report for the first time."""
+"""The verdict of a report: every check of what was computed, and what they come to, in a few plain sentences."""
 
 from collections.abc import Sequence
 
-from fastflow.apps.churn.domain.findings import Findings, Row
-from fastflow.apps.churn.report.words import number, share
-from fastflow.ui.reports.blocks import Text
-from fastflow.ui.texts import Texts
+from fastflow.apps.churn.domain.findings import Findings
+from fastflow.apps.churn.report.judged_classifier import judge_classifier
+from fastflow.apps.churn.report.judged_others import judge_counterfactuals, judge_survival
+from fastflow.ui.reports.blocks import Block, Check, Checks, Text
+from fastflow.ui.texts import Phrase, Texts
 
-_CHANCE = 0.5
-_STEPS = ((0.6, "weak"), (0.7, "modest"), (0.8, "useful"), (0.9, "good"))
-"""Below this ROC-AUC the order of the risks is so; usual rules of thumb."""
-_LITTLE = 0.01
-_FAR = 0.25
-"""Share of the base rate by which the mean prediction may miss it."""
+_PARTS = {"churn": judge_classifier, "cox": judge_survival, "cf": judge_counterfactuals}
 
 
-def verdict(t: Texts, found: Findings) -> Sequence[Text]:
-    """Whether the order of the risks is good, what the model adds, and whether its probabilities can be taken literally."""
-    report = found.reports["churn"]
-    return [_order(t, report), _added(t, report), _level(t, report)]
+def verdict(t: Texts, found: Findings) -> Sequence[Block]:
+    """What to make of the whole, then the checks that say so; of a pipeline that has not run, that it has not."""
+    checks = [check for pipeline, judge in _PARTS.items() if pipeline in found.reports for check in judge(t, found)]
+    missing = [_not_run(t, pipeline) for pipeline in _PARTS if pipeline not in found.reports]
+    return [_overall(t, found, checks), Checks(rows=[*checks, *missing])]
 
 
-def grade(auc: float) -> str:
-    """How good an order of risks with this ROC-AUC usually counts.
-
-    >>> grade(0.55), grade(0.69), grade(0.73), grade(0.8), grade(0.95)
-    ('weak', 'modest', 'useful', 'good', 'suspicious')
-    """
-    return next((word for edge, word in _STEPS if auc < edge), "suspicious")
-
-
-def _order(t: Texts, report: Row) -> Text:
-    auc = float(report["metrics"]["roc_auc"])
-    low = report["intervals"].get("roc_auc", {}).get("low")
-    is_chance = low is not None and low <= _CHANCE
-    judged = t("churn_report.grade_chance" if is_chance else f"churn_report.grade_{grade(auc)}")
-    words = t("churn_report.verdict_order", n=number(100 * auc, 0), auc=number(auc), judged=judged)
-    return Text(words=words, kind="bad" if is_chance else "plain")
+def _overall(t: Texts, found: Findings, checks: Sequence[Check]) -> Text:
+    churn = found.reports.get("churn")
+    if churn is not None and not churn["trusted"]:
+        return Text(words=t("churn_report.not_trusted"), kind="bad")
+    bad, look = ([check.name for check in checks if check.mark == mark] for mark in ("bad", "look"))
+    if bad:
+        return Text(words=t("churn_report.overall_bad", names=_listed(bad)), kind="bad")
+    if look:
+        return Text(words=t("churn_report.overall_look", names=_listed(look)), kind="look")
+    return Text(words=t("churn_report.overall_good"), kind="good")
 
 
-def _added(t: Texts, report: Row) -> Text:
-    auc, one = float(report["metrics"]["roc_auc"]), float(report["baseline"]["one_feature"]["roc_auc"])
-    said = "verdict_adds_little" if auc - one < _LITTLE else "verdict_adds"
-    return Text(words=t(f"churn_report.{said}", one=number(one), more=number(auc - one)))
+def _listed(names: Sequence[Phrase]) -> str:
+    return "; ".join(name.rstrip("?") for name in names)
 
 
-def _level(t: Texts, report: Row) -> Text:
-    metrics = report["metrics"]
-    base, predicted = float(metrics["base_rate"]), float(metrics["mean_predicted"])
-    said = "verdict_level_holds"
-    if abs(predicted - base) > _FAR * base:
-        said = "verdict_level_high" if predicted > base else "verdict_level_low"
-    return Text(words=t(f"churn_report.{said}", predicted=share(predicted), base=share(base)))
+def _not_run(t: Texts, pipeline: str) -> Check:
+    return Check(
+        name=t(f"churn_report.check_of_{pipeline}"),
+        mark="open",
+        told=t("churn_report.mark_of_open"),
+        words=t("churn_report.check_not_run", pipeline=pipeline),
+    )

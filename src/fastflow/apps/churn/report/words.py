@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastflow.ui.hints import as_told, plain
-from fastflow.ui.reports.blocks import Column
+from fastflow.ui.reports.blocks import Check, Column, Mark
 from fastflow.ui.texts import Data, Phrase, Texts
 
 NOTHING = Data("–")
@@ -32,9 +32,39 @@ def share(value: Any, digits: int = 1) -> Data:
     return NOTHING if value is None else Data(f"{100 * float(value):.{digits}f} %")
 
 
-def span_of(low: Any, high: Any, digits: int = 3) -> Data:
-    """An interval."""
-    return NOTHING if low is None or high is None else Data(f"{number(low, digits)} – {number(high, digits)}")
+def signed(value: Any, digits: int = 3) -> Data:
+    """A difference, with its sign.
+
+    >>> signed(0.014), signed(-0.014), signed(None)
+    ('+0.014', '-0.014', '–')
+    """
+    return NOTHING if value is None else Data(f"{float(value):+.{digits}f}")
+
+
+def span_of(low: Any, high: Any, digits: int = 3, *, is_signed: bool = False) -> Data:
+    """An interval; of a difference, with the signs.
+
+    >>> span_of(0.1, 0.25), span_of(-0.1, 0.25, is_signed=True)
+    ('0.100 – 0.250', '-0.100 – +0.250')
+    """
+    shown = signed if is_signed else number
+    return NOTHING if low is None or high is None else Data(f"{shown(low, digits)} – {shown(high, digits)}")
+
+
+def check(t: Texts, name: str, mark: Mark, *, said: str = "", **values: Any) -> Check:
+    """One check in words.
+
+    Args:
+        name: of it in the catalogue. mark: how it came out.
+        said: the sentence, where it is not the one of the name and the mark.
+        values: put into the sentence.
+    """
+    return Check(
+        name=t(f"churn_report.check_{name}"),
+        mark=mark,
+        told=t(f"churn_report.mark_of_{mark}"),
+        words=t(f"churn_report.check_{said or f'{name}_{mark}'}", **values),
+    )
 
 
 def p_value(value: Any) -> Data:
