@@ -24,14 +24,14 @@ def _overall(t: Texts, found: Findings, checks: Sequence[Check]) -> Text:
         return Text(words=t("churn_report.not_trusted"), kind="bad")
     bad, look = ([check.name for check in checks if check.mark == mark] for mark in ("bad", "look"))
     if bad:
-        return Text(words=t("churn_report.overall_bad", names=_listed(bad)), kind="bad")
+        return Text(words=t("churn_report.overall_bad", names=_listed(t, bad)), kind="bad")
     if look:
-        return Text(words=t("churn_report.overall_look", names=_listed(look)), kind="look")
+        return Text(words=t("churn_report.overall_look", names=_listed(t, look)), kind="look")
     return Text(words=t("churn_report.overall_good"), kind="good")
 
 
-def _listed(names: Sequence[Phrase]) -> str:
-    return "; ".join(name.rstrip("?") for name in names)
+def _listed(t: Texts, names: Sequence[Phrase]) -> str:
+    return ", ".join(t("churn_report.quoted", words=name) for name in names)
 
 
 def _not_run(t: Texts, pipeline: str) -> Check:

@@ -207,7 +207,7 @@ def test_verdict_when_something_is_amiss_then_it_names_that() -> None:
     overall, _ = checked({"churn": churn(one=0.76, gain=(-0.04, 0.02)), "cox": cox()})
     assert (overall.kind, overall.words) == (
         "look",
-        "Usable with care. What wants a look first: Is it better than one column.",
+        "Usable with care. What wants a look first: “Is it better than one column?”",
     )
     overall, _ = checked({"churn": churn(one=0.8, gain=(-0.08, -0.02)), "cox": cox(rank_correlation=0.5)})
     assert (overall.kind, "Is it better than one column" in overall.words) == ("bad", True)
