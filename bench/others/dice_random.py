@@ -16,6 +16,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import dice_ml
 import numpy as np
@@ -94,7 +95,8 @@ def main(inputs: Path, ours: int, theirs: int) -> None:
     anchor = Month.parse(contract["features_until"]).index
     whole = read_panel(inputs / "panel.parquet", plan.dynamic, plan.static)
     panel = whole.between(whole.first_month, anchor)
-    given = {"goal_probability": GOAL, "from_probability": 0.3, "to_probability": 1, "sample": 1, "limit": ours}
+    given: dict[str, Any] = {"goal_probability": GOAL, "from_probability": 0.3, "to_probability": 1, "limit": ours}
+    given["policy"] = {name: {"change": "free"} for name in plan.dynamic}  # as free as DiCE is
     search = read_search(given, panel, plan, 1)
     population = np.flatnonzero(panel.alive[:, -1] == 1)
     probabilities = deployed.predict(compute_features(panel, population, anchor, plan))

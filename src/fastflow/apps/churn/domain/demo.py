@@ -33,7 +33,7 @@ EXPERIMENT: Mapping[str, Any] = {
         "bootstrap_replicates": 100,
         "rolling_origins": 1,
         "customer_value": 400.0,
-        "cf": {"sample": 1.0, "limit": 40, "from_probability": 0.2, "to_probability": 0.95, "alternatives": 3},
+        "cf": {"alternatives": 3},
     },
 }
 

@@ -107,6 +107,8 @@ CF_RANGES: Mapping[str, tuple[float, float]] = {
 """Settings of the counterfactual search that are numbers."""
 CF_CHOICES: Mapping[str, tuple[str, ...]] = {"implausible": ("leave_out", "contact")}
 """Settings of the counterfactual search that are words."""
+CF_FOUND = ("from_probability", "goal_probability")
+"""Those that null leaves to the search."""
 CF_NAMES = ("policy", *CF_CHOICES, *CF_RANGES)
 CF_CHANGES = ("free", "up", "down", "immutable")
 CF_RULE = ("change", "min", "max", "step", "cost")
@@ -201,6 +203,8 @@ def _problems_with_search(value: Any, where: str) -> Iterator[Problem]:
                 yield unknown(f"{where}.{name}", said, CF_CHOICES[name])
         elif name not in CF_RANGES:
             yield unknown(f"{where}.{str(name)[:100]}", name, CF_NAMES)
+        elif said is None and name in CF_FOUND:
+            continue
         elif not _is_a(float, said) or not CF_RANGES[name][0] <= said <= CF_RANGES[name][1]:
             low, high = CF_RANGES[name]
             yield Problem(f"{where}.{name}", f"{shown(said)} is not a number from {low} to {high}", _CORRECT)

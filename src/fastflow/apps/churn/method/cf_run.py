@@ -18,11 +18,12 @@ from .configuration import read_experiment
 from .counterfactuals import Found, answer, choose_customers, pose
 from .decision import decision_ledger, in_money, prospects
 from .deployed import Deployed, plan_of_contract
+from .directions import settle, who_was_searched
 from .matrices import ask, features_of
 from .panel import Doubles, Integers, Panel, read_panel, yyyymm
-from .policy import Search, read_search
+from .policy import Rule, Search, read_search
 from .problems import Refusal
-from .quality import Quality, diversity, judge_counterfactuals
+from .quality import Quality, diversity, judge_counterfactuals, recent_means
 from .results import Results, Tell
 from .track_record import track_record
 
@@ -63,6 +64,7 @@ def run_cf(inputs: Path, artifacts: Path, tell: Tell, overrides: Mapping[str, An
     (probabilities,) = ask(features_of(seen, population, anchors, plan), deployed.predict)
     difference = check_scores(inputs / "churn", seen.customers[population], probabilities)
     phase(2)
+    search = settle(search, seen, population, probabilities, settings.capacity)
     rows = population[choose_customers(probabilities, search)]
     order = np.argsort(rows)
     rows = rows[order]
@@ -71,6 +73,7 @@ def run_cf(inputs: Path, artifacts: Path, tell: Tell, overrides: Mapping[str, An
     answers = find_alternatives(question, found, int(search.alternatives))
     phase(3)
     quality = judge_counterfactuals(seen, population, rows, search, found)
+    chosen = who_was_searched(search, {**settings.cf, **overrides}, probabilities, len(rows))
     record = track_record(whole, rows, anchor, experiment.backtest_to, search, found)
     phase(4)
     results = Results(artifacts, experiment.id)
@@ -89,17 +92,17 @@ def run_cf(inputs: Path, artifacts: Path, tell: Tell, overrides: Mapping[str, An
             "pipeline": "cf",
             "features_until": yyyymm(anchor),
             "population": len(population),
-            "between_probabilities": int(
-                ((probabilities >= search.from_probability) & (probabilities <= search.to_probability)).sum()
-            ),
+            "between_probabilities": chosen["in_range"],
             "searched": len(rows),
+            "chosen": chosen,
+            "months": search.months,
             "metrics": summary,
             "decision": plan_value,
             "track_record": record,
             "seed": search.seed,
             "sample": search.sample,
             "limit": search.limit,
-            "policy": [vars_of(rule) for rule in search.rules],
+            "policy": [vars_of(rule) for rule in (*search.rules, *search.held)],
             "model_sha256": contract["model_sha256"],
             "largest_difference_to_churn_run": difference,
             "why_not": _counted(found.why_not),
@@ -110,7 +113,7 @@ def run_cf(inputs: Path, artifacts: Path, tell: Tell, overrides: Mapping[str, An
 
 def vars_of(rule: Any) -> dict[str, Any]:
     """A rule as the report shows it."""
-    return {key: getattr(rule, key) for key in ("column", "change", "low", "high", "step", "cost")}
+    return {key: getattr(rule, key) for key in ("column", "change", "by", "correlation", "low", "high", "step", "cost")}
 
 
 def read_model(folder: Path) -> tuple[dict[str, Any], bytes]:
@@ -239,12 +242,16 @@ def _write(
     )
     who, which = np.nonzero(found.change)
     columns = np.array([rule.column for rule in search.rules], dtype=object)
+    before = np.full(found.change.shape, np.nan)
+    for number, rule in enumerate(search.rules):
+        before[:, number] = recent_means(panel, rows, rule.column, search.months)
     results.table(
         "cf_individual_raw",
         {
             "Kunde": keys[who],
             "column": [str(columns[index]) for index in which],
             "months": np.full(len(who), search.months),
+            "mean_before": before[who, which],
             "mean_change": found.change[who, which],
             "cost": found.cost[who, which],
         },
@@ -256,6 +263,8 @@ def _write(
             {
                 "column": rule.column,
                 "allowed": rule.change,
+                "allowed_by": rule.by,
+                "correlation": rule.correlation,
                 "customers": int(changed.sum()),
                 "share_of_valid": float(changed.sum() / max(1, found.valid.sum())),
                 "up": int((found.change[:, number] > 0).sum()),
@@ -265,7 +274,7 @@ def _write(
                 "total_cost": float(found.cost[:, number].sum()),
             }
         )
-    results.table("cf_aggregate_raw", aggregate)
+    results.table("cf_aggregate_raw", [*aggregate, *(_untouched(rule) for rule in search.held)])
     results.table("cf_cost_analysis", [{k: row[k] for k in ("column", "mean_cost", "total_cost")} for row in aggregate])
     ranked = sorted(aggregate, key=lambda row: (-row["customers"], row["column"]))
     results.table(
@@ -276,6 +285,13 @@ def _write(
             if row["customers"]
         ],
     )
+
+
+def _untouched(rule: Rule) -> dict[str, Any]:
+    """A column without a clear direction, as a row of `cf_aggregate_raw`."""
+    nothing = {"customers": 0, "share_of_valid": 0.0, "up": 0, "down": 0, "mean_change": None, "mean_cost": None}
+    told = {"column": rule.column, "allowed": rule.change, "allowed_by": rule.by, "correlation": rule.correlation}
+    return {**told, **nothing, "total_cost": 0.0}
 
 
 def _counted(reasons: tuple[str, ...]) -> dict[str, int]:

@@ -56,11 +56,9 @@ class Found:
 
 def choose_customers(probabilities: Doubles, search: Search) -> Integers:
     """Rows to search: between the probabilities, a drawn share of them, the likeliest churners first, at most `limit`."""
-    between = (probabilities >= search.from_probability) & (probabilities <= search.to_probability)
+    between = (probabilities >= (search.from_probability or 0.0)) & (probabilities <= search.to_probability)
     eligible = np.flatnonzero(between)
-    count = round(search.sample * len(eligible))
-    if search.sample > 0 and len(eligible):
-        count = max(1, count)
+    count = search.drawn_of(len(eligible))
     drawn = np.sort(np.random.default_rng(search.seed).permutation(eligible)[:count])
     ordered = drawn[np.argsort(-probabilities[drawn], kind="stable")]
     return ordered[: search.limit] if search.limit else ordered

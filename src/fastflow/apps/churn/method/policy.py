@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..domain.hyperparameters import CF_CHOICES, CF_NAMES, CF_RANGES, problems_with_rule
+from ..domain.hyperparameters import CF_CHOICES, CF_FOUND, CF_NAMES, CF_RANGES, problems_with_rule
 from ..domain.problem import unknown
 from .features import FeatureSet
 from .panel import Doubles, Floats, Panel
@@ -14,6 +14,8 @@ from .problems import Refusal
 
 MULTIPLES = (1, 2, 4, 8, 16, 32)
 """Steps tried for a column; the list of levels of a rule is these, in its directions."""
+UNSAID = "unsaid"
+"""Change of a column whose direction the settings leave to the model; `directions.settle` finds it."""
 
 
 @dataclass(frozen=True)
@@ -21,9 +23,11 @@ class Rule:
     """What may happen to one raw column.
 
     Args:
-        column: its name. change: one of `CF_CHANGES`.
+        column: its name. change: one of `CF_CHANGES`, or `UNSAID`.
         low, high: bounds of a changed value; a value outside already may stay, but not move further out.
         step: smallest change, above 0. cost: of one step over all changed months, in the currency of customer_value.
+        by: "policy" where the settings say the direction, "model" where it is derived.
+        correlation: of the column with the model's probability, by ranks; None where it was not asked or there is none.
     """
 
     column: str
@@ -32,6 +36,8 @@ class Rule:
     high: float
     step: float
     cost: float
+    by: str = "policy"
+    correlation: float | None = None
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -53,8 +59,9 @@ class Search:
     """The settings of a counterfactual run.
 
     Args:
-        rules: per raw column. months: newest months that a change applies to.
-        from_probability, to_probability: customers between these are asked about.
+        rules: per raw column that may change. held: those that would, had they a clear direction.
+        months: newest months that a change applies to.
+        from_probability, to_probability: customers between these are asked about; None until `directions.settle` finds it.
         reduction: share by which the probability is to fall; goal_probability: or the probability to get under.
         sample: share of these customers, drawn; limit: at most so many, the likeliest churners first, 0 = all.
         most_changes: columns changed at most. alternatives: counterfactuals per customer at most. seed: of the drawing.
@@ -63,16 +70,22 @@ class Search:
 
     rules: tuple[Rule, ...]
     months: int = 3
-    from_probability: float = 0.4
+    from_probability: float | None = None
     to_probability: float = 0.9
     reduction: float = 0.2
     goal_probability: float | None = None
-    sample: float = 0.2
-    limit: int = 0
+    sample: float = 1.0
+    limit: int = 1000
     most_changes: int = 3
     alternatives: int = 1
     seed: int = 0
     implausible: str = "leave_out"
+    held: tuple[Rule, ...] = ()
+
+    def drawn_of(self, count: int) -> int:
+        """How many of so many customers are drawn: at least one, where any is to be."""
+        drawn = round(self.sample * count)
+        return max(1, drawn) if self.sample > 0 and count else drawn
 
     def goals(self, probabilities: Doubles) -> Doubles:
         """What each customer's probability must fall to."""
@@ -84,7 +97,7 @@ class Search:
 def read_search(given: Mapping[str, Any], panel: Panel, plan: FeatureSet, seed: int) -> Search:
     """The search that the settings ask for; `panel` ends at the anchor and gives the bounds that are not stated.
 
-    Without a rule, a dynamic column is free between its 1st and 99th percentile, a static one immutable.
+    A dynamic column without a direction is `UNSAID`, between its 1st and 99th percentile; a static one immutable.
 
     Raises:
         Refusal: an unknown setting or column, a rule for words, bounds in the wrong order, a value out of its range.
@@ -99,6 +112,8 @@ def read_search(given: Mapping[str, Any], panel: Panel, plan: FeatureSet, seed: 
             if value not in CF_CHOICES[name]:
                 raise Refusal(f"cf.{name} is {value!r}.", f"Use one of {', '.join(CF_CHOICES[name])}.")
             values[name] = value
+            continue
+        if value is None and name in CF_FOUND:
             continue
         low, high = CF_RANGES[name]
         if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
@@ -120,7 +135,7 @@ def read_search(given: Mapping[str, Any], panel: Panel, plan: FeatureSet, seed: 
 def _rule(column: str, said: Mapping[str, Any], panel: Panel) -> Rule:
     for problem in problems_with_rule(said, f"cf.policy.{column}"):
         raise Refusal(f"{problem.field}: {problem.problem}.", problem.remedy)
-    change = said.get("change", "free" if column in panel.dynamic else "immutable")
+    change = said.get("change", UNSAID if column in panel.dynamic else "immutable")
     if change != "immutable" and column in panel.levels:
         raise Refusal(f"{column} holds words, which have no up and down.", "Make it immutable.")
     values = panel.dynamic[column] if column in panel.dynamic else panel.static[column]
@@ -137,4 +152,4 @@ def _rule(column: str, said: Mapping[str, Any], panel: Panel) -> Rule:
             f"cf.policy.{column}: min {low:g} is above max {high:g}; what is not given is the panel's 1st or 99th percentile.",
             "Give both.",
         )
-    return Rule(column, change, low, high, step, cost)
+    return Rule(column, change, low, high, step, cost, "model" if change == UNSAID else "policy")

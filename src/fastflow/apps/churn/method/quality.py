@@ -37,7 +37,9 @@ def judge_counterfactuals(panel: Panel, population: Integers, rows: Integers, se
     if not search.rules:
         nothing = np.full(len(rows), np.nan)
         return Quality(nothing, np.zeros(len(rows), dtype=np.int64), nothing, np.zeros(len(rows), dtype=bool))
-    means = np.stack([_recent(panel, population, rule.column, search.months) for rule in search.rules], axis=1)
+    means = np.stack(
+        [np.nan_to_num(recent_means(panel, population, rule.column, search.months)) for rule in search.rules], axis=1
+    )
     spread = np.median(np.abs(means - np.median(means, axis=0)), axis=0)
     spread = np.where(spread > 0, spread, means.std(axis=0))
     spread = np.where(spread > 0, spread, 1.0)
@@ -54,12 +56,14 @@ def judge_counterfactuals(panel: Panel, population: Integers, rows: Integers, se
     )
 
 
-def _recent(panel: Panel, rows: Integers, column: str, months: int) -> Doubles:
+def recent_means(panel: Panel, rows: Integers, column: str, months: int) -> Doubles:
+    """Mean of the newest months that are known, a static column's value as it is; NaN where none is. Shape (n,)."""
     if column in panel.static:
-        return np.nan_to_num(panel.static[column][rows]).astype(np.float64)
+        return panel.static[column][rows].astype(np.float64)
     block = panel.dynamic[column][rows, -months:].astype(np.float64)
     known = ~np.isnan(block)
-    return np.asarray(np.where(known, block, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1))
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(known, block, 0.0).sum(axis=1) / known.sum(axis=1))
 
 
 def nearest_distances(points: Doubles, real: Doubles, own: Integers | None) -> Doubles:

@@ -8,11 +8,15 @@ from fastflow.apps.churn.report.words import columns, known, month, number, said
 from fastflow.ui.reports.blocks import Block, Card, Cards, Column, Fact, Facts, Section, Table, Text
 from fastflow.ui.texts import Data, Phrase, Texts
 
+MONTHS = 3
+"""Months that a change applied to in results of before this was written down."""
+
 
 def summary(t: Texts, found: Findings) -> Sequence[Fact]:
     """The figure that matters most."""
     metrics = found.reports["cf"]["metrics"]
-    note = t("churn_report.of_customers", n=number(metrics["searched"], 0))
+    searched, scored = number(metrics["searched"], 0), number(found.reports["cf"]["population"], 0)
+    note = t("churn_report.of_searched", n=searched, all=scored)
     return [
         Fact(
             name=t("churn_report.validity"),
@@ -43,13 +47,16 @@ def section(t: Texts, found: Findings) -> Section:
         several = t("churn_report.per_customer", n=number(metrics["alternatives"], 1))
         unlike, about = share(metrics["diversity"], 0), t("churn_report.about_diversity")
         facts.append(Fact(name=t("churn_report.diversity"), value=unlike, note=several, about=about))
-    blocks: list[Block] = [Facts(rows=facts), _recommended(t, found.rows("cf_feature_recommendations"))]
+    blocks: list[Block] = [Facts(rows=facts)]
+    if "chosen" in report:
+        blocks.append(_chosen(t, report["chosen"]))
+    blocks.append(_recommended(t, found.rows("cf_feature_recommendations")))
     cards = [_customer(t, row, found) for row in found.rows("cf_individual")]
     if cards:
         blocks.append(Cards(title=t("churn_report.cf_cards"), cards=cards))
     if report["why_not"]:
         blocks.append(_why_not(t, report["why_not"]))
-    blocks.append(_policy(t, report["policy"]))
+    blocks.append(_policy(t, report["policy"], report.get("months", MONTHS)))
     return Section(key="counterfactuals", title=t("churn_report.counterfactuals"), blocks=blocks)
 
 
@@ -63,6 +70,28 @@ def decision(t: Texts, found: Findings) -> Section:
     if report.get("track_record"):
         blocks += _track_record(t, report["track_record"])
     return Section(key="decision", title=t("churn_report.decision"), blocks=blocks)
+
+
+def _chosen(t: Texts, chosen: Row) -> Table:
+    """How many were searched, and why the others were not."""
+    low, high = share(chosen["from_probability"]), share(chosen["to_probability"], 0)
+    told = {
+        "scored": t("churn_report.chosen_scored"),
+        "below": t("churn_report.chosen_below", edge=low),
+        "above": t("churn_report.chosen_above", edge=high),
+        "not_drawn": t("churn_report.chosen_not_drawn"),
+        "beyond_limit": t("churn_report.chosen_beyond_limit"),
+        "searched": t("churn_report.chosen_searched"),
+    }
+    rows: list[list[Phrase | Data]] = [
+        [words, number(chosen[name], 0), share(chosen[name] / chosen["scored"] if chosen["scored"] else None)]
+        for name, words in told.items()
+        if chosen[name] or name in ("scored", "searched")
+    ]
+    words = "churn_report.chosen_given" if chosen["from_is_given"] else "churn_report.chosen_found"
+    note = t(words, average=share(chosen["average_probability"]))
+    heads = columns(t, "who", "number_of_customers", "of_all")
+    return Table(title=t("churn_report.chosen"), columns=heads, rows=rows, note=note)
 
 
 def _recommended(t: Texts, rows: Sequence[Row]) -> Table:
@@ -89,15 +118,7 @@ def _recommended(t: Texts, rows: Sequence[Row]) -> Table:
 
 def _customer(t: Texts, row: Row, found: Findings) -> Card:
     key = str(row["Kunde"])
-    lines: list[Phrase | Data] = [
-        t(
-            "churn_report.change",
-            column=each["column"],
-            change=f"{float(each['mean_change']):+.2f}",
-            n=number(each["months"], 0),
-        )
-        for each in found.changes.get(key, ())
-    ]
+    lines: list[Phrase | Data] = [_change(t, each) for each in found.changes.get(key, ())]
     if row["why_not"]:
         lines.append(said_by(t, row["why_not"]))
     if row["valid"] and not row["plausible"]:
@@ -106,6 +127,16 @@ def _customer(t: Texts, row: Row, found: Findings) -> Card:
     note = t("churn_report.at_cost", cost=number(row["cost"], 2)) if row["valid"] else t("churn_report.none_found")
     after = f" → {share(row['p_new'])}" if row["valid"] else ""
     return Card(name=Data(row["Kunde"]), note=note, value=Data(f"{share(row['p_old'])}{after}"), lines=lines)
+
+
+def _change(t: Texts, row: Row) -> Phrase:
+    """What changes in one column; results of before it was written down do not say from where."""
+    change, before = float(row["mean_change"]), row.get("mean_before")
+    told = {"column": row["column"], "change": f"{change:+.2f}", "n": number(row["months"], 0)}
+    if before is None:
+        return t("churn_report.change", **told)
+    span = {"before": number(before, 2), "after": number(float(before) + change, 2)}
+    return t("churn_report.change_from", **told, **span)
 
 
 def _alternative(t: Texts, row: Row) -> Phrase:
@@ -121,7 +152,7 @@ def _why_not(t: Texts, reasons: Row) -> Table:
     return Table(title=t("churn_report.why_not"), columns=heads, rows=rows)
 
 
-def _policy(t: Texts, rows: Sequence[Row]) -> Table:
+def _policy(t: Texts, rows: Sequence[Row], months: int) -> Table:
     heads = [
         Column(head=t("churn_report.column")),
         Column(head=t("churn_report.allowed")),
@@ -130,14 +161,23 @@ def _policy(t: Texts, rows: Sequence[Row]) -> Table:
     shown: list[list[Phrase | Data]] = [
         [
             Data(row["column"]),
-            known(t, "direction", str(row["change"])),
+            _allowed(t, row),
             span_of(row["low"], row["high"], 2),
             number(row["step"], 2),
             number(row["cost"], 2),
         ]
         for row in rows
     ]
-    return Table(title=t("churn_report.policy"), columns=heads, rows=shown, note=t("churn_report.policy_about"))
+    return Table(
+        title=t("churn_report.policy"), columns=heads, rows=shown, note=t("churn_report.policy_about", n=months)
+    )
+
+
+def _allowed(t: Texts, row: Row) -> Phrase | Data:
+    """Which way a column may go, and whether the policy or the model says so."""
+    if row.get("by") != "model":
+        return known(t, "direction", str(row["change"]))
+    return t(f"churn_report.derived_{row['change']}", correlation=number(row["correlation"], 2))
 
 
 def _ledger(t: Texts, decided: Row, rows: Sequence[Row]) -> Sequence[Block]:

@@ -26,7 +26,7 @@ EXPERIMENT = {
         "bootstrap_replicates": 20,
         "rolling_origins": 0,
         "model_parameters": {"max_iter": 25},
-        "cf": {"policy": {"i_use": {"change": "up", "cost": 2}}, "from_probability": 0.1, "sample": 1.0},
+        "cf": {"policy": {"i_use": {"change": "up", "cost": 2}, "n_rate": {"change": "free"}}},
     },
 }
 

@@ -129,13 +129,13 @@ def test_search_when_nothing_may_change_or_nothing_helps_then_the_reason_is_told
 
 def test_customers_when_drawn_then_share_limit_and_seed_hold() -> None:
     probabilities = np.linspace(0, 1, 101)
-    search = Search(rules=(), sample=0.5, limit=7, seed=4)
+    search = Search(rules=(), from_probability=0.4, sample=0.5, limit=7, seed=4)
     chosen = choose_customers(probabilities, search)
     assert len(chosen) == 7
     assert ((probabilities[chosen] >= 0.4) & (probabilities[chosen] <= 0.9)).all()
     assert (np.diff(probabilities[chosen]) < 0).all()
     assert chosen.tolist() == choose_customers(probabilities, search).tolist()
-    assert len(choose_customers(probabilities, Search(rules=(), sample=0.5))) == 26
+    assert len(choose_customers(probabilities, Search(rules=(), from_probability=0.4, sample=0.5))) == 26
 
 
 @pytest.mark.parametrize(
@@ -148,6 +148,7 @@ def test_customers_when_drawn_then_share_limit_and_seed_hold() -> None:
         ({"policy": {"calls": {"step": 0}}}, "cf.policy.calls.step: 0 has to be above 0"),
         ({"policy": {"calls": "up"}}, "cf.policy.calls: 'up' is no object"),
         ({"policy": {"call": {}}}, "Did you mean 'calls'"),
+        ({"implausible": "shrug"}, "cf.implausible is 'shrug'. Use one of leave_out, contact"),
         ({"sample": 2}, "cf.sample is 2"),
         ({"smaple": 1}, "cf.smaple is unknown"),
     ],

@@ -34,9 +34,8 @@ EXPERIMENT = {
         "bootstrap_replicates": 20,
         "rolling_origins": 5,
         "cf": {
-            "policy": {"i_use": {"change": "up", "cost": 2}},
+            "policy": {"i_use": {"cost": 2}, "n_rate": {"change": "free"}},
             "from_probability": 0.1,
-            "sample": 1.0,
             "alternatives": 3,
         },
     },
@@ -217,6 +216,27 @@ def test_decision_when_months_are_known_since_then_the_report_says_how_the_list_
     assert ("81", "61 – 101") in [(str(fact.value), str(fact.note)) for fact in facts]
 
 
+def test_counterfactuals_when_told_then_who_was_searched_and_who_gave_the_directions_is_said(
+    findings: Findings,
+) -> None:
+    report = compose(texts(), findings)
+    (section,) = [each for each in report.sections if each.key == "counterfactuals"]
+    searched, *_, policy = [block for block in section.blocks if isinstance(block, Table)]
+    counts = {str(row[0]): int(str(row[1])) for row in searched.rows}
+    assert (
+        counts["Searched"]
+        == 25
+        == counts["Scored by the model"]
+        - sum(count for words, count in counts.items() if words.startswith("Not searched"))
+    )
+    assert str(searched.note).startswith("The range is that of the settings")
+    allowed = {str(row[0]): str(row[1]) for row in policy.rows}
+    assert allowed["i_use"].startswith("Up – derived from the model (-0.") and allowed["n_rate"] == "Both ways"
+    (cards,) = [block for block in section.blocks if isinstance(block, Cards)]
+    lines = [str(line) for card in cards.cards for line in card.lines]
+    assert any(" from " in line and "on average over the newest 3 months" in line for line in lines)
+
+
 def test_decision_when_told_then_the_formula_and_who_was_left_out_stand_below_the_list(findings: Findings) -> None:
     (section,) = [each for each in compose(texts(), findings).sections if each.key == "decision"]
     said = [str(block.words) for block in section.blocks if isinstance(block, Text)]
@@ -224,9 +244,9 @@ def test_decision_when_told_then_the_formula_and_who_was_left_out_stand_below_th
     assert any("a fall of 4.2 %" in words for words in said)
     assert any(words.startswith("Not on the list") for words in said)
     cf = {**findings.reports["cf"]}
-    cf["decision"] = {name: cf["decision"][name] for name in ("contacts", "cost")} | {
-        name: 0.0 for name in ("expected_profit", "expected_profit_low", "expected_profit_high")
-    }
+    cf["decision"] = {name: cf["decision"][name] for name in ("contacts", "cost")} | dict.fromkeys(
+        ("expected_profit", "expected_profit_low", "expected_profit_high"), 0.0
+    )
     older = replace(findings, reports={"cf": cf}, tables={**findings.tables, "cf_decision_ledger": []})
     (section,) = [each for each in compose(texts(), older).sections if each.key == "decision"]
     said = [str(block.words) for block in section.blocks if isinstance(block, Text)]
