@@ -101,6 +101,7 @@ def make_manifests(product: Product, forget: Callable[[], None]) -> "Sequence[Ma
             product.churn.materializing,
             product.churn.runs,
             product.churn.chains,
+            product.churn.late,
             product.churn.demo,
         ),
         churn_files(product.churn.files),

@@ -1,6 +1,9 @@
 """Experiments of the churn workbench in a real browser, on a real server."""
 
+import json
 from typing import Any
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
 
 from playwright.sync_api import FilePayload, expect
 from tests.e2e.web_driver import examine, on_one_worker
@@ -187,6 +190,18 @@ def hand_in(anna: Visitor, name: str, text: str) -> None:
     anna.page.locator("input[type=file]").set_input_files(content)
 
 
+def take_in(served: Served, text: str, dictionary: object) -> int:
+    """A file, by the API; its number."""
+    query = urlencode({"name": "later.csv", "dictionary": json.dumps(dictionary)})
+    request = Request(
+        f"{served.url}/churn/files?{query}",
+        data=text.encode(),
+        headers={"Authorization": f"Bearer {served.token}", "Content-Type": "text/csv"},
+    )
+    with urlopen(request, timeout=30) as answer:
+        return int(json.loads(answer.read())["file"]["file_id"])
+
+
 def test_file_when_faulty_then_its_lines_are_told_and_the_right_one_is_kept_shown_and_deleted(
     anna: Visitor, started: Served
 ) -> None:
@@ -214,6 +229,7 @@ def test_file_when_faulty_then_its_lines_are_told_and_the_right_one_is_kept_show
     hand_in(anna, "spring.csv", PANEL)
     expect(page.locator(".upload-going")).to_be_hidden()
     expect(page.get_by_label("Role: aktiv")).to_have_value("TARGET")
+    expect(page.get_by_label("Name in the panel: i_use")).to_have_value("i_visits")
     page.get_by_label("Name in the panel: i_use").fill("i_use")
     page.get_by_label("Name in the panel: i_use").blur()
     page.get_by_role("button", name="Take it in").click()
@@ -246,6 +262,14 @@ def test_file_when_faulty_then_its_lines_are_told_and_the_right_one_is_kept_show
         page.get_by_role("button", name="Next").click()
     page.get_by_role("button", name="Create").click()
     expect(page.get_by_role("heading", name="On spring", exact=True)).to_be_visible()
+    later = page.locator("section.card", has_text="Rows that came later")
+    later.get_by_role("button", name="Look for them").click()
+    expect(later).to_contain_text("No file was taken in since")
+    number = take_in(started, PANEL.replace("k1,202203,1,3", "k1,202203,1,7", 1), file["dictionary"])
+    later.get_by_role("button", name="Look for them").click()
+    expect(later.locator("tbody").last.locator("tr")).to_have_count(1)
+    expect(later.locator("tbody").last).to_contain_text("i_use 3 → 7")
+    assert started.call("DELETE", f"/churn/files/{number}")[0] == 204
     anna.open("/churn/files")
     expect(page.locator("tr", has_text="spring.csv")).to_contain_text("On spring")
     assert not examine(anna, ["/churn/files", f"/churn/files/{file['file_id']}", "/churn/files/-/new"])

@@ -7,6 +7,7 @@ from nicegui import ui
 
 from fastflow.apps.churn.domain.experiment import CREATED, PROCESSING, Experiment, chosen
 from fastflow.apps.churn.pages.experiments.computing import Computing, find_job
+from fastflow.apps.churn.pages.experiments.late_rows import LateCard
 from fastflow.apps.churn.pages.experiments.live_log import LiveLog
 from fastflow.apps.churn.pages.experiments.manifest import PATH
 from fastflow.apps.churn.pages.experiments.outcome import figures_card, results_card
@@ -23,6 +24,7 @@ from fastflow.apps.churn.pages.experiments.words import (
 from fastflow.apps.churn.service.chains import Chains
 from fastflow.apps.churn.service.database import GUARDED_BY
 from fastflow.apps.churn.service.experiments import Experiments, Removal
+from fastflow.apps.churn.service.late import LateRows
 from fastflow.apps.churn.service.materializing import Materializing
 from fastflow.apps.churn.service.outbox import ExperimentBundles
 from fastflow.apps.churn.service.runs import ChurnRuns, Job
@@ -56,6 +58,7 @@ class ExperimentPage:
         materializing: puts its customers into tables of its own.
         runs: computes it.
         chains: computes it whole.
+        late: what arrived after its data.
     """
 
     def __init__(
@@ -65,12 +68,14 @@ class ExperimentPage:
         materializing: Materializing,
         runs: ChurnRuns,
         chains: Chains,
+        late: LateRows,
     ) -> None:
         self._experiments = experiments
         self._bundles = bundles
         self._materializing = materializing
         self._runs = runs
         self._chains = chains
+        self._late = late
 
     async def build(self, page: Page) -> None:
         """Put it on the page."""
@@ -89,6 +94,7 @@ class ExperimentPage:
                 log.show(shown.job)
                 figures = Fragment(figures_card(t, number, shown.figures), cls="below")
                 results = Fragment(results_card(t, number, shown.results), cls="below")
+                LateCard(page, self._late, number)
             beside = Fragment(_beside(t, shown.experiment))
 
         async def refresh() -> None:

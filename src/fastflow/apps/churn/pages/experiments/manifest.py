@@ -7,6 +7,7 @@ from fastflow.apps.churn.pages.experiments.finding import find_experiments
 from fastflow.apps.churn.service.chains import Chains
 from fastflow.apps.churn.service.demo import Demo
 from fastflow.apps.churn.service.experiments import Experiments
+from fastflow.apps.churn.service.late import LateRows
 from fastflow.apps.churn.service.materializing import Materializing
 from fastflow.apps.churn.service.outbox import ExperimentBundles
 from fastflow.apps.churn.service.runs import ChurnRuns
@@ -21,6 +22,7 @@ def manifest(
     materializing: Materializing,
     runs: ChurnRuns,
     chains: Chains,
+    late: LateRows,
     demo: Demo,
 ) -> Manifest:
     """What it brings: experiments, made step by step, computed, looked at, compared."""
@@ -39,7 +41,7 @@ def manifest(
             PageSpec(
                 path=PATH + "/{experiment_id}",
                 title="experiments.one_title",
-                build=ExperimentPage(experiments, bundles, materializing, runs, chains).build,
+                build=ExperimentPage(experiments, bundles, materializing, runs, chains, late).build,
             ),
             PageSpec(path=PATH + "/{experiment_id}/change", title="experiments.change", build=wizard.build_change),
         ]

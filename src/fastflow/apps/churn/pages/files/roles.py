@@ -126,7 +126,7 @@ def _row(t: Texts, place: int, one: Mapping[str, str]) -> Html:
             "td",
             tag(
                 "input",
-                value=name,
+                value=one["name"],
                 data_of="name",
                 aria_label=told("panel_name"),
                 maxlength=100,
