@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from fastflow import __version__
 from fastflow.apps.churn.domain.paths import Paths
 from fastflow.apps.churn.infra.audit import AuditedChanges
 from fastflow.apps.churn.infra.bundles import DiskBundles
@@ -112,7 +113,14 @@ def build_churn(database: Database, *, paths: Paths, host: str, runs: JobRuns, c
         experiments=experiments,
         bundles=ExperimentBundles(store, DiskBundles(Path(paths.outbox.path)), audited, clock),
         materializing=materializing,
-        reports=Reports(experiments, store, engine, lambda number: ledgers.scores(number, actor=SYSTEM)),
+        reports=Reports(
+            experiments,
+            store,
+            engine,
+            lambda number: ledgers.scores(number, actor=SYSTEM),
+            clock=clock,
+            version=__version__,
+        ),
         files=files,
         late=LateRows(store, engine),
         runs=own_runs,

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .provenance import Provenance
+
 Row = Mapping[str, Any]
 
 CUSTOMERS_SHOWN, CONTACTS_SHOWN = 12, 20
@@ -49,6 +51,7 @@ class Findings:
         scores: how the list of contacts did, a row for each month that is known since.
         unscored: why that is not known now; '' when it is.
         alternatives: customer -> its other counterfactuals, rows of `cf_alternatives`.
+        provenance: where all of it comes from.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Findings:
 
     scores: Sequence[Row] = ()
     unscored: str = ""
+    provenance: Provenance | None = None
 
     def rows(self, table: str) -> Sequence[Row]:
         """Rows of a table; none when its pipeline left none."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from fastflow.apps.churn.domain.findings import Findings
+from fastflow.apps.churn.domain.provenance import Written
 from fastflow.apps.churn.report.compose import compose
 from fastflow.ui.reports.html import document
 from fastflow.ui.reports.pdf import pdf
@@ -20,7 +21,7 @@ def _catalogue() -> Catalogue:
     return Catalogue([TEXTS])
 
 
-def render(found: Findings, language: str, form: Form) -> bytes:
-    """The report in a language as one file that needs no other; equal findings give equal bytes."""
-    report = compose(_catalogue().texts(language), found)
+def render(found: Findings, language: str, form: Form, written: Written) -> bytes:
+    """The report in a language as one file that needs no other; equal findings, written alike, give equal bytes."""
+    report = compose(_catalogue().texts(language), found, written)
     return pdf(report) if form == "pdf" else document(report).encode()

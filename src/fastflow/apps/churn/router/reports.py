@@ -39,4 +39,6 @@ def add_reports(router: APIRouter, reports: Reports) -> None:
             "Content-Disposition": attachment(f"{experiment_id}-{file_name(found.name)}.{form}"),
             "X-Content-Type-Options": "nosniff",
         }
-        return Response(render(found, spoken, form), media_type=MEDIA_TYPES[form], headers=headers)
+        return Response(
+            render(found, spoken, form, reports.written(actor=actor)), media_type=MEDIA_TYPES[form], headers=headers
+        )

@@ -7,11 +7,14 @@ from typing import Any
 from fastflow.apps.churn.domain.document import Document
 from fastflow.apps.churn.domain.experiment import Experiment
 from fastflow.apps.churn.domain.experiment_rows import KEY, segments_of
+from fastflow.apps.churn.domain.files import read_file_record
 from fastflow.apps.churn.domain.findings import ALTERNATIVES, CHANGES, TABLES, TOPS, Findings, Row
-from fastflow.apps.churn.domain.tables import RESULTS
+from fastflow.apps.churn.domain.provenance import Computed, Provenance, Written, provenance_of, told_window
+from fastflow.apps.churn.domain.tables import FILES, RESULTS
 from fastflow.apps.churn.errors import EngineFailed, SqlRefused
 from fastflow.apps.churn.ports import ChurnStore, Pick, PickEngine
 from fastflow.apps.churn.service.experiments import Experiments
+from fastflow.kit.clock import Clock
 from fastflow.kit.errors import CapacityExceeded
 from fastflow.kit.identity import Actor
 
@@ -26,6 +29,8 @@ class Reports:
         store: the churn database.
         engine: reads tables with a row per customer.
         scores: how the list of contacts of an experiment did.
+        clock: tells the time.
+        version: of the product.
     """
 
     def __init__(
@@ -34,11 +39,16 @@ class Reports:
         store: ChurnStore,
         engine: PickEngine,
         scores: Callable[[int], Sequence[Row]],
+        *,
+        clock: Clock,
+        version: str,
     ) -> None:
         self._experiments = experiments
         self._store = store
         self._engine = engine
         self._scores = scores
+        self._clock = clock
+        self._version = version
         self._known: dict[tuple[int, int], Findings] = {}
         self._lock = Lock()
 
@@ -62,6 +72,10 @@ class Reports:
             self._known[key] = found
         return found
 
+    def written(self, *, actor: Actor) -> Written:
+        """What a report says of its own making when it is handed to them now."""
+        return Written(on=self._clock.now().date().isoformat(), by=actor.name, version=self._version)
+
     def _gather(self, document: Document, experiment: Experiment) -> Findings:
         number = experiment.experiment_id
         reports: dict[str, Mapping[str, Any]] = {
@@ -77,7 +91,8 @@ class Reports:
             scores=scores,
             unscored=unscored,
             name=experiment.experiment_name,
-            about=f"#{number} · {experiment.training} → {experiment.backtest} · {experiment.model_type}",
+            about=f"#{number} · {told_window(experiment.training)} → {told_window(experiment.backtest)} · {experiment.model_type}",
+            provenance=_provenance(document, experiment),
             reports=reports,
             tables=tables,
             changes=self._of_customers(document, number, CHANGES, tables.get("cf_individual", ())),
@@ -113,3 +128,15 @@ class Reports:
         for row in rows:
             found.setdefault(str(row["Kunde"]), []).append(row)
         return found
+
+
+def _provenance(document: Document, experiment: Experiment) -> Provenance:
+    runs = {
+        str(row["pipeline"]): Computed(
+            pipeline=str(row["pipeline"]), run_id=str(row["run_id"]), at=str(row["taken_in_at"])
+        )
+        for row in document.records(RESULTS)
+        if row[KEY] == experiment.experiment_id
+    }
+    files = [read_file_record(row) for row in document.records(FILES)]
+    return provenance_of(experiment, files, [runs[name] for name in TABLES if name in runs])

@@ -11,7 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from fastflow.apps.churn import report as package
+from fastflow.apps.churn.domain.experiment import read_experiment_record, snapshot
+from fastflow.apps.churn.domain.files import IngestedFile
 from fastflow.apps.churn.domain.findings import CUSTOMERS_SHOWN, TABLES, TOPS, Findings
+from fastflow.apps.churn.domain.month import Month
+from fastflow.apps.churn.domain.provenance import Computed, Written, provenance_of
 from fastflow.apps.churn.method.cf_run import run_cf
 from fastflow.apps.churn.method.churn_run import run_churn
 from fastflow.apps.churn.method.cox_run import run_cox
@@ -21,7 +25,7 @@ from fastflow.ui.reports.html import document
 from fastflow.ui.reports.pdf import pdf
 from fastflow.ui.texts import LANGUAGES, Catalogue, Texts
 
-EXPERIMENT = {
+EXPERIMENT: dict[str, Any] = {
     "experiment_id": 5,
     "training_from": 202201,
     "training_to": 202309,
@@ -41,6 +45,32 @@ EXPERIMENT = {
     },
 }
 ROLES = {"i_use": "DYNAMIC_FEATURE", "n_rate": "DYNAMIC_FEATURE", "region": "STATIC_FEATURE"}
+
+
+PROVENANCE = provenance_of(
+    read_experiment_record(
+        {
+            **EXPERIMENT,
+            "experiment_name": "Spring",
+            "feature_set": "standard",
+            "hyperparameters": snapshot(EXPERIMENT["hyperparameters"], Month.parse(202309)),
+            "id_files": [2],
+            "status": "processed",
+            "data_fingerprint": "ab12" * 16,
+            "created_at": "2026-03-01T08:09:10.000001+00:00",
+        }
+    ),
+    [
+        IngestedFile(
+            file_id=number, name=f"panel {number}.csv", kind="transactions", content_sha256=f"{number}" * 64,
+            rows=12_345, customers=300, first_month=202201, last_month=202406, dictionary={},
+            churn_rule={"gap_months": 3}, ingested_at="2026-02-28T10:11:12+00:00", ingested_by="user:ada",
+        )
+        for number in (1, 2)
+    ],
+    [Computed(pipeline="churn", run_id="01RUN", at="2026-03-01T09:00:00+00:00")],
+)  # fmt: skip
+WRITTEN = Written(on="2026-03-02", by="user:vera", version="1.2.3")
 
 
 def silent(**facts: Any) -> None:
@@ -80,6 +110,7 @@ def findings(
         tables=tables,
         changes=changes,
         alternatives=alternatives,
+        provenance=PROVENANCE,
     )
 
 
@@ -107,7 +138,17 @@ def test_report_when_all_pipelines_ran_then_it_has_every_section_in_the_language
 ) -> None:
     report = compose(texts(language), findings)
     keys = [section.key for section in report.sections]
-    assert keys == ["summary", "trust", "quality", "customers", "survival", "agreement", "counterfactuals", "decision"]
+    assert keys == [
+        "summary",
+        "trust",
+        "quality",
+        "customers",
+        "survival",
+        "agreement",
+        "counterfactuals",
+        "decision",
+        "provenance",
+    ]
     plots = [
         plot
         for section in report.sections
@@ -259,3 +300,50 @@ def test_decision_when_the_scores_cannot_be_told_now_then_the_report_says_why(fi
     assert "Other queries take all the time." in [
         str(block.words) for block in section.blocks if isinstance(block, Text)
     ]
+
+
+def cells_of(report: Report, title: str) -> list[list[str]]:
+    (section,) = [each for each in report.sections if each.key == "provenance"]
+    (table,) = [block for block in section.blocks if isinstance(block, Table) and block.title == title]
+    return [[str(cell) for cell in row] for row in table.rows]
+
+
+def test_provenance_when_a_report_is_handed_over_then_its_data_windows_runs_and_reader_stand_in_it(
+    findings: Findings,
+) -> None:
+    report = compose(texts(), findings, WRITTEN)
+    assert dict(cells_of(report, "Experiment")) == {
+        "Experiment": "#5 Spring",
+        "Training window": "2022-01 – 2023-09",
+        "Backtest window": "2023-10 – 2024-03",
+        "Months between features and labels": "0",
+        "What counts as churn": "a dead month within the window",
+        "Who is judged": "customers alive at the anchor",
+        "Model": "Logistic regression",
+        "Feature set": "standard",
+        "Seed": "20260101",
+        "Created": "2026-03-01 08:09 UTC",
+        "Fingerprint of the data": "ab12ab12ab12",
+        "This report": "written on 2026-03-02 for user:vera",
+        "Written by": "Fast-Flow 1.2.3",
+    }
+    assert cells_of(report, "Data") == [
+        ["#2 panel 2.csv", "12\u202f345", "300", "2022-01 – 2024-06", "2" * 12, "2026-02-28 10:11 UTC", "user:ada"]
+    ]
+    assert cells_of(report, "Runs") == [["churn", "01RUN", "2026-03-01 09:00 UTC"]]
+    made = document(report)
+    assert "a customer counts as gone after 3 months without one" in made
+
+
+def test_provenance_when_settings_differ_then_they_stand_apart_and_all_of_them_below(findings: Findings) -> None:
+    report = compose(texts(), findings)
+    differing = {row[0]: row[1:] for row in cells_of(report, "Settings that are not the usual ones")}
+    assert differing["most_anchors"] == ["6", "12"]
+    assert differing["cf.policy.i_use"] == ['{"cost": 2}', "–"]
+    assert "seed" not in differing
+    every = [row[0] for row in cells_of(report, "All settings")]
+    assert set(differing) < set(every) and "seed" in every
+
+
+def test_provenance_when_shown_on_a_page_then_it_says_nothing_of_a_reader(findings: Findings) -> None:
+    assert "This report" not in dict(cells_of(compose(texts(), findings), "Experiment"))
