@@ -156,7 +156,7 @@ FAULTY: Mapping[str, tuple[str | bytes, list[tuple[int | None, str | None, str]]
     "column twice": (HEADER.replace("region", "i_use") + ROWS, [(1, "i_use", "two columns")]),
     "wrong byte": (
         HEADER.encode() + b"a,202401,1,1,1,x\nb,202401,1,1,1,s\xfcd\n",
-        [(3, "region", "the byte 0xFC at position 78 is not UTF-8")],
+        [(3, "region", "the byte 0xFC at position 78 is not UTF-8; the file is probably Windows-1252 or Latin-1")],
     ),
     "utf-16": ((HEADER + ROWS).encode("utf-16"), [(None, None, "UTF-16")]),
     "zero byte": (HEADER.encode() + b"a,202401,1,1,1,x\0y\n", [(2, "region", "0x00")]),
@@ -278,6 +278,56 @@ def test_panel_when_little_of_a_column_is_known_then_a_note_says_so(ingest: Inge
     rows = "".join(f"a,2024{month:02d},1,1,{'1' if month == 1 else 'nan'},x\n" for month in range(1, 13))
     assert ingest(HEADER + rows, dictionary=DICTIONARY).notes == [
         "n_rate is unknown in 11 of 12 rows (empty, NaN or infinite).",
+    ]
+
+
+def test_panel_when_decimals_have_a_comma_and_nobody_says_so_then_they_are_numbers(
+    product: Product, ingest: IngestOf
+) -> None:
+    rows = "".join(f"a;2024{month:02d};1;{month};0,{month};{month},5e1;x\n" for month in range(1, 10))
+    done = ingest("Kunde;I_TIMEBASE;I_Alive;i_use;n_rate;n_noise;region\n" + rows)
+    columns = done.file.dictionary["columns"]
+    assert (columns["n_rate"], done.file.dictionary["decimal"]) == ({"role": "DYNAMIC_FEATURE", "type": "number"}, ",")
+    assert [(row["n_rate"], row["n_noise"]) for row in rawdata_of(product, 1)][1] == (0.2, 25.0)
+    assert done.notes == ["Numbers are read with a decimal comma, as the file has it."]
+
+
+@pytest.mark.parametrize("cell", ["0,5", "1,234"])
+def test_guess_when_other_numbers_have_a_point_then_a_comma_is_no_decimal(
+    product: Product, tmp_path: Path, cell: str
+) -> None:
+    path = tmp_path / "some.csv"
+    path.write_text(f"Kunde;I_TIMEBASE;I_Alive;n_rate;n_noise\na;202401;1;{cell};0.5\na;202402;1;{cell};0.25\n")
+    seen = {column.name: column for column, _ in product.churn.files.look(path, actor=SYSTEM)}
+    assert (seen["n_rate"].type, seen["n_rate"].has_comma, seen["n_noise"].type) == ("text", False, "number")
+
+
+def test_panel_when_text_has_too_many_words_then_it_is_refused_or_left_out_of_a_guess(ingest: IngestOf) -> None:
+    rows = "".join(f"c{place},202401,1,1,0.5,word {place}\n" for place in range(200))
+    with pytest.raises(IngestRefused) as refused:
+        ingest(HEADER + rows, dictionary=DICTIONARY)
+    assert [(line, column, told[:38]) for line, column, told in faults_of(refused)] == [
+        (None, "region", "the column has more than 50 different "),
+    ]
+    done = ingest(HEADER + rows)
+    assert done.file.dictionary["columns"]["region"]["role"] == "IGNORED"
+    assert done.notes == [
+        "Left out, as they hold more than 50 different words: region. A dictionary can say otherwise."
+    ]
+
+
+def test_panel_when_a_static_word_changes_then_a_customer_and_both_words_are_told(ingest: IngestOf) -> None:
+    rows = "a,202401,1,1,1,north\nb,202401,1,1,1,south\nb,202402,1,2,1,north\n"
+    assert ingest(HEADER + rows, dictionary=DICTIONARY).notes == [
+        'region is called static but changes for 1 customers, such as "b" ("north", "south"); the earliest value counts.',
+    ]
+
+
+def test_panel_when_a_month_cannot_be_read_then_no_month_is_said_to_be_missing(ingest: IngestOf) -> None:
+    with pytest.raises(IngestRefused) as refused:
+        ingest(HEADER + "a,202412,1,1,1,x\na,202513,1,2,1,x\na,202502,1,2,1,x\n", dictionary=DICTIONARY)
+    assert [(line, column, told[:20]) for line, column, told in faults_of(refused)] == [
+        (3, "I_TIMEBASE", '"202513" is no month'),
     ]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from fastflow.apps.churn.domain.dictionary import Dictionary, SeenColumn
+from fastflow.apps.churn.domain.dictionary import Dictionary, SeenColumn, guess_decimal
 from fastflow.apps.churn.domain.files import IngestedFile
 from fastflow.apps.churn.domain.summary import PanelSummary
 from fastflow.apps.churn.ports import Rows
@@ -99,12 +99,14 @@ class SeenColumnsOut(BaseModel):
     """The columns of a file that is not taken in."""
 
     items: list[SeenColumnOut]
+    decimal: str = Field(description="What probably separates decimals: a point or a comma.")
 
     @classmethod
     def of(cls, seen: Sequence[tuple[SeenColumn, str]]) -> "SeenColumnsOut":
         """They as the API shows them."""
         return cls(
-            items=[SeenColumnOut(name=one.name, type=one.type, changes=one.changes, role=role) for one, role in seen]
+            items=[SeenColumnOut(name=one.name, type=one.type, changes=one.changes, role=role) for one, role in seen],
+            decimal=guess_decimal([one for one, _ in seen]),
         )
 
 

@@ -21,6 +21,8 @@ DYNAMIC, STATIC, IGNORED = "DYNAMIC_FEATURE", "STATIC_FEATURE", "IGNORED"
 ROLES = (*KEYS, DYNAMIC, STATIC, IGNORED)
 TYPES = ("integer", "number", "text")
 MOST_COLUMNS = 1000
+MOST_WORDS = 50
+"""Different words of a column of text: each becomes a feature."""
 _LONGEST_NAME = 100
 _CHOICES = {"gaps": ("refuse", "allow"), "returns": ("refuse", "allow"), "decimal": (".", ",")}
 
@@ -157,11 +159,15 @@ class SeenColumn:
         name: in the file.
         type: integer, number or text, whichever its values are.
         changes: it has more than one value for some customer; None: nobody knows whose row is whose.
+        has_comma: its numbers have decimals after a comma.
+        has_many_words: it holds more different words than can be features.
     """
 
     name: str
     type: str
     changes: bool | None = None
+    has_comma: bool = False
+    has_many_words: bool = False
 
 
 _LIKELY = {
@@ -178,7 +184,8 @@ def find_key(role: str, names: Iterable[str]) -> str | None:
 
 
 def guess_roles(seen: Sequence[SeenColumn]) -> Mapping[str, str]:
-    """Column -> its probable role: i_* and n_* numbers and what changes are dynamic, the rest is static.
+    """Column -> its probable role: i_* and n_* numbers and what changes are dynamic, text with too many words
+    is left out, the rest is static.
 
     A key that no column looks like is nobody's role.
     """
@@ -187,7 +194,14 @@ def guess_roles(seen: Sequence[SeenColumn]) -> Mapping[str, str]:
     return {column.name: keys.get(column.name) or _feature_role(column) for column in seen}
 
 
+def guess_decimal(seen: Sequence[SeenColumn]) -> str:
+    """What probably separates decimals in the file."""
+    return "," if any(column.has_comma for column in seen) else "."
+
+
 def _feature_role(column: SeenColumn) -> str:
+    if column.has_many_words:
+        return IGNORED
     is_number = column.type != "text"
     return DYNAMIC if is_number and (column.changes or column.name[:2].casefold() in ("i_", "n_")) else STATIC
 
@@ -208,4 +222,4 @@ def guess_dictionary(seen: Sequence[SeenColumn]) -> Dictionary:
         column.name: {"role": roles[column.name]} | ({} if roles[column.name] in KEYS else {"type": column.type})
         for column in seen
     }
-    return read_dictionary({"columns": columns})
+    return read_dictionary({"columns": columns, "decimal": guess_decimal(seen)})

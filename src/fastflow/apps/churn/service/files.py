@@ -6,12 +6,14 @@ database adds its row of `files` and its segment.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from fastflow.apps.churn.domain.dictionary import (
+    IGNORED,
+    MOST_WORDS,
     Dictionary,
     DictionaryError,
     SeenColumn,
@@ -197,7 +199,8 @@ class Files:
                     return Ingested(file=there, is_new=False, notes=())
                 made = make_panel(source, folder, known)
             file = self._described(made, name=name, meant=known, content=content, actor=actor)
-            return self._keep(file, made, folder, actor)
+            done = self._keep(file, made, folder, actor)
+            return done if meant is not None else replace(done, notes=[*done.notes, *_guess_told(known)])
 
     def _described(
         self, made: MadePanel, *, name: str, meant: Dictionary | ChurnRule, content: str, actor: Actor
@@ -316,6 +319,19 @@ def panel_of(store: ChurnStore, file_id: int) -> Path:
     """
     segments = store.read().segments(RAWDATA)
     return store.segment(next(one.sha256 for one in segments if one.belongs.get("file_id") == file_id))
+
+
+def _guess_told(guessed: Dictionary | ChurnRule) -> Iterator[str]:
+    """What a guess left out, or read in its own way, in sentences."""
+    if isinstance(guessed, ChurnRule):
+        return
+    left = [column.source for column in guessed.columns if column.role == IGNORED]
+    if left:
+        yield (
+            f"Left out, as they hold more than {MOST_WORDS} different words: {', '.join(left)}. A dictionary can say otherwise."
+        )
+    if guessed.decimal == ",":
+        yield "Numbers are read with a decimal comma, as the file has it."
 
 
 def checked_dictionary(data: Any) -> Dictionary:

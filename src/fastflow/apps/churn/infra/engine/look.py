@@ -6,14 +6,17 @@ from typing import Any
 
 import duckdb
 
-from fastflow.apps.churn.domain.dictionary import find_key
+from fastflow.apps.churn.domain.dictionary import MOST_WORDS, find_key
 from fastflow.apps.churn.infra.engine.connection import literal, quoted
 from fastflow.apps.churn.infra.engine.kept import WRITTEN_AS, rows_of
 from fastflow.apps.churn.infra.engine.panel_file import run
 from fastflow.apps.churn.infra.engine.sources import Source, Wanted
 
+_COMMA_NUMBER = r"\s*[-+]?\d*,\d+([eE][-+]?\d+)?\s*"
 SAMPLE_ROWS = 200_000
 """A column that changes for no customer among so many rows is taken for one that never does."""
+_SURELY_MANY = 1.2
+"""Different words are counted roughly."""
 
 
 def look_at(connection: duckdb.DuckDBPyConnection, path: Path) -> list[dict[str, Any]]:
@@ -32,14 +35,31 @@ def look_at(connection: duckdb.DuckDBPyConnection, path: Path) -> list[dict[str,
         asked.append(f"count(*) FILTER ({name} IS NOT NULL AND TRY_CAST({name} AS DOUBLE) IS NULL)")
         asked.append(f"count(*) FILTER (TRY_CAST({name} AS DOUBLE) <> trunc(TRY_CAST({name} AS DOUBLE)))")
         asked.append(f"count({name})")
+        asked.append(f"count(*) FILTER (regexp_full_match({name}, {literal(_COMMA_NUMBER)}))")
+        asked.append(f"approx_count_distinct({name})")
     counted = connection.execute(f"SELECT {', '.join(asked)} FROM looked").fetchall()[0]
     changes = _changing(connection, wanted, customer)
-    seen = []
+    may_be_comma = _may_be_comma(source, counted[1::5])
+    seen: list[dict[str, Any]] = []
     for place, column in enumerate(wanted):
-        words, fractions, known = counted[3 * place : 3 * place + 3]
-        kind = "text" if words or not known else "number" if fractions else "integer"
-        seen.append({"name": column.source, "type": kind, "changes": changes.get(column.source)})
+        words, fractions, known, commas, distinct = counted[5 * place : 5 * place + 5]
+        has_comma = may_be_comma and 0 < commas == words
+        kind = "number" if has_comma or (fractions and not words) else "text" if words or not known else "integer"
+        seen.append(
+            {
+                "name": column.source,
+                "type": kind,
+                "changes": changes.get(column.source),
+                "has_comma": has_comma,
+                "has_many_words": kind == "text" and distinct > _SURELY_MANY * MOST_WORDS,
+            }
+        )
     return seen
+
+
+def _may_be_comma(source: Source, fractions: Sequence[int]) -> bool:
+    """Whether decimals can be written with a comma: it separates no cells, and no number has a point."""
+    return source.shape is not None and source.shape.delimiter != "," and not any(fractions)
 
 
 def _changing(connection: duckdb.DuckDBPyConnection, wanted: Sequence[Wanted], customer: str | None) -> dict[str, bool]:

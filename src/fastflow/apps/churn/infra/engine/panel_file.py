@@ -13,6 +13,7 @@ from fastflow.apps.churn.infra.engine.connection import literal, quoted
 from fastflow.apps.churn.infra.engine.faults import Faults, refuse
 from fastflow.apps.churn.infra.engine.kept import LINE, NARROW, WIDE, WRITTEN_AS, written_in_order
 from fastflow.apps.churn.infra.engine.sources import Source, Wanted, first_line
+from fastflow.apps.churn.infra.engine.words import check_words
 
 PANEL_FILE = "panel.parquet"
 
@@ -38,6 +39,7 @@ def make_panel(
     if not rows:
         raise refuse(None, None, "the file has a header but no row")
     notes = check_cells(connection, source, meant, target, faults)
+    notes += check_words(connection, meant, target, faults)
     check_lives(connection, meant, target, faults)
     faults.stop()
     return {**describe_panel(connection, target), "notes": notes}

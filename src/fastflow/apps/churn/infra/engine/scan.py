@@ -9,6 +9,8 @@ from pathlib import Path
 from fastflow.apps.churn.infra.engine.faults import refuse, shown
 
 _PIECE = 2**20
+_FIRST_OF_OTHERS = 0x80
+"""Bytes from here on are letters in the older character sets, one byte each."""
 _LONGEST_LINE = 4_000_000
 _DELIMITERS = (",", ";", "\t", "|")
 _OTHER_FORMATS = {
@@ -109,6 +111,8 @@ def _wrong_byte(path: Path, place: int, value: int) -> Exception:
     before = next(csv.reader([rest.decode("latin-1")], delimiter=delimiter), [""])
     column = names[len(before) - 1] if line > 1 and 0 < len(before) <= len(names) else None
     told = f"the byte 0x{value:02X} at position {place} is not UTF-8"
+    if value >= _FIRST_OF_OTHERS:
+        told += "; the file is probably Windows-1252 or Latin-1 (`iconv -f WINDOWS-1252 -t UTF-8` turns it into UTF-8)"
     return refuse(line, column, f"{told}; write the file as UTF-8 (after {shown(rest[-20:].decode('latin-1'))})")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from nicegui import ui
 
 from fastflow.apps.churn.domain.dictionary import IGNORED, KEYS, ROLES, TYPES
-from fastflow.apps.churn.pages.files.words import role_told
+from fastflow.apps.churn.pages.files.words import role_told, roles_in_words
 from fastflow.apps.churn.service.files import checked_dictionary
 from fastflow.kit.errors import InvalidInput
 from fastflow.ui.hints import as_told
@@ -59,9 +59,10 @@ class RoleTable:
         """Show it, or leave it away."""
         self._box.set_visibility(is_shown)
 
-    def begin(self, columns: Sequence[Mapping[str, Any]]) -> None:
+    def begin(self, columns: Sequence[Mapping[str, Any]], *, decimal: str) -> None:
         """Fill it in with what the columns of a file probably are; what was said of a column of that name before stays so."""
         self._columns = []
+        self._options["decimal"].put(decimal)
         for one in columns:
             source = str(one["name"])
             guessed = {"role": str(one["role"]), "type": str(one["type"]), "name": source}
@@ -86,7 +87,8 @@ class RoleTable:
         try:
             checked_dictionary(self.dictionary())
         except InvalidInput as error:
-            told = as_told(self._t, error.fields["dictionary"])
+            problem = error.fields["dictionary"]
+            told = as_told(self._t, roles_in_words(self._t, problem) if self._t.language == "en" else problem)
             self._wrong.show(div(icon("alert"), span(told), cls="note bad flush", role="alert"))
         else:
             self._wrong.show(Html(""))

@@ -95,7 +95,7 @@ class _Taking:
             return
         columns = answer[1]["items"]
         self._name.put(name)
-        self._roles.begin(columns)
+        self._roles.begin(columns, decimal=answer[1]["decimal"])
         self._rule.begin([column["name"] for column in columns])
         if not {"TIMEBASE", "TARGET"} & {column["role"] for column in columns}:
             self._kind.put(TRANSACTIONS)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from fastflow.apps.churn.domain.dictionary import ROLES
 from fastflow.apps.churn.domain.files import IngestedFile
 from fastflow.apps.churn.domain.month import Month, Window
 from fastflow.apps.churn.errors import FileNotIngested
@@ -34,6 +35,13 @@ def trail(t: Texts) -> list[tuple[str, Phrase | Data]]:
 def role_told(t: Texts, role: str) -> Phrase:
     """What a role of the dictionary means."""
     return t(f"churn_files.role_{role.lower()}")
+
+
+def roles_in_words(t: Texts, problem: str) -> str:
+    """A problem with a dictionary, its roles called as the page calls them."""
+    for role in ROLES:
+        problem = problem.replace(f"the role {role}", f"the role “{role_told(t, role)}”")
+    return problem
 
 
 def number_in(params: Mapping[str, str]) -> int:
