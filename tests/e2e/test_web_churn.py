@@ -154,6 +154,13 @@ def test_sql_when_written_then_its_rows_its_faults_its_files_and_its_views_are_t
     write_query(anna, "SELECT * FROM read_csv('/etc/passwd')")
     page.get_by_role("button", name="Run").click()
     expect(page.locator(".note.bad")).to_contain_text("read_csv")
+    write_query(anna, "SELECT sum(a.range * b.range) FROM range(1000000) AS a, range(10000000) AS b")
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator(".note[role=status]")).to_contain_text("Running since 1 s")
+    expect(page.locator(".note.bad")).to_have_count(0)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator(".note.bad")).to_contain_text("The query was stopped.")
+    expect(page.get_by_role("button", name="Stop")).to_be_hidden()
 
     write_query(anna, "SELECT number, number * number AS square FROM range(3) AS every(number)")
     with page.expect_download() as started_download:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from fastflow.apps.churn.domain.document import Document
 from fastflow.apps.churn.errors import SqlRefused, ViewInUse, ViewNotFound
 from fastflow.apps.churn.infra.duck_sql import DuckSql
 from fastflow.apps.churn.ports import Note
-from fastflow.apps.churn.ports_sql import SqlTables
+from fastflow.apps.churn.ports_sql import SqlTables, Stop
 from fastflow.bootstrap import Product
 from fastflow.cli.app import app as commands
 from fastflow.kit.errors import Conflict, InvalidInput
@@ -271,3 +272,28 @@ def test_command_when_used_then_rows_are_shown_printed_and_written(
     assert json.loads(run("SELECT count(*) AS n FROM twice", "--json"))["rows"] == [[4]]
     assert churn("views", "delete", "twice") == "The view twice is deleted.\n"
     assert "twice" not in churn("views", "list")
+
+
+FOREVER = "SELECT sum(a.range * b.range) FROM range(10000000) AS a, range(10000000) AS b"
+
+
+def test_query_when_stopped_then_it_ends_and_the_next_one_is_answered(filled: Product) -> None:
+    stop, told = Stop(), list[SqlRefused]()
+
+    def ask() -> None:
+        with pytest.raises(SqlRefused) as refused:
+            filled.churn.sql.query(FOREVER, limit=1, actor=SYSTEM, stop=stop)
+        told.append(refused.value)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    stop.press()
+    asking.join(timeout=20)
+    assert [error.message for error in told] == ["The query was stopped."]
+    assert rows(filled, "SELECT count(*) FROM rawdata") == [[4]]
+
+
+def test_refusal_when_the_engine_indents_with_tabs_then_they_are_blanks(filled: Product) -> None:
+    with pytest.raises(SqlRefused) as refused:
+        rows(filled, "SELECT date_trunc(1, 2, 3)")
+    assert "Candidate functions" in refused.value.message and "\t" not in refused.value.message

@@ -1,6 +1,8 @@
 """What SQL over the churn database needs of the world."""
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -38,14 +40,43 @@ class SqlAnswer:
     elapsed_ms: float
 
 
+class Stop:
+    """Ends one query, from another thread; once pressed, it stays so."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._end: Callable[[], None] | None = None
+        self.pressed = False
+
+    def press(self) -> None:
+        """End the query, now or as soon as it begins."""
+        with self._guard:
+            self.pressed = True
+            if self._end is not None:
+                self._end()
+
+    @contextmanager
+    def ending(self, end: Callable[[], None]) -> Iterator[None]:
+        """While the query is computed, which `end` ends."""
+        with self._guard:
+            self._end = end
+            if self.pressed:
+                end()
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._end = None
+
+
 class SqlEngine(Protocol):
     """Answers SQL that only reads, in a process of its own.
 
     Everything raises SqlRefused (it may not run, or takes too long), EngineFailed and CapacityExceeded.
     """
 
-    def query(self, present: SqlTables, query: str, *, limit: int) -> SqlAnswer:
-        """Rows of a query."""
+    def query(self, present: SqlTables, query: str, *, limit: int, stop: Stop | None = None) -> SqlAnswer:
+        """Rows of a query; refused when `stop` ends it."""
         ...
 
     def write(self, present: SqlTables, query: str, target: Path, kind: str) -> None:

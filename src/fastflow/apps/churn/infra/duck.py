@@ -73,6 +73,10 @@ class EngineProcess:
         told: dict[str, Any] = json.loads(answer)
         return told
 
+    def kill(self) -> None:
+        """Let whoever waits for its answer know that there will be none."""
+        self._process.kill()
+
     def _time_out(self) -> None:
         self.timed_out = True
         self._process.kill()

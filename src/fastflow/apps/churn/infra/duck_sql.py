@@ -9,7 +9,7 @@ from typing import Any
 
 from fastflow.apps.churn.errors import EngineFailed, SqlRefused
 from fastflow.apps.churn.infra.duck import EngineProcess
-from fastflow.apps.churn.ports_sql import SqlAnswer, SqlTables
+from fastflow.apps.churn.ports_sql import SqlAnswer, SqlTables, Stop
 from fastflow.kit.errors import CapacityExceeded
 
 QUERY_SECONDS = 30.0
@@ -38,10 +38,10 @@ class DuckSql:
         self._holds: tuple[int, frozenset[str]] | None = None
         self._idle: threading.Timer | None = None
 
-    def query(self, present: SqlTables, query: str, *, limit: int) -> SqlAnswer:
+    def query(self, present: SqlTables, query: str, *, limit: int, stop: Stop | None = None) -> SqlAnswer:
         """See `SqlEngine.query`."""
         asked = {"operation": "query", "query": query, "limit": limit, "seconds": self._seconds}
-        return SqlAnswer(**self._ask(present, asked))
+        return SqlAnswer(**self._ask(present, asked, stop=stop))
 
     def write(self, present: SqlTables, query: str, target: Path, kind: str) -> None:
         """See `SqlEngine.write`."""
@@ -62,23 +62,31 @@ class DuckSql:
         with self._turn:
             self._end()
 
-    def _ask(self, present: SqlTables, request: dict[str, Any], target: Path | None = None) -> Any:
+    def _ask(
+        self, present: SqlTables, request: dict[str, Any], target: Path | None = None, stop: Stop | None = None
+    ) -> Any:
+        stop = stop or Stop()
         if not self._turn.acquire(timeout=self._seconds):
             raise CapacityExceeded("Other queries take all the time.", retry_after_seconds=10)
         try:
             process, scratch = self._loaded(present)
             written = scratch / "written"
-            told = process.ask(request | {"target": str(written)}, self._seconds + _GRACE_SECONDS)
+            with stop.ending(process.kill):
+                told = process.ask(request | {"target": str(written)}, self._seconds + _GRACE_SECONDS)
             done = _done(told)
             if target is not None:
                 shutil.move(written, target)
             return done
         except EngineFailed as error:
             self._end()
+            if stop.pressed:
+                raise SqlRefused("The query was stopped.", hint="Ask for less, or run it again.") from error
             if error.code == "churn_engine_timeout":
                 raise SqlRefused(f"The query took longer than {self._seconds:g} seconds and was stopped.") from error
             raise
         finally:
+            if stop.pressed:  # the process may have been killed after it had answered
+                self._end()
             self._rest()
             self._turn.release()
 

@@ -10,7 +10,7 @@ from fastflow.apps.churn.domain.sql import LONGEST_VIEW_NAME, MACROS, SHIPPED_VI
 from fastflow.apps.churn.domain.tables import VIEWS
 from fastflow.apps.churn.errors import ViewInUse, ViewNotFound
 from fastflow.apps.churn.ports import ChurnStore, Note
-from fastflow.apps.churn.ports_sql import SqlAnswer, SqlEngine, SqlTables
+from fastflow.apps.churn.ports_sql import SqlAnswer, SqlEngine, SqlTables, Stop
 from fastflow.apps.churn.service.database import GUARDED_BY
 from fastflow.kit.errors import Conflict, InvalidInput, NotFound
 from fastflow.kit.identity import Actor, Role
@@ -30,14 +30,14 @@ class Sql:
         self._engine = engine
         self.folder = folder
 
-    def query(self, query: str, *, limit: int, actor: Actor) -> SqlAnswer:
-        """Rows of a query.
+    def query(self, query: str, *, limit: int, actor: Actor, stop: Stop | None = None) -> SqlAnswer:
+        """Rows of a query, unless `stop` ends it.
 
         Raises:
             SqlRefused: it may not run, or cannot; says where.
         """
         actor.require_pipeline(GUARDED_BY)
-        return self._engine.query(self._present(), query, limit=limit)
+        return self._engine.query(self._present(), query, limit=limit, stop=stop)
 
     def download(self, query: str, target: Path, kind: str, *, actor: Actor) -> None:
         """Write the rows of a query into a file; raises as `query`."""

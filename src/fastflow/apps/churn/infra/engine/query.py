@@ -149,7 +149,7 @@ def _refusals(query: str) -> Iterator[None]:
 
 def told(message: str, query: str) -> tuple[str, int | None, int | None]:
     """A message of the engine without its drawing, and the line and column that this shows."""
-    words, _, drawing = message.partition("\n\nLINE ")
+    words, _, drawing = message.replace("\t", "    ").partition("\n\nLINE ")
     shown = re.match(r"(\d+): (.*)\n( *)\^", drawing)
     if shown is None:
         return words[:2000], None, None

@@ -4,6 +4,7 @@ from typing import Any
 
 from fastflow.apps.churn.errors import SqlRefused
 from fastflow.apps.churn.ports_sql import SqlAnswer
+from fastflow.ui.hints import as_told
 from fastflow.ui.icons import icon
 from fastflow.ui.markup import Html, div, join, span, tag
 from fastflow.ui.parts import card, data_text, seconds
@@ -46,13 +47,18 @@ def _cell(cell: Any, side: str) -> Html:
     return tag("td", Data(text), cls=side)
 
 
+def running(t: Texts, elapsed: int) -> Html:
+    """That the query is computed, and since when."""
+    return div(icon("clock"), span(t("sql.running", seconds=elapsed), cls="number"), cls="note", role="status")
+
+
 def refusal(t: Texts, error: SqlRefused) -> Html:
     """What is wrong with the query, in the engine's words, and where."""
     line, column = error.extra.get("line"), error.extra.get("column")
     place: Phrase | None = None if line is None else t("sql.place", line=line, column=column)
     return div(
         icon("alert"),
-        div(place, Data(" ") if place else None, Data(error.message)),
+        div(place, Data(" ") if place else None, as_told(t, error.message) if line is None else Data(error.message)),
         cls="note bad",
         role="alert",
     )

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Mapping
+from time import monotonic
 from typing import Any
 
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from fastflow.apps.churn.errors import SqlRefused
-from fastflow.apps.churn.pages.sql.grid import answer_card, refusal
+from fastflow.apps.churn.pages.sql.grid import answer_card, refusal, running
+from fastflow.apps.churn.ports_sql import Stop
 from fastflow.apps.churn.service.database import GUARDED_BY
 from fastflow.apps.churn.service.sql import Sql
 from fastflow.kit.identity import Actor, Role
@@ -36,6 +38,7 @@ _WATCH = """((label) => {
 """The editor is drawn by a library that knows neither our colours nor its own name."""
 FIRST = "SELECT * FROM experiments"
 _ROWS_SHOWN = 200
+_TICK_SECONDS = 1.0
 _FETCH = """(async (kind, query, failed) => {
   const tell = (message, caption) => globalThis.Quasar?.Notify.create({message, caption, classes: "toast problem",
     position: "bottom-right", timeout: 12000, attrs: {role: "alert"}, actions: [{label: "✕"}]});
@@ -113,24 +116,51 @@ class _Editor:
             page.client.on_connect(lambda: ui.run_javascript(f"{_WATCH}({json.dumps(str(t('sql.query')))})"))
             with ui.element("div").classes("card-body actions"):
                 button(page, t("sql.run"), self._run, drawing="play", cls="primary")
+                self._stopping = button(page, t("sql.stop"), self._stop, drawing="stop", cls="danger")
                 button(page, t("sql.csv"), self._file("csv"), drawing="download")
                 button(page, t("sql.parquet"), self._file("parquet"), drawing="download")
                 may = page.may(Role.OPERATOR, GUARDED_BY)
                 button(page, t("sql.save"), self._save, drawing="plus", may=may)
         self._answer = Fragment(Html(""), cls="below")
+        self._running: Stop | None = None
+        self._begun = 0.0
+        self._stopping.set_visibility(False)
+        self._ticking = ui.timer(_TICK_SECONDS, self._tick, active=False)
 
     def _recolour(self, told: GenericEventArguments) -> None:
         self._text.set_theme("vscodeDark" if told.args else "vscodeLight")
         self._text.classes(remove="unthemed")
 
     async def _run(self) -> None:
-        page = self._page
+        """Ask, and show the time that passes until the answer comes; one query at a time."""
+        if self._running is not None:
+            return
+        page, t = self._page, self._page.t
+        stop = self._running = Stop()
+        self._begun = monotonic()
+        self._answer.show(running(t, 0))
+        self._stopping.set_visibility(True)
+        self._ticking.activate()
+        shown = Html("")
         try:
-            answer = await page.ask(self._sql.query, self._text.value, limit=_ROWS_SHOWN, actor=await page.who())
+            actor = await page.who()
+            answer = await page.ask(self._sql.query, self._text.value, limit=_ROWS_SHOWN, actor=actor, stop=stop)
+            shown = answer_card(t, answer)
         except SqlRefused as error:
-            self._answer.show(refusal(page.t, error))
-        else:
-            self._answer.show(answer_card(page.t, answer))
+            shown = refusal(t, error)
+        finally:
+            self._running = None
+            self._ticking.deactivate()
+            self._stopping.set_visibility(False)
+            self._answer.show(shown)
+
+    async def _stop(self) -> None:
+        if self._running is not None:
+            self._running.press()
+
+    def _tick(self) -> None:
+        if self._running is not None:
+            self._answer.show(running(self._page.t, int(monotonic() - self._begun)))
 
     def _file(self, kind: str) -> Any:
         async def fetch() -> None:

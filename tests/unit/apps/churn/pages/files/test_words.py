@@ -27,10 +27,8 @@ KEYS = {"kdnr": "PRIMARY_KEY", "monat": "TIMEBASE", "aktiv": "TARGET"}
         '"3,5" is no number (decimals are written with "," here: say so by decimal in the dictionary)',
         "the line has fewer cells than the header has names: 3 instead of 4",
         "the byte 0xE4 at position 17 is not UTF-8; write the file as UTF-8 (after 'm')",
-        "the byte 0xE4 at position 17 is not UTF-8; the file is probably Windows-1252 or Latin-1 (`iconv -f WINDOWS-1252 -t UTF-8` "
-        "turns it into UTF-8); write the file as UTF-8 (after 'm')",
-        "the column has more than 50 different words, and each would be a feature; give it the role IGNORED, or the type number if "
-        "these are numbers",
+        "the byte 0xE4 at position 17 is not UTF-8; the file is probably Windows-1252 or Latin-1 (`iconv -f WINDOWS-1252 -t UTF-8` turns it into UTF-8); write the file as UTF-8 (after 'm')",
+        "the column has more than 50 different words, and each would be a feature; give it the role IGNORED, or the type number if these are numbers",
         'region is called static but changes for 3 customers, such as "b" ("north", "south"); the earliest value counts.',
         "Left out, as they hold more than 50 different words: street, e.mail. A dictionary can say otherwise.",
         "Numbers are read with a decimal comma, as the file has it.",
