@@ -1,25 +1,33 @@
 """The churn pipeline from the inputs folder to the artifacts folder; `pipelines/churn/main.py` calls `run_churn`."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
 from ..domain.month import Month
-from .backtest import Sample, Trained, backtest_sample, gather, train, training_panel
+from .backtest import Trained, backtest_sample, gather, train, training_panel
 from .budget import row_limit
 from .canaries import Canaries, best_single_feature, run_canaries
 from .configuration import Experiment, read_experiment
-from .deployed import TOLERANCE, Deployed, contract_text, feature_contract
+from .deployed import TOLERANCE, contract_text, feature_contract
+from .early_signs import early_signs
 from .export import export_onnx
-from .features import FeatureSet, feature_set, usable_windows, warnings_of
-from .findings import BANDS, band_edges, band_table, bands_of, drift_table, reasons, top_reasons, trend_per_year
-from .matrices import batches
+from .features import FeatureSet, feature_set, usable_windows
+from .findings import (
+    BANDS,
+    band_edges,
+    band_table,
+    bands_of,
+    drift_table,
+    top_reasons,
+    trend_per_year,
+)
 from .models import KINDS, ever_known, fit_model
 from .paired import paired_gains
-from .panel import Doubles, Panel, read_panel, yyyymm
+from .panel import Panel, read_panel, yyyymm
 from .problems import Refusal
 from .results import Results, Tell
 from .scores import (
@@ -32,21 +40,11 @@ from .scores import (
     ranking_scores,
     score_report,
 )
+from .tested import Tested, ask_deployed
 from .thresholds import choose_thresholds, confusion
 from .windows import Outcome, Plan, Population, audit_windows, plan_windows
 
 PHASES = ("read", "train", "rolling origins", "test", "canaries", "write")
-
-
-@dataclass(frozen=True)
-class Tested:
-    """The deployed model's predictions in the test, and what is said of each customer: raw columns and their effects, warnings."""
-
-    sample: Sample
-    predicted: Doubles
-    largest_difference: float
-    effects: tuple[tuple[str, ...], Doubles]
-    warnings: list[list[str]]
 
 
 def run_churn(inputs: Path, artifacts: Path, tell: Tell) -> None:
@@ -74,7 +72,7 @@ def run_churn(inputs: Path, artifacts: Path, tell: Tell) -> None:
     phase(3)
     sample, outcomes = backtest_sample(panel, plan, features)
     graph = export_onnx(trained.model, len(features.names))
-    tested = _test(trained, sample, graph, features)
+    tested = ask_deployed(trained, sample, graph, features)
     base_rate = float(trained.sample.churned.mean())
     scores = score_report(tested.predicted, sample.churned, base_rate)
     intervals = bootstrap_intervals(
@@ -230,23 +228,6 @@ def rolling_trend(rows: list[dict[str, Any]]) -> dict[str, dict[str, float] | No
     }
 
 
-def _test(trained: Trained, sample: Sample, graph: bytes, features: FeatureSet) -> Tested:
-    deployed = Deployed(graph)
-    names: tuple[str, ...] = ()
-    predicted, effects, warnings, difference = [], [], [], 0.0
-    for _, rows in batches(sample.features):
-        names, effect = reasons(deployed.predict, rows, trained.reference, features)
-        predicted.append(deployed.predict(rows))
-        effects.append(effect)
-        warnings += [warnings_of(row, features) for row in rows]
-        difference = max(difference, float(np.abs(predicted[-1] - trained.model.predict(rows)).max()))
-    if difference > TOLERANCE:
-        raise Refusal(
-            f"The exported model differs from the fitted one by {difference:.2g}.", "Choose another model_type."
-        )
-    return Tested(sample, np.concatenate(predicted), difference, (names, np.concatenate(effects)), warnings)
-
-
 def _baselines(
     experiment: Experiment, trained: Trained, tested: Tested, features: FeatureSet, base_rate: float
 ) -> dict[str, Any]:
@@ -332,8 +313,8 @@ def _write_tables(
             "Kunde": keys,
             "churn_probability": predicted,
             "risk_band": bands,
-            "reasons": top_reasons(names, effect),
-            "warnings": tested.warnings,
+            "reasons": top_reasons(names, effect, tested.levels),
+            "warnings": early_signs(panel.between(plan.training_from, plan.test_anchor), sample.customers),
             **{f"effect_{name}": effect[:, index] for index, name in enumerate(names)},
         },
     )

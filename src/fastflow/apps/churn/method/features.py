@@ -12,7 +12,7 @@ import numpy as np
 from .panel import Floats, Integers, Panel
 
 FLAGS = ("drop", "decline", "volatile", "stopped")
-"""Early warnings, 0 or 1; `warnings_of` says them in words."""
+"""Early warnings, 0 or 1, for the model; what people are told is in `early_signs`."""
 
 DROP = 0.7  # the newest three months below 70 % of the three before: a drop of more than 30 %
 VOLATILE = 1.0  # standard deviation over mean of the newest six months
@@ -193,21 +193,3 @@ def _flags(values: np.ndarray, known: np.ndarray, active: np.ndarray) -> list[np
     quiet = known[:, -3:].any(axis=1) & ~active[:, -3:].any(axis=1)
     flags = (drop, falls.all(axis=1) & steady, volatile, quiet & active[:, :-3].any(axis=1))
     return [np.asarray(flag, dtype=np.float64) for flag in flags]
-
-
-_WORDS = {
-    "drop": "{} fell by more than 30 % in the last three months",
-    "decline": "{} fell three months in a row",
-    "volatile": "{} varies strongly",
-    "stopped": "{} stopped: nothing in the last three months",
-}
-
-
-def warnings_of(row: Floats, plan: FeatureSet) -> list[str]:
-    """The early warnings of one customer in words; `row` is one row of `compute_features`."""
-    found = []
-    width = len(plan.per_column)
-    for index, column in enumerate(plan.dynamic):
-        flags = row[(index + 1) * width - len(FLAGS) : (index + 1) * width]
-        found += [_WORDS[flag].format(column) for flag, raised in zip(FLAGS, flags, strict=True) if raised == 1]
-    return found

@@ -15,6 +15,7 @@ from .scores import log_odds, wilson
 FEWEST_FOR_TREND = 4
 BANDS = ("lower half", "top 50 %", "top 20 %", "top 10 %", "top 5 %")
 """Ranks, not sizes: where all are at risk, even the lower half is."""
+_LEVELS = {-1: "low ", 0: "", 1: "high "}
 BAND_EDGES = (0.5, 0.8, 0.9, 0.95)
 """Quantiles of the validation predictions at which one band ends and the next begins."""
 
@@ -43,12 +44,32 @@ def reasons(
     return names, effect
 
 
-def top_reasons(names: Sequence[str], effect: Doubles, count: int = 3) -> list[list[str]]:
+def levels_of(matrix: Floats, reference: Floats, plan: FeatureSet) -> NDArray[np.int8]:
+    """Whether a customer has more (1) or less (-1) of a raw column than is typical, in the order of `reasons`; 0: neither, or words.
+
+    Of a column that changes, its mean over the shortest window counts.
+    """
+    sources = np.array(plan.sources)
+    names = tuple(dict.fromkeys(plan.sources))
+    offset = plan.per_column.index(f"mean_{plan.windows[0]}")
+    levels = np.zeros((len(matrix), len(names)), dtype=np.int8)
+    for index, name in enumerate(names):
+        if name not in plan.levels:
+            at = int(np.flatnonzero(sources == name)[0]) + (offset if name in plan.dynamic else 0)
+            levels[:, index] = np.nan_to_num(np.sign(matrix[:, at] - reference[at]))
+    return levels
+
+
+def top_reasons(names: Sequence[str], effect: Doubles, levels: NDArray[np.int8], count: int = 3) -> list[list[str]]:
     """The strongest reasons of each customer in words, falling; effects below 0.05 log-odds are not named."""
     order = np.argsort(-np.abs(effect), axis=1, kind="stable")[:, :count]
     return [
-        [f"{names[c]} {'raises' if row[c] > 0 else 'lowers'} the risk" for c in columns if abs(row[c]) >= 0.05]
-        for row, columns in zip(effect, order, strict=True)
+        [
+            f"{_LEVELS[own[c]]}{names[c]} {'raises' if row[c] > 0 else 'lowers'} the risk"
+            for c in columns
+            if abs(row[c]) >= 0.05
+        ]
+        for row, own, columns in zip(effect, levels, order, strict=True)
     ]
 
 

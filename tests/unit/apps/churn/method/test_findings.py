@@ -4,7 +4,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from fastflow.apps.churn.method.findings import FEWEST_FOR_TREND, chi_square, drift_table, trend_per_year
+from fastflow.apps.churn.method.features import FeatureSet, column_features
+from fastflow.apps.churn.method.findings import (
+    FEWEST_FOR_TREND,
+    chi_square,
+    drift_table,
+    levels_of,
+    reasons,
+    top_reasons,
+    trend_per_year,
+)
+from fastflow.apps.churn.method.scores import sigmoid
 
 samples = st.lists(st.integers(0, 4), min_size=1, max_size=80)
 
@@ -61,3 +71,31 @@ def test_drift_when_a_rare_event_becomes_common_then_it_is_seen(share: float) ->
     assert moved["psi"] > 0.05 and moved["cramers_v"] > 0.1 and moved["chi2_p"] < 1e-9
     assert moved["severity"] == ("strong" if moved["psi"] > 0.25 else "some" if moved["psi"] > 0.1 else "none")
     assert same["psi"] == pytest.approx(0) and same["chi2"] == pytest.approx(0)
+
+
+def test_reasons_when_told_then_they_say_whether_the_customer_has_little_or_much_of_the_column() -> None:
+    plan = FeatureSet(("logins", "calls"), ("age", "region"), {"region": ("north", "south")}, (3,))
+    months = np.array([[[1, 1, 1], [3, 3, 3], [9, 9, 9]], [[5, 5, 5], [2, 2, 2], [0, 0, 0]]], dtype=np.float32)
+    blocks = [column_features(block, plan.windows) for block in months]
+    rest = np.array([[30, 1, 0, 3], [40, 1, 0, 3], [np.nan, 0, 1, 3]], dtype=np.float32)
+    matrix = np.concatenate([*blocks, rest], axis=1)
+    reference = matrix[1]
+    places = [plan.names.index(name) for name in ("logins__mean_3", "calls__mean_3", "region__is_south")]
+
+    def predict(rows: np.ndarray) -> np.ndarray:
+        return np.asarray(sigmoid(rows[:, places].astype(np.float64) @ np.array([-0.5, 0.2, 0.1])))
+
+    names, effect = reasons(predict, matrix, reference, plan)
+    levels = levels_of(matrix, reference, plan)
+    assert dict(zip(names, levels[0].tolist(), strict=True)) == {
+        "logins": -1,
+        "calls": 1,
+        "age": -1,
+        "region": 0,
+        "months_known": 0,
+    }
+    assert top_reasons(names, effect, levels) == [
+        ["low logins raises the risk", "high calls raises the risk"],
+        [],
+        ["high logins lowers the risk", "low calls lowers the risk", "region raises the risk"],
+    ]
