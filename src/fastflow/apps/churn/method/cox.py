@@ -27,7 +27,8 @@ class Cox:
 
     Args:
         names: its columns. coefficients: log hazard ratios per unit, shape (p,). covariance: of them, shape (p, p).
-        standard_errors: the model's own, or robust ones, shape (p,).
+        standard_errors: the model's own, or robust ones, shape (p,). robust: the covariance that these are of, shape (p, p).
+        scales: standard deviations of the columns, shape (p,).
         log_likelihood, null_log_likelihood: partial, at the estimate and at nought.
         means: of the columns, shape (p,); the baseline is the hazard of a customer who has these.
         times, baseline: cumulative hazard of that customer, shape (k,), at the event times.
@@ -39,6 +40,8 @@ class Cox:
     coefficients: Doubles
     covariance: Doubles
     standard_errors: Doubles
+    robust: Doubles
+    scales: Doubles
     log_likelihood: float
     null_log_likelihood: float
     means: Doubles
@@ -59,9 +62,10 @@ class Cox:
         return np.asarray(np.exp(-np.exp(np.clip(self.log_risk(matrix), -50, 50))[:, None] * hazard[None, :]))
 
     def table(self, z: float = 1.959963984540054) -> list[dict[str, Any]]:
-        """Hazard ratios with 95 % intervals and Wald p-values."""
+        """Hazard ratios with 95 % intervals and Wald p-values: for one more, and for a standard deviation more."""
         rows = []
-        for name, beta, error in zip(self.names, self.coefficients, self.standard_errors, strict=True):
+        each = zip(self.names, self.coefficients, self.standard_errors, self.scales, strict=True)
+        for name, beta, error, scale in each:
             wald = beta / error
             rows.append(
                 {
@@ -71,6 +75,10 @@ class Cox:
                     "hazard_ratio": float(np.exp(beta)),
                     "hazard_ratio_low": float(np.exp(beta - z * error)),
                     "hazard_ratio_high": float(np.exp(beta + z * error)),
+                    "standard_deviation": float(scale),
+                    "hazard_ratio_per_sd": float(np.exp(scale * beta)),
+                    "hazard_ratio_per_sd_low": float(np.exp(scale * (beta - z * error))),
+                    "hazard_ratio_per_sd_high": float(np.exp(scale * (beta + z * error))),
                     "z": float(wald),
                     "p": float(2 * stats.norm.sf(abs(wald))),
                 }
@@ -82,6 +90,18 @@ class Cox:
         """Test against no effect at all: statistic, degrees of freedom, p."""
         value = 2 * (self.log_likelihood - self.null_log_likelihood)
         return value, len(self.names), float(stats.chi2.sf(value, len(self.names)))
+
+    @property
+    def robust_wald(self) -> tuple[float, int, float]:
+        """Test against no effect at all that knows repeated rows of a customer: statistic, degrees of freedom, p.
+
+        With fewer customers than columns the covariance has no inverse; what it does not tell of is not tested.
+        """
+        z = self.coefficients * self.scales
+        covariance = self.robust * np.outer(self.scales, self.scales)
+        freedom = int(np.linalg.matrix_rank(covariance, hermitian=True))
+        value = float(z @ np.linalg.pinv(covariance, hermitian=True) @ z)
+        return value, freedom, float(stats.chi2.sf(value, freedom))
 
 
 @dataclass(frozen=True)
@@ -203,20 +223,21 @@ def fit_cox(
     penalised = state.information + ridge * len(z) * np.eye(len(beta))
     inverse = np.linalg.inv(penalised)
     covariance = inverse / np.outer(scales, scales)
-    errors = np.sqrt(np.diag(covariance))
+    robust = covariance
     if clusters is not None:
         residuals = score_residuals(z, beta, durations, events)
         _, who = np.unique(clusters, return_inverse=True)
         summed = np.zeros((int(who.max()) + 1, len(beta)))
         np.add.at(summed, who, residuals)
-        robust = inverse @ (summed.T @ summed) @ inverse
-        errors = np.sqrt(np.diag(robust)) / scales
+        robust = inverse @ (summed.T @ summed) @ inverse / np.outer(scales, scales)
     hazard = np.bincount(ties.tie, state.inverse, len(ties.times))
     return Cox(
         names=tuple(names[column] for column in kept),
         coefficients=beta / scales,
         covariance=covariance,
-        standard_errors=errors,
+        standard_errors=np.sqrt(np.diag(robust)),
+        robust=robust,
+        scales=scales,
         log_likelihood=state.likelihood,
         null_log_likelihood=_evaluate(z[ties.order], np.zeros(len(beta)), ties).likelihood,
         means=means,
@@ -344,10 +365,10 @@ def proportionality_test(
     curve, _ = kaplan_meier(durations, events)
     when = 1 - curve.at(durations[ties.order][ties.died])
     when = when - when.mean()
-    rows = []
+    rows, level = [], 0.05 / max(1, len(model.names))
     for index, name in enumerate(model.names):
         spread = len(ties.died) * model.covariance[index, index] * float((when**2).sum())
         value = float((when * scaled[:, index]).sum() ** 2 / spread)
         p = float(stats.chi2.sf(value, 1))
-        rows.append({"covariate": name, "statistic": value, "p": p, "violated": p < 0.05 / max(1, len(model.names))})
+        rows.append({"covariate": name, "statistic": value, "p": p, "level": level, "violated": p < level})
     return rows

@@ -12,6 +12,7 @@ from ..domain.month import Month, MonthError
 from .configuration import Experiment, read_experiment
 from .consistency import compare_probabilities
 from .cox import Cox, fit_cox, proportionality_test, screen_covariates
+from .cox_told import fit_metrics, reference_words
 from .landmarks import Followed, covariate_names, covariates, follow, follow_all
 from .panel import Doubles, Panel, read_panel, yyyymm
 from .problems import Refusal
@@ -90,14 +91,8 @@ def run_cox(inputs: Path, artifacts: Path, tell: Tell) -> None:
             "event": fitted.rows.events.astype(np.int64),
         },
     )
-    statistic, freedom, p = fitted.model.likelihood_ratio
     metrics = {
-        "rows": fitted.model.n,
-        "events": fitted.model.events,
-        "log_likelihood": fitted.model.log_likelihood,
-        "likelihood_ratio": statistic,
-        "likelihood_ratio_df": freedom,
-        "likelihood_ratio_p": p,
+        **fit_metrics(fitted.model, fitted.rows),
         **{name: value for name, value in test.items() if isinstance(value, int | float)},
     }
     results.table("cox_analysis_metrics", [{"metric": name, "value": float(value)} for name, value in metrics.items()])
@@ -108,6 +103,7 @@ def run_cox(inputs: Path, artifacts: Path, tell: Tell) -> None:
             "cutoff_exclusive": yyyymm(cutoff),
             "metrics": metrics,
             "hazard_ratios": fitted.model.table(),
+            "reference_words": reference_words(fitted.model, panel.levels),
             "ties": "efron",
             "standard_errors": "robust, clustered by customer",
             "proportional_hazards": ph,

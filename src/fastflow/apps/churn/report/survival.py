@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 
 from fastflow.apps.churn.domain.findings import Findings, Row
-from fastflow.apps.churn.report.words import columns, known, month, number, p_value, said_by, share, span_of
-from fastflow.ui.plots import Axis, Line, Plot, bar_cell, interval_cell
+from fastflow.apps.churn.report.hazards import hazards, proportional
+from fastflow.apps.churn.report.words import columns, known, month, number, p_value, said_by, share
+from fastflow.ui.plots import Axis, Line, Plot, bar_cell
 from fastflow.ui.reports.blocks import Block, Cell, Column, Fact, Facts, Plots, Section, Table, Text
-from fastflow.ui.texts import Data, Phrase, Texts
+from fastflow.ui.texts import Data, Texts
 
 _MONTHS_SHOWN = 6
-_WIDEST = 20.0
-"""Hazard ratios beyond this factor from 1 end in an arrow: one wide interval must not hide the others."""
 
 
 def summary(t: Texts, found: Findings) -> Sequence[Fact]:
@@ -48,11 +47,15 @@ def section(t: Texts, found: Findings) -> Section:
             )
         )
     )
+    if metrics.get("customers") is not None:  # kept since the report tells them
+        people, left = number(metrics["customers"], 0), number(metrics["customers_departed"], 0)
+        blocks.append(Text(words=t("churn_report.cox_customers", customers=people, departed=left)))
     out_of_time = report["out_of_time"]
     said = [*report["notes"], *([out_of_time["why_not"]] if "why_not" in out_of_time else [])]
     blocks += [Text(words=said_by(t, note)) for note in said]
     facts = [(name, number(metrics.get(name))) for name in ("harrell_c", "uno_c", "in_sample_harrell_c", "ibs")]
-    facts.append(("likelihood_ratio_p", p_value(metrics["likelihood_ratio_p"])))
+    test = "robust_wald_p" if metrics.get("robust_wald_p") is not None else "likelihood_ratio_p"
+    facts.append((test, p_value(metrics[test])))
     told = [
         Fact(name=t(f"churn_report.{name}"), value=value, about=t(f"churn_report.about_{name}"))
         for name, value in facts
@@ -64,8 +67,8 @@ def section(t: Texts, found: Findings) -> Section:
     soon = found.rows("cox_months_to_churn")
     if soon:
         blocks.append(_months_to_churn(t, soon))
-    blocks.append(_hazards(t, report["hazard_ratios"]))
-    blocks.append(_proportional(t, report["proportional_hazards"]))
+    blocks.append(hazards(t, report))
+    blocks.append(proportional(t, report))
     if report["dropped_covariates"]:
         blocks.append(_dropped(t, report["dropped_covariates"]))
     if out_of_time.get("calibration"):
@@ -189,42 +192,6 @@ def _months_to_churn(t: Texts, rows: Sequence[Row]) -> Table:
         shown.append([Data(stretch), *cells])
     note = t("churn_report.months_to_churn_about", n=number(rows[-1]["from_month"], 0))
     return Table(title=t("churn_report.months_to_churn"), columns=heads, rows=shown, note=note)
-
-
-def _hazards(t: Texts, rows: Sequence[Row]) -> Table:
-    edges = [float(row[name]) for row in rows for name in ("hazard_ratio_low", "hazard_ratio_high")]
-    inside = [each for each in edges if 1 / _WIDEST <= each <= _WIDEST]
-    low = min([0.5, *inside]) if min(edges, default=1.0) >= 1 / _WIDEST else 1 / _WIDEST
-    high = max([2.0, *inside]) if max(edges, default=1.0) <= _WIDEST else _WIDEST
-    axis = Axis(label=t("churn_report.hazard_ratio"), low=low, high=high, is_log=True)
-    heads = [*columns(t, "covariate", "hazard_ratio", "interval"), Column(head=t("churn_report.forest"))]
-    heads += columns(t, "covariate", "p")[1:]
-    shown: list[list[Cell]] = [
-        [
-            Data(row["covariate"]),
-            number(row["hazard_ratio"]),
-            span_of(row["hazard_ratio_low"], row["hazard_ratio_high"], 2),
-            interval_cell(axis, row["hazard_ratio"], row["hazard_ratio_low"], row["hazard_ratio_high"], 1.0),
-            p_value(row["p"]),
-        ]
-        for row in rows
-    ]
-    note = t("churn_report.hazards_about", low=number(low, 2), high=number(high, 1))
-    return Table(title=t("churn_report.hazards"), columns=heads, rows=shown, note=note)
-
-
-def _proportional(t: Texts, rows: Sequence[Row]) -> Table:
-    heads = [*columns(t, "covariate", "statistic", "p"), Column(head=t("churn_report.verdict"))]
-    shown: list[list[Phrase | Data]] = [
-        [
-            Data(row["covariate"]),
-            number(row["statistic"], 2),
-            p_value(row["p"]),
-            t("churn_report.ph_violated" if row["violated"] else "churn_report.ph_holds"),
-        ]
-        for row in rows
-    ]
-    return Table(title=t("churn_report.ph"), columns=heads, rows=shown, note=t("churn_report.ph_about"))
 
 
 def _dropped(t: Texts, rows: Sequence[Row]) -> Table:

@@ -143,3 +143,41 @@ def test_data_when_nothing_can_be_fitted_then_it_says_why(
 ) -> None:
     with pytest.raises(Refusal, match=problem):
         fit_cox(np.array([1.0, 2.0, 3.0]), np.array(events, dtype=np.int8), np.array(matrix), ("size",))
+
+
+def test_robust_wald_when_rows_are_repeated_then_it_knows_while_the_likelihood_ratio_doubles(
+    rossi: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    durations, events, matrix = rossi
+    who = np.arange(len(durations))
+    table = load_rossi()[["week", "arrest", "age"]]
+    reference = CoxPHFitter().fit(table, "week", "arrest", robust=True).summary.loc["age"]
+    age = fit_cox(durations, events, matrix[:, [NAMES.index("age")]], ("age",), clusters=who)
+    (told,) = age.table()
+    assert age.robust_wald[0] == pytest.approx(told["z"] ** 2)
+    assert age.robust_wald[0] == pytest.approx(reference["z"] ** 2, rel=0.03)  # its residuals are without Efron's ties
+    assert age.robust_wald[1] == 1
+    assert age.robust_wald[2] == pytest.approx(told["p"])
+    once = fit_cox(durations, events, matrix, NAMES, clusters=who)
+    statistic, freedom, _ = once.robust_wald
+    assert freedom == 7
+    twice = fit_cox(np.tile(durations, 2), np.tile(events, 2), np.tile(matrix, (2, 1)), NAMES, clusters=np.tile(who, 2))
+    assert twice.robust_wald[0] == pytest.approx(statistic, rel=0.05)
+    assert twice.likelihood_ratio[0] > 1.8 * once.likelihood_ratio[0]
+
+
+def test_hazard_ratios_when_told_per_standard_deviation_then_a_column_in_other_units_tells_the_same(
+    rossi: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    durations, events, matrix = rossi
+    scaled = matrix.copy()
+    scaled[:, NAMES.index("age")] *= 1000
+    (before,), (after,) = (
+        [row for row in fit_cox(durations, events, each, NAMES).table() if row["covariate"] == "age"]
+        for each in (matrix, scaled)
+    )
+    for name in ("hazard_ratio_per_sd", "hazard_ratio_per_sd_low", "hazard_ratio_per_sd_high"):
+        assert after[name] == pytest.approx(before[name])
+    assert before["hazard_ratio_per_sd_low"] < before["hazard_ratio_per_sd"] < before["hazard_ratio_per_sd_high"]
+    assert after["hazard_ratio"] == pytest.approx(1, abs=1e-3)
+    assert after["standard_deviation"] == pytest.approx(1000 * before["standard_deviation"])

@@ -347,3 +347,45 @@ def test_provenance_when_settings_differ_then_they_stand_apart_and_all_of_them_b
 
 def test_provenance_when_shown_on_a_page_then_it_says_nothing_of_a_reader(findings: Findings) -> None:
     assert "This report" not in dict(cells_of(compose(texts(), findings), "Experiment"))
+
+
+def survival_table(report: Report, title: str) -> Table:
+    (section,) = [each for each in report.sections if each.key == "survival"]
+    (table,) = [block for block in section.blocks if isinstance(block, Table) and block.title == title]
+    return table
+
+
+def test_survival_when_customers_are_repeated_then_customers_and_a_test_that_knows_it_are_told(
+    findings: Findings,
+) -> None:
+    report, metrics = compose(texts(), findings), findings.reports["cox"]["metrics"]
+    assert metrics["customers"] < metrics["rows"] and metrics["customers_departed"] < metrics["events"]
+    (section,) = [each for each in report.sections if each.key == "survival"]
+    said = [str(block.words) for block in section.blocks if isinstance(block, Text)]
+    assert any(
+        f"{metrics['customers']} customers, of whom {metrics['customers_departed']} left" in each for each in said
+    )
+    (facts,) = [block for block in section.blocks if isinstance(block, Facts)]
+    names = [str(fact.name) for fact in facts.rows]
+    assert "Robust Wald test, p" in names and not any(name.startswith("Likelihood") for name in names)
+
+
+def test_hazards_when_shown_then_each_has_its_unit_and_a_word_the_one_it_is_compared_with(findings: Findings) -> None:
+    rows = survival_table(compose(texts(), findings), "Hazard ratios").rows
+    units = {str(row[0]): str(row[1]) for row in rows}
+    assert units["region: south"] == "against north"
+    (use,) = [row for row in findings.reports["cox"]["hazard_ratios"] if row["covariate"] == "i_use__mean_6"]
+    assert units["i_use__mean_6"] == f"1 SD more ({use['standard_deviation']:.2f})"
+    (shown,) = [row for row in rows if row[0] == "i_use__mean_6"]
+    assert (shown[2], shown[6]) == (f"{use['hazard_ratio_per_sd']:.3f}", f"{use['hazard_ratio']:.5f}")
+
+
+def test_proportional_hazards_when_p_is_between_the_levels_then_it_is_borderline(findings: Findings) -> None:
+    tested = [
+        {"covariate": f"c{number}", "statistic": 1.0, "p": p, "violated": p < 0.05 / 3}
+        for number, p in enumerate((0.001, 0.03, 0.4))
+    ]
+    cox = {**findings.reports["cox"], "proportional_hazards": tested}
+    table = survival_table(compose(texts(), replace(findings, reports={"cox": cox})), "Are the hazards proportional?")
+    assert [str(row[-1]) for row in table.rows] == ["Changes over time", "Borderline", "Holds"]
+    assert "p is below 0.0167" in str(table.note)

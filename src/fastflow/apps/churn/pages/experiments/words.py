@@ -20,7 +20,8 @@ FIGURES = ("churn_roc_auc", "churn_pr_auc", "churn_base_rate", "churn_brier", "c
 """Those that are told first, in their order."""
 _COUNTS = (
     "churn_customers", "cox_events", "cox_rows", "cox_test_customers", "cox_test_events", "cox_ibs_from_month",
-    "cox_ibs_to_month", "cox_uno_limit_months", "cox_likelihood_ratio_df",
+    "cox_ibs_to_month", "cox_uno_limit_months", "cox_likelihood_ratio_df", "cox_robust_wald_df", "cox_customers",
+    "cox_customers_departed",
 )  # fmt: skip
 _SHARES = ("churn_base_rate", "churn_mean_predicted")
 _LEAST_P = 0.0001
