@@ -17,16 +17,16 @@ class Prospects:
     Args:
         kept: expected number of customers kept by the contact: fall of the probability times success_rate.
         spent: cost of the change and of the contact. profit: kept times customer_value, less what is spent.
-        open: there is a counterfactual, and it may be recommended. worth: open, and the profit is above nought.
-        implausible: worth it by the figures, but left out because no customer is like that.
+        worth: there is a counterfactual that may be recommended, and the profit is above nought.
+        implausible: worth it by the figures, but left out because no customer is like that. not_worth: it costs more.
     """
 
     kept: Doubles
     spent: Doubles
     profit: Doubles
-    open: Booleans
     worth: Booleans
     implausible: Booleans
+    not_worth: Booleans
 
 
 def prospects(found: Found, plausible: Booleans, settings: Settings, implausible: str) -> Prospects:
@@ -43,8 +43,8 @@ def prospects(found: Found, plausible: Booleans, settings: Settings, implausible
     spent = found.cost.sum(axis=1) + settings.contact_cost
     profit = kept * settings.customer_value - spent
     earns = found.valid & (profit > 0)
-    allowed = found.valid & (plausible | (implausible == "contact"))
-    return Prospects(kept, spent, profit, allowed, earns & allowed, earns & ~allowed)
+    allowed = plausible | (implausible == "contact")
+    return Prospects(kept, spent, profit, earns & allowed, earns & ~allowed, found.valid & ~earns)
 
 
 def decision_ledger(
@@ -86,7 +86,7 @@ def decision_ledger(
         "contact_cost": float(settings.contact_cost),
         "break_even_fall": float(settings.contact_cost / worth_of_one) if worth_of_one else None,
         "left_out_implausible": int(each.implausible.sum()),
-        "left_out_not_worth": int((each.open & ~each.worth).sum()),
+        "left_out_not_worth": int(each.not_worth.sum()),
         "left_out_beyond_capacity": len(worth) - len(chosen),
     }
 

@@ -214,9 +214,9 @@ def _contacts(t: Texts, decided: Row, rows: Sequence[Row]) -> Table:
 
 
 def _fall(row: Row) -> Data:
-    """By how much the risk would fall; a dash in results of before this was written down."""
+    """By how many points the risk would fall; a dash in results of before this was written down."""
     before, after = row.get("p_old"), row.get("p_new")
-    return share(None if before is None or after is None else before - after)
+    return number(None if before is None or after is None else 100 * (before - after), 1)
 
 
 def _reckoned(t: Texts, decided: Row) -> Sequence[Phrase]:
@@ -232,7 +232,7 @@ def _reckoned(t: Texts, decided: Row) -> Sequence[Phrase]:
         )
     ]
     if decided["break_even_fall"] is not None:
-        words.append(t("churn_report.break_even", fall=share(decided["break_even_fall"])))
+        words.append(t("churn_report.break_even", fall=number(100 * decided["break_even_fall"], 1)))
     left_out = {
         name: number(decided[f"left_out_{name}"], 0) for name in ("implausible", "not_worth", "beyond_capacity")
     }

@@ -38,7 +38,7 @@ def test_list_when_a_counterfactual_is_implausible_then_it_is_left_out_and_count
     each = prospects(found(), plausible, settings, "leave_out")
     ledger, told = decision_ledger(KEYS, found(), each, settings, 100)
     assert ledger["Kunde"].tolist() == ["b"]
-    assert (told["left_out_implausible"], told["left_out_not_worth"], told["left_out_beyond_capacity"]) == (1, 0, 1)
+    assert (told["left_out_implausible"], told["left_out_not_worth"], told["left_out_beyond_capacity"]) == (1, 1, 1)
     asked_for = prospects(found(), plausible, settings, "contact")
     assert decision_ledger(KEYS, found(), asked_for, settings, 100)[0]["Kunde"].tolist() == ["a"]
 

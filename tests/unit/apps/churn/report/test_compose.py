@@ -282,7 +282,7 @@ def test_decision_when_told_then_the_formula_and_who_was_left_out_stand_below_th
     (section,) = [each for each in compose(texts(), findings).sections if each.key == "decision"]
     said = [str(block.words) for block in section.blocks if isinstance(block, Text)]
     assert any("customer_value (400) × fall of the risk × success_rate (30 %" in words for words in said)
-    assert any("a fall of 4.2 %" in words for words in said)
+    assert any("a fall by 4.2 percentage points" in words for words in said)
     assert any(words.startswith("Not on the list") for words in said)
     cf = {**findings.reports["cf"]}
     cf["decision"] = {name: cf["decision"][name] for name in ("contacts", "cost")} | dict.fromkeys(
