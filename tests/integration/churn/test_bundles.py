@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -155,18 +156,52 @@ async def test_bundle_when_its_experiment_is_another_one_then_it_is_refused(
         await admin.post("/experiments/1/reset")
         await admin.put("/experiments/1", json={**GIVEN, "feature_set": "enhanced"})
         other = await admin.post("/outbox/bundles/churn/1/import")
-        await admin.delete("/experiments/1")
-        gone = await admin.post("/outbox/bundles/churn/1/import")
+        listed = (await admin.get("/outbox/bundles")).json()["items"]
         none = await admin.post("/outbox/bundles/counterfactuals/1/import")
         anew = (await admin.post("/experiments", json=GIVEN)).json()["experiment_id"]
         empty = await admin.post(f"/experiments/{anew}/outbox")
-    answers = [(one.status_code, one.json()["code"]) for one in (other, gone, none, empty)]
+    assert "with other windows, settings or data" in listed[0]["problem"]
+    answers = [(one.status_code, one.json()["code"]) for one in (other, none, empty)]
     assert answers == [
         (409, "churn_bundle_of_another"),
-        (404, "churn_experiment_not_found"),
         (404, "churn_bundle_not_found"),
         (409, "churn_nothing_to_export"),
     ]
+
+
+async def test_bundle_when_its_experiment_was_deleted_then_it_is_made_again_with_its_number_and_never_beside_its_twin(
+    product: Product, outbox: Path, client: ClientOf
+) -> None:
+    before = product.churn.experiments.find(1, actor=SYSTEM)
+    async with client() as admin:
+        await admin.delete("/experiments/1?cascade=true")
+        listed = (await admin.get("/outbox/bundles")).json()["items"]
+        done = [await admin.post(f"/outbox/bundles/{domain}/1/import") for domain in ("churn", "cox")]
+        found = (await admin.get("/experiments/1")).json()
+        await admin.delete("/experiments/1?cascade=true")
+        twin = (await admin.post("/experiments", json=GIVEN)).json()["experiment_id"]
+        refused = await admin.post("/outbox/bundles/churn/1/import")
+        told = (await admin.get("/outbox/bundles")).json()["items"][0]["problem"]
+    assert [one["problem"] for one in listed] == ["", ""] and [one.status_code for one in done] == [200, 200]
+    assert (found["status"], found["experiment_name"]) == ("processed", before.experiment_name)
+    assert sum(found["results"].values()) == 12
+    assert (twin, refused.status_code, refused.json()["code"]) == (3, 409, "churn_bundle_of_another")
+    assert told == refused.json()["detail"] == "The experiment 1 was deleted, and the experiment 3 is the same."
+
+
+async def test_bundle_when_its_number_was_never_given_here_then_there_is_no_such_experiment(
+    product: Product, outbox: Path, client: ClientOf
+) -> None:
+    def forget(document: Document) -> tuple[Document, Note]:
+        gone = replace(document, counters={}).with_records("experiments", [])
+        return gone, Note(actor=SYSTEM, action="test.forget", subject="x")
+
+    product.churn.store.change(forget)
+    async with client() as admin:
+        refused = await admin.post("/outbox/bundles/churn/1/import")
+        listed = (await admin.get("/outbox/bundles")).json()["items"]
+    assert (refused.status_code, refused.json()["code"]) == (404, "churn_experiment_not_found")
+    assert listed[0]["problem"] == refused.json()["detail"]
 
 
 class Crash(Exception):

@@ -171,10 +171,10 @@ class BundleOut(BaseModel):
     rows: dict[str, int] = Field(description="Table -> rows.")
     file_count: int
     size: int = Field(description="Of the files, in bytes.")
-    problem: str = Field(description="Why it cannot be read; '' when it can.")
+    problem: str = Field(description="Why it cannot be read, or not come back now; '' when it can.")
 
     @classmethod
-    def of(cls, bundle: Manifest | BundleError) -> "BundleOut":
+    def of(cls, bundle: Manifest | BundleError, problem: str = "") -> "BundleOut":
         """The bundle as the API shows it."""
         if isinstance(bundle, BundleError):
             none: dict[str, Any] = dict.fromkeys(("domain", "experiment_id", "experiment_name", "exported_at"))
@@ -187,7 +187,7 @@ class BundleOut(BaseModel):
             rows=dict(bundle.rows),
             file_count=len(bundle.files),
             size=sum(file.size for file in bundle.files),
-            problem="",
+            problem=problem,
         )
 
 

@@ -19,7 +19,7 @@ def add_outbox(router: APIRouter, bundles: ExperimentBundles, materializing: Mat
     @router.get("/outbox/bundles")
     def list_bundles(actor: Viewer) -> BundlesOut:
         """Bundles in the outbox, by domain and experiment."""
-        return BundlesOut(items=[BundleOut.of(one) for one in bundles.list(actor=actor)])
+        return BundlesOut(items=[BundleOut.of(one, problem) for one, problem in bundles.list(actor=actor)])
 
     @router.post("/experiments/{experiment_id}/outbox")
     def export_experiment(actor: Operator, experiment_id: ExperimentId) -> BundlesOut:
@@ -29,7 +29,9 @@ def add_outbox(router: APIRouter, bundles: ExperimentBundles, materializing: Mat
 
     @router.post("/outbox/bundles/{domain}/{experiment_id}/import")
     def import_bundle(actor: Operator, domain: Domain, experiment_id: ExperimentId) -> BundleOut:
-        """Put a bundle's rows in the place of the experiment's rows of that domain; once or many times is the same."""
+        """Put a bundle's rows in the place of the experiment's rows of that domain; once or many times is the same.
+
+        An experiment that was deleted is made again, with its number."""
         return BundleOut.of(bundles.load(domain, experiment_id, actor=actor))
 
     @router.post("/experiments/{experiment_id}/materialize")

@@ -22,15 +22,20 @@ from fastflow.apps.churn.domain.document import Document, Segment
 from fastflow.apps.churn.domain.experiment import CREATED, Experiment, read_experiment_record
 from fastflow.apps.churn.domain.experiment_rows import (
     KEY,
+    find_experiment,
+    find_twin,
+    fingerprint,
     with_experiment,
     without_rows,
 )
 from fastflow.apps.churn.domain.problem import Refused
+from fastflow.apps.churn.domain.tables import EXPERIMENTS
 from fastflow.apps.churn.errors import BundleDamaged, BundleOfAnother, NothingToExport
 from fastflow.apps.churn.ports import Audited, Bundles, ChurnStore, Note, Parcel, Records
 from fastflow.apps.churn.service.database import GUARDED_BY
 from fastflow.apps.churn.service.experiments import free_experiment
 from fastflow.kit.clock import Clock
+from fastflow.kit.errors import FastFlowError
 from fastflow.kit.identity import Actor, Role
 
 
@@ -50,10 +55,14 @@ class ExperimentBundles:
         self._audited = audited
         self._clock = clock
 
-    def list(self, *, actor: Actor) -> Sequence[Manifest | BundleError]:
-        """All bundles by their manifests; of one that has none that can be read, why."""
+    def list(self, *, actor: Actor) -> Sequence[tuple[Manifest | BundleError, str]]:
+        """All bundles by their manifests, or why one cannot be read; each with why it cannot come back, '' when it can."""
         actor.require_pipeline(GUARDED_BY)
-        return self._bundles.list()
+        document = self._store.read()
+        return [
+            (one, str(one) if isinstance(one, BundleError) else _hindrance(document, one))
+            for one in self._bundles.list()
+        ]
 
     def export(self, experiment_id: int, *, actor: Actor) -> Sequence[Manifest]:
         """Write a bundle for every domain in which the experiment has results, in the place of earlier ones.
@@ -79,7 +88,8 @@ class ExperimentBundles:
             return made
 
     def load(self, domain: str, experiment_id: int, *, actor: Actor) -> Manifest:
-        """Put a bundle's rows in the place of the experiment's rows of that domain.
+        """Put a bundle's rows in the place of the experiment's rows of that domain; an experiment that was deleted is made
+        again as the manifest has it, with its number.
 
         Raises:
             Forbidden, BundleNotFound, BundleDamaged, BundleOfAnother, ExperimentNotFound, ExperimentProcessing,
@@ -90,7 +100,7 @@ class ExperimentBundles:
         with self._store.staging() as staging, self._bundles.opened(manifest, staging) as records:
 
             def edit(document: Document) -> tuple[Document, Note]:
-                present = _same(free_experiment(document, experiment_id), manifest)
+                present = _same(_target(document, manifest), manifest)
                 after = _taken_over(document, manifest, records)
                 after = with_experiment(after, present)
                 return after, _note(actor, "import", present, [manifest])
@@ -99,12 +109,43 @@ class ExperimentBundles:
         return manifest
 
 
-def _same(present: Experiment, manifest: Manifest) -> Experiment:
-    """The experiment, as it stands with the bundle's rows: of one that was reset, with the status it had."""
+def _told(manifest: Manifest) -> Experiment:
     try:
-        told = read_experiment_record(manifest.experiment)
+        return read_experiment_record(manifest.experiment)
     except Refused as error:
         raise BundleDamaged(f"The manifest's experiment is none: {error}.") from error
+
+
+def _target(document: Document, manifest: Manifest) -> Experiment:
+    """The experiment that the bundle comes back to: the one of its number, or, where that was deleted, as it was told."""
+    number = manifest.experiment_id
+    if find_experiment(document, number) is not None or document.counters.get(EXPERIMENTS, 0) < number:
+        return free_experiment(document, number)
+    told = _told(manifest)
+    if told.data_fingerprint != fingerprint(document, told.id_files):
+        raise BundleOfAnother(
+            f"The experiment {number} was deleted, and the files that it was computed on are not all here."
+        )
+    twin = find_twin(document, told)
+    if twin is not None:
+        raise BundleOfAnother(
+            f"The experiment {number} was deleted, and the experiment {twin.experiment_id} is the same."
+        )
+    return replace(told, status=CREATED, reason="", runs={}, chain=None, processed_at="")
+
+
+def _hindrance(document: Document, manifest: Manifest) -> str:
+    """Why the bundle cannot come back now; '' when it can, as far as its manifest says."""
+    try:
+        _same(_target(document, manifest), manifest)
+    except FastFlowError as error:
+        return error.message
+    return ""
+
+
+def _same(present: Experiment, manifest: Manifest) -> Experiment:
+    """The experiment, as it stands with the bundle's rows: of one that was reset, with the status it had."""
+    told = _told(manifest)
     if told.content() != present.content() or told.data_fingerprint != present.data_fingerprint:
         raise BundleOfAnother(
             f"The bundle is of an experiment {told.experiment_id} ({told.experiment_name}) with other windows, settings or "

@@ -20,7 +20,7 @@ from fastflow.apps.churn.domain.experiment_rows import (
     with_experiment,
     without_rows,
 )
-from fastflow.apps.churn.domain.jobs import current_run, results_table, source_of, stale
+from fastflow.apps.churn.domain.jobs import current_run, find_results, results_table, source_of, stale
 from fastflow.apps.churn.domain.tables import RESULTS
 from fastflow.apps.churn.errors import ResultsDamaged
 from fastflow.apps.churn.ports import ChurnStore, Edit, JobRun, JobRuns, LeftResults, LeftTable, Note, ResultReader
@@ -103,10 +103,11 @@ class TakingIn:
     def _fail(self, experiment: Experiment, run: JobRun | None, reason: str) -> bool:
         def edit(document: Document) -> tuple[Document, Note]:
             present = self._waiting(document, experiment)
-            after = present.moved(FAILED, at=self._now(), reason=reason)
+            told = _still_there(document, present, run, reason)
+            after = present.moved(FAILED, at=self._now(), reason=told)
             if run is not None:
                 after = after.with_runs({run.pipeline_name: run.id})
-            return with_experiment(document, after), _note(after, run, reason=reason)
+            return with_experiment(document, after), _note(after, run, reason=told)
 
         return self._change(edit, ())
 
@@ -137,6 +138,16 @@ class TakingIn:
 
     def _now(self) -> str:
         return self._clock.now().isoformat(timespec="microseconds")
+
+
+def _still_there(document: Document, experiment: Experiment, run: JobRun | None, reason: str) -> str:
+    """The reason, and that the results of an earlier run of that pipeline are as they were, where there are any."""
+    record = None if run is None else find_results(document, experiment.experiment_id, run.pipeline_name)
+    return (
+        reason
+        if record is None
+        else f"{reason.rstrip('.')}. The results of the run {record['run_id']} are still there."
+    )
 
 
 def _taken_in(present: Experiment, run: JobRun, at: str) -> Experiment:

@@ -20,6 +20,7 @@ from fastflow.apps.churn.ports import LeftResults, LeftTable, Note
 from fastflow.apps.churn.service.results import TakingIn
 from fastflow.kit.identity import SYSTEM
 from fastflow.testing.clock import FakeClock
+from fastflow.ui.sentences import sentences_in
 
 
 @dataclass
@@ -188,3 +189,20 @@ def test_look_when_the_run_is_gone_then_failed_rather_than_processing_for_ever(b
     bench.taking_in.look()
     assert bench.experiment.status == "failed"
     assert "not known any more" in bench.experiment.reason
+
+
+def test_look_when_it_was_cancelled_but_ran_before_then_the_experiment_says_that_the_results_are_still_there(
+    bench: Bench,
+) -> None:
+    bench.processing()
+    bench.taking_in.look()
+    bench.processing("churn", "r2", status="FAILED", reason="cancelled", reason_text="cancelled by user:olga")
+    bench.taking_in.look()
+    assert bench.experiment.status == "failed"
+    assert bench.experiment.reason == "cancelled by user:olga. The results of the run r1 are still there."
+    german = sentences_in("de")
+    assert german is not None
+    assert german.translate(bench.experiment.reason) == (
+        "abgebrochen von user:olga. Die Ergebnisse des Laufs r1 sind noch da."
+    )
+    assert rows_of(bench.store.read(), 1)["experiment_kpis"] == 1

@@ -23,7 +23,7 @@ from fastflow.apps.churn.service.runs import ChurnRuns, Job
 from fastflow.kit.identity import Actor, Role
 from fastflow.ui.markup import Html, div, join, link, span, tag
 from fastflow.ui.parts import lasting, pill, seconds
-from fastflow.ui.shell.controls import button
+from fastflow.ui.shell.controls import button, confirm
 from fastflow.ui.shell.page import BASE, Fragment, Page
 from fastflow.ui.texts import Data, Texts
 
@@ -94,6 +94,10 @@ class Computing:
         await self.changed()
 
     async def _do_cancel(self) -> None:
+        t = self._page.t
+        question, text = t("experiments.cancel_question"), t("experiments.cancel_text")
+        if not await confirm(question, text, yes=t("experiments.cancel_yes"), no=t("experiments.cancel_no")):
+            return
         if self._goes_on:
             await self._page.ask(self._chains.cancel, self._number, actor=await self._page.who())
             await self.changed()

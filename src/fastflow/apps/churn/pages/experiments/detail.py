@@ -198,8 +198,11 @@ def _told(t: Texts, removal: Removal) -> Html:
         tag("tr", tag("td", Data(name)), tag("td", Data(f"{count:,}"), cls="right number"))
         for name, count in removal.rows.items()
     ]
-    what = join(tag("table", tag("tbody", rows), cls="list")) if rows else None
-    return join(span(t("experiments.goes") if rows else t("experiments.nothing_goes")), what)
+    if not rows:
+        return span(t("experiments.nothing_goes"))
+    told = t("experiments.goes_sum", rows=f"{sum(removal.rows.values()):,}", tables=len(rows))
+    listed = tag("table", tag("tbody", rows), cls="list")
+    return join(span(told), div(listed, cls="scrolled goes", tabindex="0", role="region", aria_label=told))
 
 
 def _head(t: Texts, experiment: Experiment) -> Html:
