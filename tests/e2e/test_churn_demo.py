@@ -65,7 +65,7 @@ def test_demo_when_run_then_every_pipeline_is_computed_and_its_results_can_be_as
         assert written.returncode == 0, written.stderr
         assert (served.folder / name).read_bytes().startswith(begins)
     text = (served.folder / "report.html").read_text()
-    for title in ("Zusammenfassung", "Ist dem zu trauen?", "Überleben", "Kontrafaktische Änderungen", "Entscheidung"):
+    for title in ("Kurz gesagt", "Ist dem zu trauen?", "Überleben", "Kontrafaktische Änderungen", "Entscheidung"):
         assert f"<h2>{title}</h2>" in text
     assert text.count("<figure") >= 6
     again = served.cli("churn", "report", "1", "report.pdf")
