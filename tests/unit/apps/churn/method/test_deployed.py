@@ -1,4 +1,4 @@
-"""The script of the how-to scores as the run did."""
+"""The model as it is served: the script of the how-to scores as the run did."""
 
 import csv
 import io
