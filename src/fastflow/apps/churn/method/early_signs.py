@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .features import DROP, VOLATILE
-from .panel import Doubles, Floats, Integers, Panel
+from .panel import Doubles, Floats, Integers, Panel, mean_of_known
 
 MOST, MOST_COLUMNS = 3, 3
 """Sentences of a customer, and columns that a sentence names; of more it says how many."""
@@ -61,7 +61,7 @@ def _scale(grid: Floats) -> float | None:
 
 def _signs(block: Floats, scale: float | None) -> _Signs:
     months = block.astype(np.float64)
-    now, before = _mean(months[:, -3:]), _mean(months[:, -6:-3])
+    now, before = mean_of_known(months[:, -3:]), mean_of_known(months[:, -6:-3])
     past = months[:, -3 - PAST : -3]
     enough = (~np.isnan(past)).sum(axis=1) >= FEWEST
     spread = _spread(past)
@@ -74,27 +74,21 @@ def _signs(block: Floats, scale: float | None) -> _Signs:
         if scale is not None:
             has_level = before >= max(LEVEL * scale, 1e-9)
             six, earlier = months[:, -6:], months[:, -6 - PAST : -6]
-            recent = _mean(six)
-            unlike = (_spread(six) > VOLATILE * recent) & (_spread(earlier) <= VOLATILE * _mean(earlier))
+            recent = mean_of_known(six)
+            unlike = (_spread(six) > VOLATILE * recent) & (_spread(earlier) <= VOLATILE * mean_of_known(earlier))
             kinds = np.where(falls & has_level, 2, np.where(unlike & enough & (recent >= LEVEL * scale), 3, _NONE))
             kinds = np.where(fell & has_level & (now < DROP * before), 1, kinds)
             kinds = np.where(fell & has_level & (months[:, -3:] == 0).all(axis=1), 0, kinds)
         strength = np.where(
-            kinds == 3, _spread(months[:, -6:]) / _mean(months[:, -6:]), (before - now) / np.abs(before)
+            kinds == 3, _spread(months[:, -6:]) / mean_of_known(months[:, -6:]), (before - now) / np.abs(before)
         )
     then, newest = np.where(kinds == 2, last_four[:, 0], before), np.where(kinds == 2, last_four[:, -1], now)
     return _Signs(kinds.astype(np.int64), np.nan_to_num(strength), then, newest)
 
 
-def _mean(block: Doubles) -> Doubles:
-    known = ~np.isnan(block)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.where(known, block, 0.0).sum(axis=1) / known.sum(axis=1))
-
-
 def _spread(block: Doubles) -> Doubles:
     """Standard deviation of the months that are known."""
-    return np.sqrt(_mean((block - _mean(block)[:, None]) ** 2))
+    return np.sqrt(mean_of_known((block - mean_of_known(block)[:, None]) ** 2))
 
 
 def _in_words(signs: dict[str, _Signs], count: int) -> list[list[str]]:

@@ -27,6 +27,13 @@ UNKNOWN = np.int8(-1)
 """State of a customer in a month without a row."""
 
 
+def mean_of_known(block: Doubles) -> Doubles:
+    """Mean of each row's known months; NaN where none is. Shape (n,)."""
+    known = ~np.isnan(block)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.where(known, block, 0.0).sum(axis=1) / known.sum(axis=1))
+
+
 @dataclass(frozen=True)
 class Panel:
     """What is known of every customer in every month.

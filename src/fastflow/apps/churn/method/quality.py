@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .counterfactuals import Found
-from .panel import Booleans, Doubles, Integers, Panel
+from .panel import Booleans, Doubles, Integers, Panel, mean_of_known
 from .policy import Search
 
 _NEAR = 1e-9
@@ -60,10 +60,7 @@ def recent_means(panel: Panel, rows: Integers, column: str, months: int) -> Doub
     """Mean of the newest months that are known, a static column's value as it is; NaN where none is. Shape (n,)."""
     if column in panel.static:
         return panel.static[column][rows].astype(np.float64)
-    block = panel.dynamic[column][rows, -months:].astype(np.float64)
-    known = ~np.isnan(block)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(known, block, 0.0).sum(axis=1) / known.sum(axis=1))
+    return mean_of_known(panel.dynamic[column][rows, -months:].astype(np.float64))
 
 
 def nearest_distances(points: Doubles, real: Doubles, own: Integers | None) -> Doubles:

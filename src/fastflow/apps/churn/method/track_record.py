@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .counterfactuals import Found
-from .panel import Integers, Panel, yyyymm
+from .panel import Integers, Panel, mean_of_known, yyyymm
 from .policy import Search
 
 FEWEST = 10
@@ -77,18 +77,12 @@ def _moved(panel: Panel, rows: Integers, now: int, search: Search, found: Found,
             moved &= ~asked
             continue
         grid = panel.dynamic[rule.column][rows].astype(np.float64)
-        before = _mean(grid[:, max(0, now - search.months + 1) : now + 1])
-        after = _mean(grid[:, now + 1 : now + 1 + search.months])
+        before = mean_of_known(grid[:, max(0, now - search.months + 1) : now + 1])
+        after = mean_of_known(grid[:, now + 1 : now + 1 + search.months])
         with np.errstate(invalid="ignore"):
             went = (after - before) * np.sign(wanted) >= share * np.abs(wanted)
         moved &= ~asked | went
     return np.asarray(moved)
-
-
-def _mean(block: np.ndarray) -> np.ndarray:
-    known = ~np.isnan(block)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(known, block, 0.0).sum(axis=1) / known.sum(axis=1))
 
 
 def _pairs(movers: Integers, controls: Integers, found: Found) -> list[tuple[int, int]]:

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from fastflow.apps.churn.method.counterfactuals import choose_customers
 from fastflow.apps.churn.method.directions import settle, who_was_searched
 from fastflow.apps.churn.method.features import feature_set
 from fastflow.apps.churn.method.panel import Panel
-from fastflow.apps.churn.method.policy import read_search
+from fastflow.apps.churn.method.policy import Search, read_search
 
 NUMBER = 400
 
@@ -28,16 +29,15 @@ def drawn() -> tuple[Panel, np.ndarray]:
     return panel, 0.02 + 0.2 * (order - order.min()) / (order.max() - order.min())
 
 
+def settled(given: dict[str, Any], panel: Panel, probabilities: np.ndarray) -> Search:
+    asked = read_search(given, panel, feature_set(panel, (3,)), 1)
+    return settle(asked, panel, np.arange(NUMBER), probabilities, 0.1)
+
+
 def test_directions_when_the_policy_is_silent_then_they_are_those_with_less_risk_and_unclear_columns_stay() -> None:
     panel, probabilities = drawn()
     policy = {"calls": {"cost": 3}}
-    search = settle(
-        read_search({"policy": policy}, panel, feature_set(panel, (3,)), 1),
-        panel,
-        np.arange(NUMBER),
-        probabilities,
-        0.1,
-    )
+    search = settled({"policy": policy}, panel, probabilities)
     assert {rule.column: (rule.change, rule.by, rule.cost) for rule in search.rules} == {
         "logins": ("up", "model", 1),
         "calls": ("down", "model", 3),
@@ -54,13 +54,7 @@ def test_directions_when_the_policy_is_silent_then_they_are_those_with_less_risk
 def test_directions_when_the_policy_says_them_then_the_model_is_not_asked() -> None:
     panel, probabilities = drawn()
     policy = {"logins": {"change": "free"}, "noise": {"change": "down"}}
-    search = settle(
-        read_search({"policy": policy}, panel, feature_set(panel, (3,)), 1),
-        panel,
-        np.arange(NUMBER),
-        probabilities,
-        0.1,
-    )
+    search = settled({"policy": policy}, panel, probabilities)
     said = {rule.column: (rule.change, rule.by, rule.correlation) for rule in search.rules if rule.by == "policy"}
     assert said == {"logins": ("free", "policy", None), "noise": ("down", "policy", None)}
 
