@@ -28,6 +28,10 @@ def add_results(served: Served, experiment_id: int, auc: float) -> None:
     tables = exported["document"]["tables"]
     table = tables.setdefault("experiment_kpis", {"description": "", "source": "churn", "schema": {}, "records": []})
     table["records"].append({"experiment_id": experiment_id, "kpi": "churn_roc_auc", "value": auc})
+    empty = {"description": "", "source": "churn", "schema": {}, "records": []}
+    measured = tables.setdefault("churn_model_metrics", empty)
+    interval = {"low": auc - 0.03, "high": auc + 0.03}
+    measured["records"].append({"experiment_id": experiment_id, "metric": "roc_auc", "value": auc, **interval})
     record = next(row for row in tables["experiments"]["records"] if row["experiment_id"] == experiment_id)
     record |= {"status": "processed", "processed_at": record["updated_at"]}
     assert served.call("POST", "/churn/database/import", exported)[0] == 200
@@ -94,7 +98,14 @@ def test_experiment_when_changed_compared_reset_and_deleted_then_the_pages_follo
     differing = page.locator("section.card", has_text="What differs")
     expect(differing.locator("tbody tr")).to_have_count(1)
     expect(differing).to_contain_text("random_forest")
-    expect(page.locator("section.card", has_text="Key figures")).to_contain_text("0.790")
+    figures = page.locator("section.card", has_text="Key figures")
+    expect(figures).to_contain_text("0.790")
+    expect(figures).to_contain_text("0.760 – 0.820")
+    expect(figures.locator(".pill")).to_have_text(["Processed", "Processed", "Not distinguishable"])
+    page.set_viewport_size({"width": 390, "height": 800})
+    second = figures.locator("td .pill").last.bounding_box()
+    assert second is not None and second["x"] + second["width"] <= 390
+    page.set_viewport_size({"width": 1280, "height": 800})
 
     anna.open(f"/churn/experiments/{numbers[0]}")
     page.get_by_role("button", name="To the outbox").click()

@@ -111,6 +111,16 @@ def figures_in(document: Document) -> Mapping[int, Mapping[str, float]]:
     return found
 
 
+def intervals_in(document: Document) -> Mapping[int, Mapping[str, tuple[float, float]]]:
+    """Number of an experiment -> name of a key figure -> both ends of its 95 % interval; those that have one."""
+    found: dict[int, dict[str, tuple[float, float]]] = {}
+    for row in document.records("churn_model_metrics"):
+        low, high = row.get("low"), row.get("high")
+        if isinstance(low, int | float) and isinstance(high, int | float):
+            found.setdefault(int(row[KEY]), {})[f"churn_{row['metric']}"] = (float(low), float(high))
+    return found
+
+
 def segments_of(document: Document, table: str, experiment_id: int) -> Sequence[Segment]:
     """Files of a large table that belong to the experiment."""
     return [one for one in document.segments(table) if one.belongs.get(KEY) == experiment_id]

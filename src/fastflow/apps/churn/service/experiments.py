@@ -24,6 +24,7 @@ from fastflow.apps.churn.domain.experiment_rows import (
     find_experiment,
     find_twin,
     fingerprint,
+    intervals_in,
     results_of,
     rows_of,
     with_experiment,
@@ -161,6 +162,11 @@ class Experiments:
         """
         actor.require_pipeline(GUARDED_BY)
         return figures_in(self._store.read())
+
+    def intervals(self, *, actor: Actor) -> Mapping[int, Mapping[str, tuple[float, float]]]:
+        """As `figures`: the 95 % interval of each that has one."""
+        actor.require_pipeline(GUARDED_BY)
+        return intervals_in(self._store.read())
 
     def files(self, *, actor: Actor) -> Sequence[Mapping[str, Any]]:
         """Rows of the table of files, which experiments can be computed on.
