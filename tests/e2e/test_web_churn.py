@@ -111,7 +111,7 @@ def test_experiment_when_changed_compared_reset_and_deleted_then_the_pages_follo
     page.get_by_role("button", name="To the outbox").click()
     expect(page.locator(".q-notification.toast")).to_contain_text("1 bundle")
     page.get_by_role("button", name="Reset").click()
-    expect(page.locator("[role=alertdialog]")).to_contain_text("rows of")
+    expect(page.locator("[role=alertdialog]")).to_contain_text("files stay")
     expect(page.locator("[role=alertdialog] .goes")).to_contain_text("experiment_kpis")
     page.locator("[role=alertdialog] .danger").click()
     expect(page.locator(".pill", has_text="Created")).to_be_visible()

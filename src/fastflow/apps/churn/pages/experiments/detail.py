@@ -200,7 +200,7 @@ def _told(t: Texts, removal: Removal) -> Html:
     ]
     if not rows:
         return span(t("experiments.nothing_goes"))
-    told = t("experiments.goes_sum", rows=f"{sum(removal.rows.values()):,}", tables=len(rows))
+    told = t.count("experiments.goes", sum(removal.rows.values()))
     listed = tag("table", tag("tbody", rows), cls="list")
     return join(span(told), div(listed, cls="scrolled goes", tabindex="0", role="region", aria_label=told))
 

@@ -101,6 +101,7 @@ class _Steps:
         self._fields: dict[str, Field] = {}
         self._boxes: dict[str, ui.element] = {}
         self._proposed: Mapping[str, str] = {}
+        self._looks = 0
         with ui.element("section").classes("card narrow form-card"):
             self._where = Fragment(Html(""))
             puts = {"data": self._put_data, "windows": self._put_windows, "settings": self._put_settings}
@@ -263,7 +264,11 @@ class _Steps:
     async def _live(self) -> None:
         """Tell what is wrong with what is filled in so far; what is still empty is not."""
         self._timeline.show(timeline(self._page.t, self._known(), self._laid()))
+        self._looks += 1
+        look = self._looks
         problems = self._of_step(await self._problems())
+        if look != self._looks:  # a later look knows more, and may have answered first
+            return
         self._form.tell({name: told for name, told in problems.items() if self._fields[name].text})
 
     async def _problems(self) -> dict[str, str]:
