@@ -14,6 +14,7 @@ from lifelines.exceptions import ConvergenceError
 
 from fastflow.apps.churn.method.cox import fit_cox
 from fastflow.apps.churn.method.cox_run import run_cox
+from fastflow.apps.churn.method.matrices import as_matrix
 from fastflow.apps.churn.method.models import out_of_fold_log_odds, screen
 from fastflow.apps.churn.method.scores import score_report, sigmoid
 from fastflow.apps.churn.method.survival import harrell_concordance, kaplan_meier
@@ -92,7 +93,7 @@ def test_classifier_when_each_tenth_is_predicted_by_the_others_then_it_is_as_goo
     columns, dropped = screen(matrix, tuple(design))
     assert {f"{name}_No internet service" for name in INTERNET} <= {row["feature"] for row in dropped}
     customers = np.arange(len(matrix))
-    raw = out_of_fold_log_odds(kind, matrix, churned, customers, columns, seed=1, folds=10)
+    raw = out_of_fold_log_odds(kind, as_matrix(matrix), churned, customers, columns, seed=1, folds=10)
     found = score_report(sigmoid(raw), churned, float(churned.mean()))
     assert found["roc_auc"] == pytest.approx(auc, abs=0.009)
     assert found["pr_auc"] == pytest.approx(0.66, abs=0.015)
