@@ -6,6 +6,7 @@ from datetime import datetime
 
 from fastflow.apps.churn.domain.experiment import CREATED, FAILED, PROCESSED, PROCESSING, Experiment
 from fastflow.apps.churn.domain.month import Month, Window
+from fastflow.apps.churn.domain.provenance import told_month, told_window
 from fastflow.apps.churn.errors import ExperimentNotFound
 from fastflow.apps.churn.pages.experiments.manifest import PATH
 from fastflow.ui.hints import as_told
@@ -39,28 +40,29 @@ def warned(t: Texts, warnings: Sequence[str]) -> Html:
 
 
 def month(value: Month) -> str:
-    """A month as people read it.
-
-    >>> month(Month.parse(199707))
-    '1997-07'
-    """
-    return f"{value.year:04d}-{value.number:02d}"
+    """A month as people read it."""
+    return told_month(value)
 
 
 def window(value: Window) -> Data:
     """The months of a window."""
-    return Data(f"{month(value.first)} – {month(value.last)}")
+    return Data(told_window(value))
 
 
 def figure(value: float | None) -> Data:
     """A figure, to the precision that people compare with.
 
     >>> figure(0.80342), figure(None), figure(1234.5)
-    ('0.803', '–', '1,234.5')
+    ('0.803', '–', '1\u202f234.5')
     """
     if value is None:
         return Data("–")
-    return Data(f"{value:.3f}" if abs(value) < 100 else f"{value:,.1f}")
+    return Data(f"{value:.3f}") if abs(value) < 100 else _grouped(value, 1)
+
+
+def _grouped(value: float, digits: int) -> Data:
+    """With thousands apart, as in the report."""
+    return Data(f"{value:,.{digits}f}".replace(",", "\u202f"))
 
 
 def shown_figure(name: str, value: float | None) -> Data:
@@ -72,7 +74,7 @@ def shown_figure(name: str, value: float | None) -> Data:
     if value is None:
         return Data("–")
     if name in _COUNTS:
-        return Data(f"{value:,.0f}")
+        return _grouped(value, 0)
     if name in _SHARES:
         return Data(f"{100 * value:.1f} %")
     if name.endswith("_p") and value < _LEAST_P:
