@@ -170,12 +170,10 @@ def test_log_when_it_is_longer_than_what_is_loaded_then_all_of_it_is_searched_an
     other = anna.context.new_page()
     other.goto(f"{started.url}/ui/runs/{run}{where}")
     expect(other.locator(".log-line.at")).to_contain_text("Error: the first")
-    to_end = "document.querySelector('.log-scroll').scrollTop = 1e9"
-    for _ in range(20):
-        other.evaluate(to_end)
-        if other.locator(".log-line", has_text="an error at the end").count():
-            break
-        other.wait_for_function("window.height !== (window.height = document.querySelector('.log-lines').offsetHeight)")
+    other.wait_for_function("""() => {
+      document.querySelector(".log-scroll").scrollTop = 1e9;
+      return [...document.querySelectorAll(".log-line")].some((line) => line.textContent.includes("an error at the end"));
+    }""")
     expect(other.locator(".log-line").last).to_contain_text("an error at the end")
     other.close()
     assert not anna.complaints
