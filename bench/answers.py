@@ -12,6 +12,7 @@ from bench.rows import settle, spread_runs
 from bench.server import Server, serving
 from fastflow.kernel.db.engine import Database
 from fastflow.testing.postgres import SETTLED, PostgresServer
+from fastflow.ui.rooms.overview.snapshot import BELIEVED_SECONDS
 
 RUNS = 100_000
 REPETITIONS = 20
@@ -63,7 +64,7 @@ def _answer(server: Server, path: str, name: str, floor: Callable[[], float]) ->
             begun = time.perf_counter()
             _get(connection, path, server.token)
             values.append(time.perf_counter() - begun)
-            time.sleep(0.5)  # the dashboard's snapshot is believed so long: each answer is to take one
+            time.sleep(BELIEVED_SECONDS + 0.1)  # the pace at which each answer takes a snapshot of its own
     ratio = f"{median(values) / median(floors):.2f} × (floor {median(floors) * 1000:.1f} ms)"
     return Figure(name, f"{median(values) * 1000:.1f} ms", ratio, "", spread(values))
 

@@ -28,7 +28,8 @@ from fastflow.ui.rooms.overview.machine import Machine, look
 SHOWN = 6
 MOST = 200
 """Beyond so many the exact number is not counted: it would be a look at every row."""
-_BELIEVED_SECONDS = 0.4
+BELIEVED_SECONDS = 0.4
+"""How long a look at the runs serves all pages."""
 _SCHEDULES = 500
 _DAY = timedelta(days=1)
 
@@ -108,10 +109,10 @@ class Overview:
         key = actor.reach(Role.VIEWER)
         with self._lock:
             kept = self._kept.get(key)
-            if kept is None or time.monotonic() - kept[0] > _BELIEVED_SECONDS:
+            if kept is None or time.monotonic() - kept[0] > BELIEVED_SECONDS:
                 snapshot = self._take(actor)
                 self._kept = {
-                    each: value for each, value in self._kept.items() if time.monotonic() - value[0] < _BELIEVED_SECONDS
+                    each: value for each, value in self._kept.items() if time.monotonic() - value[0] < BELIEVED_SECONDS
                 }
                 kept = self._kept[key] = (time.monotonic(), snapshot)
             return kept[1]
